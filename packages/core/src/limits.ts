@@ -1,0 +1,24 @@
+/**
+ * Every limit on input from outside, with its unit in its name. Each has a test at the limit and
+ * one past it.
+ */
+export const limits = {
+  /** One notification or command line, its line feed not counted. */
+  lineBytesMax: 8192,
+  userNameBytesMax: 255,
+  /** Full name of a mailbox, all levels together. */
+  mailboxNameBytesMax: 4096,
+  mailboxNamePartBytesMax: 255,
+  mailboxDepthMax: 64,
+  mailboxesPerUserMax: 50_000,
+  mailsPerMailboxMax: 5_000_000,
+  keywordBytesMax: 255,
+  keywordsPerMailboxMax: 1_000,
+  attributeKeyBytesMax: 1_024,
+  attributeValueBytesMax: 16 * 1024 * 1024,
+  mailBytesMax: 1024 * 1024 * 1024,
+  /** One record line of a dsync stream; a mailbox's state or a long keyword list fits many times. */
+  dsyncLineBytesMax: 8 * 1024 * 1024,
+  /** One sync state string: 60 bytes a mailbox. */
+  stateBytesMax: 8 * 1024 * 1024,
+} as const;

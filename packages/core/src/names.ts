@@ -1,0 +1,80 @@
+import { DsyncdError } from './error.ts';
+import type { UserName } from './ids.ts';
+import { limits } from './limits.ts';
+
+/** Control characters, and U+FFFD, which stands where a decoder met bytes that are not UTF-8. */
+const forbiddenText = /[\u0000-\u001f\u007f\ufffd]/;
+
+/**
+ * Checks a user name from outside: from a notification line, the command line or a peer.
+ *
+ * Names become folder names below `mail_home`, so path separators, `.` and `..` are refused.
+ *
+ * @throws {DsyncdError} `DSYNCD_USER_NAME` that says what is wrong with which name.
+ */
+export function parseUserName(text: string): UserName {
+  const problem = userNameProblem(text);
+  if (problem === undefined) return text as UserName;
+  throw new DsyncdError('DSYNCD_USER_NAME', `user name ${quote(text)} ${problem}`, {
+    outcome: 'operator',
+    hint: 'user names have 1 to 255 bytes of UTF-8 without "/", control characters or a leading "-" or "."',
+  });
+}
+
+export const isUserName = (text: string): text is UserName => userNameProblem(text) === undefined;
+
+export function userNameProblem(text: string): string | undefined {
+  if (text.length === 0) return 'is empty';
+  if (text.length > limits.userNameBytesMax || Buffer.byteLength(text) > limits.userNameBytesMax)
+    return `is longer than ${limits.userNameBytesMax} bytes`;
+  if (forbiddenText.test(text)) return 'has a control character or is not UTF-8';
+  if (text.includes('/')) return 'has a "/"';
+  // A leading dash would be read as an option by programs that we start; a leading dot hides a folder or leaves it.
+  if (text.startsWith('-')) return 'starts with "-"';
+  if (text.startsWith('.')) return 'starts with "."';
+  return undefined;
+}
+
+/** A mailbox's name as its parts, outermost first: `["Work", "2026"]`. */
+export type MailboxPath = readonly string[];
+
+/**
+ * What is wrong with a mailbox name, or undefined. The store escapes whatever a file system cannot
+ * hold, so only names that no mail server can have are refused.
+ */
+export function mailboxPathProblem(path: MailboxPath): string | undefined {
+  if (path.length === 0) return 'is empty';
+  if (path.length > limits.mailboxDepthMax) return `has more than ${limits.mailboxDepthMax} levels`;
+  let bytes = path.length - 1;
+  for (const part of path) {
+    if (part.length === 0) return 'has an empty level';
+    const partBytes = Buffer.byteLength(part);
+    if (partBytes > limits.mailboxNamePartBytesMax)
+      return `has a level longer than ${limits.mailboxNamePartBytesMax} bytes`;
+    if (forbiddenText.test(part)) return 'has a control character or is not UTF-8';
+    if (part.includes('/')) return 'has a "/" inside a level';
+    if (part === '.' || part === '..') return `has the level "${part}"`;
+    bytes += partBytes;
+  }
+  if (bytes > limits.mailboxNameBytesMax) return `is longer than ${limits.mailboxNameBytesMax} bytes`;
+  return undefined;
+}
+
+/** @throws {DsyncdError} `DSYNCD_MAILBOX_NAME` that says what is wrong with which name. */
+export function checkMailboxPath(path: MailboxPath): void {
+  const problem = mailboxPathProblem(path);
+  if (problem === undefined) return;
+  throw new DsyncdError('DSYNCD_MAILBOX_NAME', `mailbox name ${quote(path.join('/'))} ${problem}`, {
+    outcome: 'operator',
+    hint: 'rename the mailbox on the host that has it',
+  });
+}
+
+/** INBOX in any case is the one INBOX (RFC 9051 section 5.1); only its top level is special. */
+export function normalizeMailboxPath(path: MailboxPath): MailboxPath {
+  return path[0]?.toUpperCase() === 'INBOX' ? ['INBOX', ...path.slice(1)] : path;
+}
+
+/** Text from outside, cut and escaped so that it can stand in a log line or an error. */
+export const quote = (text: string): string =>
+  JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -1,0 +1,151 @@
+/**
+ * The ReplicationQueue port: which user is synced next on which channel.
+ *
+ * It knows users, channels, priorities and outcomes; it knows nothing of mail. Promises that every
+ * implementation keeps (the contract suite under `./contract` checks them):
+ * - What {@link ReplicationQueue.request} answered survives kill -9.
+ * - Requests for one user on one channel merge into one entry with the highest priority. A request
+ *   that comes while the user is being synced causes one more sync afterwards.
+ * - A user is claimed at most once at a time, whatever the channel.
+ * - A waiter is answered by the first sync that starts after it came.
+ */
+
+import type { OutcomeKind, UserName } from '@dsyncd/core';
+
+/** `none`: nothing asked for; the user is known and due by its full-sync interval only. */
+export type Priority = 'none' | 'low' | 'high' | 'sync';
+export type RequestPriority = Exclude<Priority, 'none'>;
+
+/** Highest last, so that a greater index wins. */
+export const priorities: readonly Priority[] = ['none', 'low', 'high', 'sync'];
+
+export type SyncType = 'incremental' | 'normal' | 'full';
+
+export interface Request {
+  readonly user: UserName;
+  readonly priority: RequestPriority;
+  /** The next sync ignores the state. */
+  readonly full?: boolean;
+}
+
+/** What a worker has to do. */
+export interface Claim {
+  readonly id: number;
+  readonly channel: string;
+  readonly user: UserName;
+  readonly type: SyncType;
+  readonly priority: Priority;
+  /** State of the last sync, or undefined when there is none; never set when `type` is full. */
+  readonly state: string | undefined;
+  /** When the oldest change that this sync covers was notified; undefined for a periodic sync. */
+  readonly requestedAt: number | undefined;
+}
+
+export interface Completion {
+  readonly outcome: OutcomeKind;
+  /** Stored with the outcome in one transaction when the outcome's rule says so. `''` drops the stored state. */
+  readonly state?: string;
+  /** Did this sync look at everything, whatever was asked for? */
+  readonly full: boolean;
+  /** For a failure: stable code, text and hint, shown in status. */
+  readonly failure?: { readonly code: string; readonly reason: string; readonly hint?: string };
+}
+
+export interface ReplicationQueue {
+  /** Merges the requests into the channel's queue; settles when all of them are durable. */
+  request(channel: string, requests: readonly Request[]): Promise<void>;
+
+  /**
+   * Settles with the outcome of the first sync of that user on that channel that starts after this
+   * call. Combine it with a request of priority `sync`. Rejects with `signal.reason` on abort.
+   */
+  waitForSync(channel: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind>;
+
+  /**
+   * The next user that is due, on any of the queue's channels that is not held back; waits until
+   * there is one. Undefined when `signal` aborts.
+   */
+  claim(signal: AbortSignal): Promise<Claim | undefined>;
+  /** Stores the outcome durably and frees the user. */
+  complete(claim: Claim, completion: Completion): Promise<void>;
+  /** Frees the user as if the claim had not been: for syncs that a shutdown cut off. */
+  abandon(claim: Claim): Promise<void>;
+
+  /** Makes users known without asking for a sync now; a new user's first sync is spread over the full-sync interval. Settles when durable. */
+  add(channel: string, users: readonly UserName[]): Promise<void>;
+  /** Forgets a user; false when it was not known. A running sync is not stopped. */
+  remove(channel: string, user: UserName): Promise<boolean>;
+  /** Ask for a sync of every known user that the mask matches; answers how many. */
+  replicate(
+    channel: string,
+    mask: string,
+    options: { readonly priority: RequestPriority; readonly full: boolean },
+  ): Promise<number>;
+
+  channelStatus(channel: string): Promise<ChannelStatus>;
+  /** Known users that the mask matches, in no special order. */
+  userStatus(channel: string, mask: string): AsyncIterable<UserStatus>;
+  running(): readonly RunningSync[];
+
+  /** Channels and timing from the configuration; may change while running (SIGHUP). */
+  configure(settings: QueueSettings): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface QueueSettings {
+  readonly channels: readonly string[];
+  readonly fullSyncIntervalMs: number;
+  readonly failureResyncIntervalMs: number;
+}
+
+export interface ChannelStatus {
+  readonly channel: string;
+  /** Users with that priority waiting (not counting running ones). */
+  readonly queuedSync: number;
+  readonly queuedHigh: number;
+  readonly queuedLow: number;
+  /** Users whose last sync failed and who wait for the next try. */
+  readonly queuedFailed: number;
+  /** Users whose full sync interval has passed. */
+  readonly queuedFullResync: number;
+  /** Held until a person acts. */
+  readonly quarantined: number;
+  readonly running: number;
+  readonly users: number;
+  /** When the oldest change that is not replicated yet was notified. */
+  readonly oldestRequestAt: number | undefined;
+  readonly breaker: BreakerStatus;
+}
+
+/** The circuit breaker of one channel: keeps a dead peer from being hammered. */
+export interface BreakerStatus {
+  readonly state: 'closed' | 'open' | 'half-open';
+  readonly consecutiveFailures: number;
+  /** When it lets the next try through; undefined when closed. */
+  readonly retryAt: number | undefined;
+  readonly lastReason: string | undefined;
+}
+
+/** All instants in Unix milliseconds, undefined for never. */
+export interface UserStatus {
+  readonly user: UserName;
+  readonly priority: Priority;
+  readonly lastFastSyncAt: number | undefined;
+  readonly lastFullSyncAt: number | undefined;
+  readonly lastSuccessAt: number | undefined;
+  readonly failed: boolean;
+  readonly quarantined: boolean;
+  readonly failure: Completion['failure'] | undefined;
+  readonly failuresInRow: number;
+  readonly nextSyncAt: number | undefined;
+  readonly requestedAt: number | undefined;
+  readonly running: boolean;
+}
+
+export interface RunningSync {
+  readonly channel: string;
+  readonly user: UserName;
+  readonly type: SyncType;
+  readonly priority: Priority;
+  readonly startedAt: number;
+}
