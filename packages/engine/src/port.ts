@@ -1,0 +1,74 @@
+/**
+ * The SyncEngine port: performs one sync of one user on one channel.
+ *
+ * An engine knows mail, peers and transports; it knows nothing of queues, priorities or retries.
+ */
+
+import type { OutcomeKind, UserName } from '@dsyncd/core';
+
+export type SyncType = 'incremental' | 'normal' | 'full';
+
+export interface SyncTask {
+  readonly user: UserName;
+  readonly channel: string;
+  readonly type: SyncType;
+  /** What the last sync of this user on this channel left; undefined or damaged: a full sync. */
+  readonly state: string | undefined;
+  /** Aborts the attempt: its deadline has passed, or the service stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface SyncResult {
+  readonly outcome: OutcomeKind;
+  /** For the next incremental sync; `''` when the next one must be full. Missing: keep the stored one. */
+  readonly state?: string;
+  /** True when the sync looked at everything, whatever was asked for. */
+  readonly full: boolean;
+  readonly failure?: SyncFailure;
+  readonly counts: SyncCounts;
+  /** One line each: what both sides had changed at once, and what became of it. */
+  readonly conflicts: readonly string[];
+  /** Host name of the peer, when it was reached. */
+  readonly peer?: string;
+}
+
+/** Why a sync failed, for status and log. */
+export interface SyncFailure {
+  readonly code: string;
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/** What one sync moved, both directions as seen from this host. */
+export interface SyncCounts {
+  readonly mailsReceived: number;
+  readonly mailsSent: number;
+  /** Mails received without their body, because a copy was here already. */
+  readonly bodiesSpared: number;
+  readonly flagsChanged: number;
+  readonly expunged: number;
+  readonly mailboxesChanged: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+}
+
+export const noCounts: SyncCounts = {
+  mailsReceived: 0,
+  mailsSent: 0,
+  bodiesSpared: 0,
+  flagsChanged: 0,
+  expunged: 0,
+  mailboxesChanged: 0,
+  bytesReceived: 0,
+  bytesSent: 0,
+};
+
+export interface SyncEngine {
+  /**
+   * Never rejects for what a peer, a network or a disk can do: that is an outcome.
+   * @throws {InvariantError} and other errors of our own making.
+   */
+  sync(task: SyncTask): Promise<SyncResult>;
+  /** Closes kept-open connections. */
+  close(): Promise<void>;
+}

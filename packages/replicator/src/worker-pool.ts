@@ -1,0 +1,144 @@
+import { type Clock, type Logger, outcomeRules } from '@dsyncd/core';
+import { noCounts, type SyncEngine, type SyncResult } from '@dsyncd/engine';
+import type { Claim, ReplicationQueue } from '@dsyncd/queue';
+
+export interface WorkerPoolOptions {
+  readonly queue: ReplicationQueue;
+  readonly engine: SyncEngine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** `replication_max_conns`: syncs that run at once. */
+  readonly connsMax: number;
+  /** One attempt from claim to outcome; a sync that takes longer is cut off. */
+  readonly attemptTimeoutMs: number;
+}
+
+/**
+ * The workers between queue and engine: each claims a user, syncs it and stores the outcome, over
+ * and over. At most `connsMax` syncs run at once.
+ */
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #stopped = new AbortController();
+  readonly #cutOff = new AbortController();
+  readonly #workers = new Set<Promise<void>>();
+  #connsMax: number;
+  #attemptTimeoutMs: number;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#connsMax = options.connsMax;
+    this.#attemptTimeoutMs = options.attemptTimeoutMs;
+  }
+
+  start(): void {
+    while (this.#workers.size < this.#connsMax && !this.#stopped.signal.aborted) this.#startWorker();
+  }
+
+  /** Applies new settings; workers above the new number end after their present sync. */
+  resize(settings: Pick<WorkerPoolOptions, 'connsMax' | 'attemptTimeoutMs'>): void {
+    this.#connsMax = settings.connsMax;
+    this.#attemptTimeoutMs = settings.attemptTimeoutMs;
+    this.start();
+  }
+
+  /** Claims nothing more, gives running syncs `graceMs` to finish, then cuts them off; they are due again. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped.abort();
+    const cancel = this.#options.clock.after(graceMs, () => this.#cutOff.abort());
+    await Promise.all(this.#workers);
+    cancel();
+  }
+
+  #startWorker(): void {
+    const worker = this.#work().finally(() => this.#workers.delete(worker));
+    this.#workers.add(worker);
+  }
+
+  async #work(): Promise<void> {
+    const { queue, logger } = this.#options;
+    // A worker that is one too many after a resize ends here: the set still holds this one.
+    while (this.#workers.size <= this.#connsMax) {
+      const claim = await queue.claim(this.#stopped.signal);
+      if (claim === undefined) return;
+      try {
+        await this.#serve(claim);
+      } catch (error) {
+        logger.error({ user: claim.user, channel: claim.channel, err: error }, 'outcome of sync not stored');
+        await queue.abandon(claim);
+      }
+    }
+  }
+
+  async #serve(claim: Claim): Promise<void> {
+    const { queue, clock } = this.#options;
+    const startedAt = clock.now();
+    const result = await this.#attempt(claim);
+    if (this.#cutOff.signal.aborted && outcomeRules[result.outcome].isFailure) {
+      await queue.abandon(claim);
+      return;
+    }
+    await queue.complete(claim, {
+      outcome: result.outcome,
+      full: result.full,
+      ...(result.state === undefined ? {} : { state: result.state }),
+      ...(result.failure === undefined ? {} : { failure: result.failure }),
+    });
+    this.#log(claim, result, startedAt);
+  }
+
+  async #attempt(claim: Claim): Promise<SyncResult> {
+    const attempt = new AbortController();
+    const timeoutMs = this.#attemptTimeoutMs;
+    const abort = (): void => attempt.abort(this.#cutOff.signal.reason);
+    this.#cutOff.signal.addEventListener('abort', abort, { once: true });
+    const cancel = this.#options.clock.after(timeoutMs, () =>
+      attempt.abort(new Error(`no result within ${timeoutMs / 1000} s`)),
+    );
+    try {
+      const { user, channel, type, state } = claim;
+      return await this.#options.engine.sync({ user, channel, type, state, signal: attempt.signal });
+    } catch (error) {
+      return brokenSync(error);
+    } finally {
+      cancel();
+      this.#cutOff.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #log(claim: Claim, result: SyncResult, startedAt: number): void {
+    const { clock, logger } = this.#options;
+    const now = clock.now();
+    const fields = {
+      user: claim.user,
+      channel: claim.channel,
+      type: claim.type,
+      priority: claim.priority,
+      outcome: result.outcome,
+      durationMs: now - startedAt,
+      ...(claim.requestedAt === undefined ? {} : { lagMs: now - claim.requestedAt }),
+      ...result.counts,
+      ...(result.peer === undefined ? {} : { peer: result.peer }),
+    };
+    if (outcomeRules[result.outcome].isFailure)
+      logger.warn({ ...fields, ...result.failure }, 'sync failed');
+    else logger.info(fields, 'sync done');
+    for (const conflict of result.conflicts)
+      logger.info({ user: claim.user, channel: claim.channel, conflict }, 'conflict merged');
+  }
+}
+
+/** An engine that throws has a defect: hold that user for a person, go on with the others. */
+function brokenSync(error: unknown): SyncResult {
+  return {
+    outcome: 'operator',
+    full: false,
+    failure: {
+      code: 'DSYNCD_INTERNAL',
+      reason: error instanceof Error ? error.message : String(error),
+      hint: 'a defect of dsyncd: please report it with the log; `dsyncadm replicator replicate USER` tries again',
+    },
+    counts: noCounts,
+    conflicts: [],
+  };
+}

@@ -1,0 +1,72 @@
+// The arrows of the house: packages import downwards only, apps import packages, never each other.
+const mayImport = {
+  core: [],
+  protocol: ['core'],
+  queue: ['core'],
+  mailstore: ['core'],
+  dsync: ['core', 'protocol', 'mailstore'],
+  transport: ['core', 'protocol'],
+  notify: ['core', 'protocol'],
+  engine: ['core', 'protocol', 'dsync', 'mailstore', 'transport'],
+  config: ['core'],
+  telemetry: ['core'],
+  testkit: ['core', 'mailstore'],
+};
+
+const arrows = Object.entries(mayImport).map(([name, allowed]) => ({
+  name: `arrows-of-${name}`,
+  comment: `packages/${name} may import ${allowed.join(', ') || 'no other package'}`,
+  severity: 'error',
+  from: { path: `^packages/${name}/src` },
+  to: { path: '^(packages|apps)/', pathNot: `^packages/(${[name, ...allowed].join('|')})/` },
+}));
+
+/** One npm package has one place that knows it. */
+const homes = {
+  'better-sqlite3': 'queue|mailstore',
+  'fs-ext': 'mailstore',
+  ssh2: 'transport',
+  pino: 'telemetry',
+  'smol-toml': 'config',
+  typebox: 'config',
+};
+const adapters = Object.entries(homes).map(([name, home]) => ({
+  name: `only-${home.replace('|', '-')}-uses-${name}`,
+  severity: 'error',
+  from: { path: '^(packages|apps)/', pathNot: `^packages/(${home})/` },
+  to: { path: `node_modules/(@types/)?${name}/` },
+}));
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    ...arrows,
+    ...adapters,
+    {
+      name: 'apps-stand-alone',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'pure-packages-do-no-io',
+      comment: 'core, protocol, dsync and the queue model are functions of their input; I/O comes in as ports',
+      severity: 'error',
+      from: { path: '^packages/(core|protocol|dsync|queue/src/model)/src' },
+      to: { path: '^(node:)?(fs|net|tls|child_process|http|worker_threads|dgram)(/|$)' },
+    },
+    {
+      name: 'no-test-code-in-production',
+      severity: 'error',
+      from: { path: '^(packages|apps)/[^/]+/src', pathNot: '^packages/testkit/|/contract/' },
+      to: { path: '^packages/testkit/|/test/|/contract/|node_modules/(vitest|fast-check)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(/dist/|/test/)' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { conditionNames: ['@dsyncd/source', 'import', 'node', 'default'], extensions: ['.ts', '.js'] },
+  },
+};

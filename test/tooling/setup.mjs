@@ -1,0 +1,84 @@
+// What the other scripts need on the machine: npm packages, a build, Debian packages. Every step is
+// idempotent and quick when there is nothing to do. Only Node's own modules may be imported here.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+const isRoot = process.getuid?.() === 0;
+
+/** Runs a command; its output is shown only when it fails, or always with `show`. */
+function run(command, args, { show = false, env = {} } = {}) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    stdio: show ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (result.status === 0) return;
+  const output = show ? '' : `\n${result.stdout ?? ''}${result.stderr ?? ''}`;
+  throw new Error(`${command} ${args.join(' ')} failed${output}`);
+}
+
+const log = (text) => process.stderr.write(`${text}\n`);
+
+/** Installs what package-lock.json names, with a compiler for the two native packages when root. */
+export function ensureNodeModules() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 20))
+    throw new Error(`Node ${process.versions.node} is too old: dsyncd needs 20.20 or newer`);
+  const marker = join(root, 'node_modules/.package-lock.json');
+  if (existsSync(marker) && statSync(marker).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs)
+    return;
+  ensureDebianPackages({ python3: '/usr/bin/python3', make: '/usr/bin/make', 'g++': '/usr/bin/g++' });
+  log('Installing npm packages (the first time compiles SQLite: about a minute) ...');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+export function ensureBuilt() {
+  log('Building ...');
+  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
+}
+
+/**
+ * Installs the Debian packages whose file is missing.
+ * @param packages - package name to a file that it brings
+ * @returns names of the packages that are missing and could not be installed (not root, no Debian, no network)
+ */
+export function ensureDebianPackages(packages) {
+  const missing = Object.entries(packages)
+    .filter(([, file]) => !existsSync(file))
+    .map(([name]) => name);
+  if (missing.length === 0 || !isRoot || !existsSync('/usr/bin/apt-get')) return missing;
+  log(`Installing Debian packages: ${missing.join(' ')} ...`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  const install = () => run('apt-get', ['install', '-y', '--no-install-recommends', ...missing], { env });
+  try {
+    try {
+      install();
+    } catch {
+      // A machine that never listed its packages, or whose list is out of date.
+      run('apt-get', ['update'], { env });
+      install();
+    }
+    return [];
+  } catch (error) {
+    log(String(error.message).slice(-2000));
+    return missing;
+  }
+}
+
+/** What the integration tests need beside Node. */
+export const testPackages = {
+  'openssh-server': '/usr/sbin/sshd',
+  'openssh-client': '/usr/bin/ssh-keygen',
+  openssl: '/usr/bin/openssl',
+  'dovecot-core': '/usr/sbin/dovecot',
+  'dovecot-imapd': '/usr/lib/dovecot/imap',
+  'dovecot-lmtpd': '/usr/lib/dovecot/lmtp',
+};
+
+export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
