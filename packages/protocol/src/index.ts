@@ -1,1 +1,1 @@
-export {};
+export * from './replicator-doveadm-extension.ts';

@@ -1,0 +1,280 @@
+/**
+ * What dsyncd adds to Dovecot's replicator-doveadm protocol: channels, lag, the breaker, and why a
+ * user is behind. Same socket, same tab-escaped lines; stock clients never send these commands.
+ *
+ * A server that knows them greets with minor version {@link replicatorExtensionMinor}; stock
+ * clients look at the major version only. This file speaks of the fields of a line, after
+ * unescaping; lines and escaping are the business of the line codec.
+ *
+ * | command | answer |
+ * |---|---|
+ * | `CHANNEL NAME` | `+`, or `-No such channel`; STATUS, STATUS-DSYNC, REPLICATE, ADD, REMOVE, USERS and SYNCS of this connection are from now on about that channel only |
+ * | `CHANNELS` | a line a channel: {@link encodeChannelReport}; then an empty line |
+ * | `USERS MASK FLAGS` | a line for each matching user and channel: {@link encodeUserReport}; then an empty line; FLAGS with `b`: only users for whom {@link isBehind} holds |
+ * | `SYNCS` | a line for each running sync: {@link encodeSyncReport}; then an empty line |
+ *
+ * Without `CHANNEL` all commands are about every channel: REPLICATE, ADD and REMOVE act on all,
+ * STATUS counts all.
+ *
+ * A report line is a name, then `key=value` fields in any order. A key that is missing means
+ * "never", "none" or 0; unknown keys are skipped, so that either end may be newer. Instants are
+ * Unix milliseconds.
+ */
+
+import { DsyncdError, quote } from '@dsyncd/core';
+
+/** Minor version of the greeting of a server that knows this extension. */
+export const replicatorExtensionMinor = 1;
+
+/** Longest reason or hint in a report; with two of them a line stays well below `limits.lineBytesMax`. */
+export const reportTextCharsMax = 1000;
+
+export type ExtensionCommand =
+  | { readonly type: 'channel'; readonly channel: string }
+  | { readonly type: 'channels' }
+  | { readonly type: 'users'; readonly mask: string; readonly behindOnly: boolean }
+  | { readonly type: 'syncs' };
+
+/** One channel, as of the moment of the answer. The fields of the queue's ChannelStatus and where the mail goes. */
+export interface ChannelReport {
+  readonly channel: string;
+  /** `mail_replica` as configured. */
+  readonly replica: string;
+  readonly queuedSync: number;
+  readonly queuedHigh: number;
+  readonly queuedLow: number;
+  readonly queuedFailed: number;
+  readonly queuedFullResync: number;
+  readonly quarantined: number;
+  readonly running: number;
+  readonly users: number;
+  readonly oldestRequestAt: number | undefined;
+  readonly breaker: {
+    readonly state: 'closed' | 'open' | 'half-open';
+    readonly consecutiveFailures: number;
+    readonly retryAt: number | undefined;
+    readonly lastReason: string | undefined;
+  };
+}
+
+/** One user on one channel. The fields of the queue's UserStatus and the channel's name. */
+export interface UserReport {
+  readonly channel: string;
+  readonly user: string;
+  readonly priority: 'none' | 'low' | 'high' | 'sync';
+  readonly lastFastSyncAt: number | undefined;
+  readonly lastFullSyncAt: number | undefined;
+  readonly lastSuccessAt: number | undefined;
+  readonly failed: boolean;
+  readonly quarantined: boolean;
+  readonly failure: { readonly code: string; readonly reason: string; readonly hint?: string } | undefined;
+  readonly failuresInRow: number;
+  readonly nextSyncAt: number | undefined;
+  /** When the oldest change that is not replicated yet was notified, also while its sync is running. */
+  readonly requestedAt: number | undefined;
+  readonly running: boolean;
+}
+
+export interface SyncReport {
+  readonly channel: string;
+  readonly user: string;
+  readonly type: 'full' | 'normal' | 'incremental';
+  readonly priority: 'none' | 'low' | 'high' | 'sync';
+  readonly startedAt: number;
+}
+
+/** Is there something of this user that the replica may not have? */
+export const isBehind = (user: Pick<UserReport, 'requestedAt' | 'failed' | 'quarantined'>): boolean =>
+  user.requestedAt !== undefined || user.failed || user.quarantined;
+
+export function encodeExtensionCommand(command: ExtensionCommand): string[] {
+  switch (command.type) {
+    case 'channel':
+      return ['CHANNEL', command.channel];
+    case 'channels':
+      return ['CHANNELS'];
+    case 'users':
+      return ['USERS', command.mask, command.behindOnly ? 'b' : ''];
+    case 'syncs':
+      return ['SYNCS'];
+  }
+}
+
+/** The command, or undefined when these fields are none of this extension's. */
+export function decodeExtensionCommand(fields: readonly string[]): ExtensionCommand | undefined {
+  const [name, first, second] = fields;
+  if (name === 'CHANNELS' && fields.length === 1) return { type: 'channels' };
+  if (name === 'SYNCS' && fields.length === 1) return { type: 'syncs' };
+  if (name === 'CHANNEL' && fields.length === 2 && first) return { type: 'channel', channel: first };
+  if (name === 'USERS' && first && fields.length <= 3)
+    return { type: 'users', mask: first, behindOnly: second?.includes('b') ?? false };
+  return undefined;
+}
+
+export const encodeChannelReport = (report: ChannelReport): string[] => [
+  report.channel,
+  ...pairs({
+    replica: report.replica,
+    queued_sync: report.queuedSync,
+    queued_high: report.queuedHigh,
+    queued_low: report.queuedLow,
+    queued_failed: report.queuedFailed,
+    queued_full_resync: report.queuedFullResync,
+    quarantined: report.quarantined,
+    running: report.running,
+    users: report.users,
+    oldest_request: report.oldestRequestAt,
+    breaker: report.breaker.state,
+    breaker_failures: report.breaker.consecutiveFailures,
+    breaker_retry: report.breaker.retryAt,
+    breaker_reason: report.breaker.lastReason,
+  }),
+];
+
+/** @throws {DsyncdError} `DSYNCD_REPLICATOR_ANSWER` when the fields are no channel report. */
+export function decodeChannelReport(fields: readonly string[]): ChannelReport {
+  const { name, values } = readReport(fields);
+  return {
+    channel: name,
+    replica: values.text('replica') ?? '',
+    queuedSync: values.count('queued_sync'),
+    queuedHigh: values.count('queued_high'),
+    queuedLow: values.count('queued_low'),
+    queuedFailed: values.count('queued_failed'),
+    queuedFullResync: values.count('queued_full_resync'),
+    quarantined: values.count('quarantined'),
+    running: values.count('running'),
+    users: values.count('users'),
+    oldestRequestAt: values.number('oldest_request'),
+    breaker: {
+      state: values.oneOf('breaker', ['closed', 'open', 'half-open']),
+      consecutiveFailures: values.count('breaker_failures'),
+      retryAt: values.number('breaker_retry'),
+      lastReason: values.text('breaker_reason'),
+    },
+  };
+}
+
+export const encodeUserReport = (report: UserReport): string[] => [
+  report.user,
+  ...pairs({
+    channel: report.channel,
+    priority: report.priority,
+    fast: report.lastFastSyncAt,
+    full: report.lastFullSyncAt,
+    success: report.lastSuccessAt,
+    failed: Number(report.failed),
+    quarantined: Number(report.quarantined),
+    running: Number(report.running),
+    requested: report.requestedAt,
+    next: report.nextSyncAt,
+    failures: report.failuresInRow,
+    code: report.failure?.code,
+    reason: report.failure?.reason,
+    hint: report.failure?.hint,
+  }),
+];
+
+/** @throws {DsyncdError} `DSYNCD_REPLICATOR_ANSWER` when the fields are no user report. */
+export function decodeUserReport(fields: readonly string[]): UserReport {
+  const { name, values } = readReport(fields);
+  const code = values.text('code');
+  const hint = values.text('hint');
+  return {
+    user: name,
+    channel: values.text('channel') ?? 'default',
+    priority: values.oneOf('priority', ['none', 'low', 'high', 'sync']),
+    lastFastSyncAt: values.number('fast'),
+    lastFullSyncAt: values.number('full'),
+    lastSuccessAt: values.number('success'),
+    failed: values.count('failed') > 0,
+    quarantined: values.count('quarantined') > 0,
+    running: values.count('running') > 0,
+    requestedAt: values.number('requested'),
+    nextSyncAt: values.number('next'),
+    failuresInRow: values.count('failures'),
+    failure:
+      code === undefined
+        ? undefined
+        : { code, reason: values.text('reason') ?? '', ...(hint === undefined ? {} : { hint }) },
+  };
+}
+
+export const encodeSyncReport = (report: SyncReport): string[] => [
+  report.user,
+  ...pairs({
+    channel: report.channel,
+    type: report.type,
+    priority: report.priority,
+    started: report.startedAt,
+  }),
+];
+
+/** @throws {DsyncdError} `DSYNCD_REPLICATOR_ANSWER` when the fields are no sync report. */
+export function decodeSyncReport(fields: readonly string[]): SyncReport {
+  const { name, values } = readReport(fields);
+  return {
+    user: name,
+    channel: values.text('channel') ?? 'default',
+    type: values.oneOf('type', ['incremental', 'normal', 'full']),
+    priority: values.oneOf('priority', ['none', 'low', 'high', 'sync']),
+    startedAt: values.count('started'),
+  };
+}
+
+/** `key=value` for each value that is there; zeros are left out, as missing means 0. */
+function pairs(values: Readonly<Record<string, string | number | undefined>>): string[] {
+  const fields: string[] = [];
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined || value === 0) continue;
+    fields.push(`${key}=${String(value).slice(0, reportTextCharsMax)}`);
+  }
+  return fields;
+}
+
+interface ReportValues {
+  text(key: string): string | undefined;
+  number(key: string): number | undefined;
+  count(key: string): number;
+  /** The first allowed value stands for a missing key. */
+  oneOf<Value extends string>(key: string, allowed: readonly [Value, ...Value[]]): Value;
+}
+
+function readReport(fields: readonly string[]): { readonly name: string; readonly values: ReportValues } {
+  const [name, ...rest] = fields;
+  if (!name) throw badAnswer('a report without a name');
+  const values = new Map<string, string>();
+  for (const field of rest) {
+    const equals = field.indexOf('=');
+    if (equals > 0) values.set(field.slice(0, equals), field.slice(equals + 1));
+  }
+  const number = (key: string): number | undefined => {
+    const value = values.get(key);
+    if (value === undefined) return undefined;
+    if (!/^\d{1,15}$/.test(value))
+      throw badAnswer(`${key} of ${quote(name)} is ${quote(value)}, not a number`);
+    return Number(value);
+  };
+  return {
+    name,
+    values: {
+      text: (key) => values.get(key),
+      number,
+      count: (key) => number(key) ?? 0,
+      oneOf: (key, allowed) => {
+        const value = values.get(key);
+        if (value === undefined) return allowed[0];
+        const found = allowed.find((candidate) => candidate === value);
+        if (found === undefined)
+          throw badAnswer(`${key} of ${quote(name)} is ${quote(value)}, not one of ${allowed.join(', ')}`);
+        return found;
+      },
+    },
+  };
+}
+
+const badAnswer = (what: string): DsyncdError =>
+  new DsyncdError('DSYNCD_REPLICATOR_ANSWER', `the replicator answered with ${what}`, {
+    outcome: 'operator',
+    hint: 'dsyncadm and dsyncd are of different versions: restart dsyncd after an upgrade',
+  });
