@@ -1,0 +1,16 @@
+#!/bin/sh
+# Builds this checkout and puts its programs into PREFIX/bin (default /usr/local). Run it again after an update.
+set -eu
+prefix=${1:-/usr/local}
+here=$(cd "$(dirname "$0")/.." && pwd)
+cd "$here"
+npm ci --no-audit --no-fund --loglevel=error
+npm run --silent build
+install -d "$prefix/bin"
+for pair in dsyncd:replicator dsync-server:dsync-server dsync-lmtp:lmtp dsyncadm:dsyncadm; do
+  program=${pair%%:*} app=${pair##*:}
+  printf '#!/bin/sh\nexec node %s/apps/%s/dist/main.js "$@"\n' "$here" "$app" > "$prefix/bin/$program"
+  chmod 755 "$prefix/bin/$program"
+done
+echo "Installed dsyncd, dsync-server, dsync-lmtp and dsyncadm into $prefix/bin."
+echo "Units for systemd are in $here/deploy/systemd; a configuration to start from is $here/deploy/dsyncd.toml."
