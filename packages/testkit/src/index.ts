@@ -1,1 +1,14 @@
-export {};
+export * from './lmtp-client.ts';
+export * from './rig/certificates.ts';
+export * from './rig/host.ts';
+export * from './rig/pair.ts';
+export * from './rig/ports.ts';
+export * from './rig/program.ts';
+export * from './scenario/compare.ts';
+export * from './scenario/demo.ts';
+export * from './scenario/lag.ts';
+export * from './scenario/mail-source.ts';
+export * from './scenario/sample-mail.ts';
+export * from './scenario/workload.ts';
+export * from './seeded-random.ts';
+export * from './until.ts';

@@ -1,4 +1,4 @@
-import { asUid, type Random } from '@dsyncd/core';
+import { asUid, DsyncdError, type Random } from '@dsyncd/core';
 import {
   flagBits,
   type MailboxMail,
@@ -121,10 +121,26 @@ const weightSum = deeds.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Does one random deed; answers its name, or undefined when it found nothing to do or someone else was faster. */
 export async function doSomething(mail: UserMail, random: Random): Promise<string | undefined> {
+  try {
+    return await chooseDeed(random)(mail, random);
+  } catch (error) {
+    if (error instanceof DsyncdError && overtaken.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+function chooseDeed(random: Random): Deed {
   let left = random.fraction() * weightSum;
   for (const [weight, deed] of deeds) {
     left -= weight;
-    if (left < 0) return await deed(mail, random);
+    if (left < 0) return deed;
   }
-  return undefined;
+  return changeFlags;
 }
+
+/** A sync or another process changed the same thing a moment before. */
+const overtaken: ReadonlySet<string> = new Set([
+  'DSYNCD_STORE_NO_MAILBOX',
+  'DSYNCD_STORE_NO_MAIL',
+  'DSYNCD_STORE_MAILBOX_EXISTS',
+]);

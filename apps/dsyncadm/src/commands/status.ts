@@ -1,0 +1,63 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { addHelpParts, addJsonOption } from '../command-help.ts';
+import type { CommandContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { healthJson } from '../output/health-json.ts';
+import { healthText } from '../output/health-text.ts';
+import { judgeHealth, type ReplicationHealth } from '../replication-health.ts';
+import {
+  addReplicatorOptions,
+  type ReplicatorOptions,
+  replicatorExits,
+  withReplicator,
+} from '../replicator/options.ts';
+
+interface Options extends ReplicatorOptions {
+  readonly json?: boolean;
+  readonly limit: number;
+  readonly lagMax: number;
+}
+
+export function registerStatus(parent: Command, context: CommandContext): void {
+  const command = parent
+    .command('status')
+    .summary('is everything replicated; if not, who is behind, why, and what to do')
+    .description(
+      'Say whether everything is replicated; if not, who is behind, since when, why, and what to do. ' +
+        'Users who need a person come first, then those who wait longest.',
+    )
+    .argument('[mask]', 'users to look at; * is any text, ? one character', '*')
+    .option('--limit <count>', 'users to show', parseWholeNumber, 20)
+    .option('--lag-max <seconds>', 'a change that waits longer counts as trouble', parseWholeNumber, 300);
+  addHelpParts(addJsonOption(addReplicatorOptions(command)), {
+    examples: ['status', "status '*@example.com' --limit 100", 'status --json --lag-max 60'],
+    exits: ['behind', ...replicatorExits],
+  });
+  command.action((mask: string, options: Options) => showStatus(context, mask, options));
+}
+
+async function showStatus(context: CommandContext, mask: string, options: Options): Promise<void> {
+  const { terminal, clock } = context;
+  const { channels, behind } = await withReplicator(context, options, async (client) => ({
+    channels: await client.channels(),
+    behind: await client.behind(mask),
+  }));
+  const now = clock.now();
+  const health = judgeHealth({
+    channels: channels.filter(({ channel }) => options.channel === undefined || channel === options.channel),
+    behind,
+    now,
+    lagMsMax: options.lagMax * 1000,
+  });
+  if (options.json) await terminal.printJson(healthJson(health));
+  else await terminal.print(healthText(health, { now, usersMax: options.limit }));
+  context.exitWith(exitCodeOfHealth(health));
+}
+
+const exitCodeOfHealth = ({ isHealthy }: ReplicationHealth): number =>
+  isHealthy ? exitCodes.ok : exitCodes.behind;
+
+function parseWholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
+}

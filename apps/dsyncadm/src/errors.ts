@@ -1,0 +1,51 @@
+import { DsyncdError, InvariantError, systemErrorHint } from '@dsyncd/core';
+
+/** A wrong command line: exit code 64. */
+export const usageError = (message: string, hint: string): DsyncdError =>
+  new DsyncdError('DSYNCD_USAGE', message, { outcome: 'operator', hint });
+
+/** Something that the store cannot do, however often it is tried: exit code 65. */
+export const notPossible = (message: string, hint: string): DsyncdError =>
+  new DsyncdError('DSYNCD_NOT_POSSIBLE', message, { outcome: 'noreplicate', hint });
+
+export const noMailbox = (user: string, mailbox: string): DsyncdError =>
+  new DsyncdError('DSYNCD_STORE_NO_MAILBOX', `user ${user} has no mailbox ${JSON.stringify(mailbox)}`, {
+    outcome: 'operator',
+    hint: `\`dsyncadm mailbox list -u ${user}\` shows those that exist`,
+  });
+
+/**
+ * What the user reads on stderr: one line what failed, one line how to mend it where that is known.
+ * @param showStack - for whoever debugs dsyncd itself
+ */
+export function errorText(error: unknown, showStack: boolean): string {
+  const lines = [`dsyncadm: ${oneLine(messageOf(error))}`];
+  const hint = hintOf(error);
+  if (hint !== undefined) lines.push(`  ${oneLine(hint)}`);
+  if (showStack && error instanceof Error) lines.push(stackWithCauses(error));
+  return `${lines.join('\n')}\n`;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function hintOf(error: unknown): string | undefined {
+  if (error instanceof DsyncdError) return error.hint ?? systemErrorHint(error.cause);
+  const systemHint = systemErrorHint(error);
+  if (systemHint !== undefined) return systemHint;
+  if (error instanceof InvariantError || isProgrammingError(error))
+    return 'a defect of dsyncd: run it again with DSYNCD_DEBUG=1 and report what that shows';
+  return undefined;
+}
+
+const isProgrammingError = (error: unknown): boolean =>
+  error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+
+/** Control characters from a peer or a file name must not reach the terminal. */
+const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f]+/g, ' ');
+
+function stackWithCauses(error: Error): string {
+  const stacks: string[] = [];
+  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++)
+    stacks.push(cause.stack ?? String(cause));
+  return stacks.join('\ncaused by ');
+}

@@ -1,0 +1,78 @@
+import { DsyncdError, type FailureKind, InvariantError } from '@dsyncd/core';
+
+/** Exit codes as of sysexits.h, used as doveadm uses them; the help of each command names its own. */
+export const exitCodes = {
+  ok: 0,
+  behind: 1,
+  changed: 2,
+  usage: 64,
+  notPossible: 65,
+  noUser: 67,
+  noMailbox: 68,
+  needsPerson: 69,
+  defect: 70,
+  temporary: 75,
+  protocol: 76,
+  permission: 77,
+  config: 78,
+} as const;
+
+export type ExitName = keyof typeof exitCodes;
+
+/** One line each, for the help. */
+export const exitMeanings: Readonly<Record<ExitName, string>> = {
+  ok: 'done',
+  behind: 'not everything is replicated',
+  changed: 'done, but a mailbox changed meanwhile: sync again',
+  usage: 'the command line is wrong',
+  notPossible: 'cannot be done, however often it is tried',
+  noUser: 'no such user',
+  noMailbox: 'no such mailbox or mail',
+  needsPerson: 'needs a person: see the hint',
+  defect: 'a defect of dsyncd',
+  temporary: 'failed for now: try again',
+  protocol: 'the other end speaks another protocol',
+  permission: 'permission denied',
+  config: 'the configuration is wrong',
+};
+
+const byCode: Readonly<Record<string, number>> = {
+  DSYNCD_USAGE: exitCodes.usage,
+  DSYNCD_USER_NAME: exitCodes.usage,
+  DSYNCD_MAILBOX_NAME: exitCodes.usage,
+  DSYNCD_NOT_POSSIBLE: exitCodes.notPossible,
+  DSYNCD_STORE_NO_MAILBOX: exitCodes.noMailbox,
+  DSYNCD_STORE_NO_MAIL: exitCodes.noMailbox,
+  DSYNCD_STORE_MAILBOX_EXISTS: exitCodes.notPossible,
+  DSYNCD_REPLICATOR_ANSWER: exitCodes.protocol,
+};
+
+const byOutcome: Readonly<Record<FailureKind, number>> = {
+  busy: exitCodes.temporary,
+  transient: exitCodes.temporary,
+  operator: exitCodes.needsPerson,
+  nouser: exitCodes.noUser,
+  noreplicate: exitCodes.notPossible,
+};
+
+export const exitCodeOfOutcome = (outcome: FailureKind): number => byOutcome[outcome];
+
+/** The exit code that a command which died of this error ends with. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof InvariantError) return exitCodes.defect;
+  if (isPermission(error)) return exitCodes.permission;
+  if (!(error instanceof DsyncdError)) return isSystemError(error) ? exitCodes.temporary : exitCodes.defect;
+  if (error.code.startsWith('DSYNCD_CONFIG')) return exitCodes.config;
+  return byCode[error.code] ?? exitCodeOfOutcome(error.outcome);
+}
+
+/** EACCES and EPERM anywhere in the chain of causes. */
+function isPermission(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+    if ('code' in cause && (cause.code === 'EACCES' || cause.code === 'EPERM')) return true;
+  }
+  return false;
+}
+
+/** ENOENT and the like: what the operating system can answer, as against a defect of ours. */
+const isSystemError = (error: unknown): boolean => error instanceof Error && 'syscall' in error;

@@ -1,0 +1,45 @@
+import type { ReplicationHealth } from '../replication-health.ts';
+import { instantOrNull } from './durations.ts';
+
+/** The health for programs: instants in ISO 8601, spans in seconds, null for never. */
+export const healthJson = (health: ReplicationHealth): object => ({
+  healthy: health.isHealthy,
+  channels: health.channels.map((channel) => ({
+    channel: channel.channel,
+    replica: channel.replica,
+    users: channel.users,
+    behind: channel.behindCount,
+    lagSeconds: seconds(channel.lagMs),
+    running: channel.running,
+    queued: {
+      sync: channel.queuedSync,
+      high: channel.queuedHigh,
+      low: channel.queuedLow,
+      failed: channel.queuedFailed,
+      fullResync: channel.queuedFullResync,
+    },
+    quarantined: channel.quarantined,
+    breaker: {
+      state: channel.breaker.state,
+      failuresInRow: channel.breaker.consecutiveFailures,
+      retryAt: instantOrNull(channel.breaker.retryAt),
+      reason: channel.breaker.lastReason ?? null,
+    },
+  })),
+  behind: health.behind.map((user) => ({
+    username: user.user,
+    channel: user.channel,
+    state: user.state,
+    priority: user.priority,
+    lagSeconds: seconds(user.lagMs),
+    requestedAt: instantOrNull(user.requestedAt),
+    lastSuccessAt: instantOrNull(user.lastSuccessAt),
+    nextSyncAt: instantOrNull(user.nextSyncAt),
+    failuresInRow: user.failuresInRow,
+    code: user.failure?.code ?? null,
+    why: user.why,
+    remedy: user.remedy ?? null,
+  })),
+});
+
+const seconds = (spanMs: number | undefined): number | null => (spanMs === undefined ? null : Math.round(spanMs) / 1000);

@@ -1,0 +1,62 @@
+import type { ChannelHealth, ReplicationHealth, UserHealth } from '../replication-health.ts';
+import { countOf } from './counts.ts';
+import { formatInstant, formatSpan } from './durations.ts';
+import { printable } from './table.ts';
+
+export interface HealthTextOptions {
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** Users to show; the rest is counted. */
+  readonly usersMax: number;
+}
+
+/** The answer at a glance: a line a channel, then who is behind, since when, why and what to do. */
+export function healthText(health: ReplicationHealth, options: HealthTextOptions): string {
+  const shown = health.behind.slice(0, options.usersMax);
+  const hiddenCount = health.behind.length - shown.length;
+  return [
+    ...health.channels.flatMap((channel) => channelLines(channel, options.now)),
+    ...(shown.length === 0 ? [] : ['']),
+    ...shown.flatMap((user) => userLines(user, options.now)),
+    ...(hiddenCount === 0 ? [] : [`... and ${countOf(hiddenCount, 'more user')}: --limit shows more`]),
+  ]
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+}
+
+function channelLines(channel: ChannelHealth, now: number): string[] {
+  const lines = [`channel ${channel.channel} to ${channel.replica || '(no replica)'}: ${channelSummary(channel)}`];
+  const { breaker } = channel;
+  if (breaker.state === 'closed') return lines;
+  const next = breaker.retryAt === undefined ? '' : `, next try ${inSpan(breaker.retryAt - now)}`;
+  lines.push(
+    `  peer down: ${countOf(breaker.consecutiveFailures, 'failure')} in a row${next}` +
+      (breaker.lastReason === undefined ? '' : `: ${breaker.lastReason}`),
+  );
+  return lines;
+}
+
+function channelSummary({ behindCount, users, lagMs, running, quarantined }: ChannelHealth): string {
+  if (behindCount === 0)
+    return users === 0 ? 'no users known yet' : `everything is replicated (${countOf(users, 'user')})`;
+  const parts = [`${behindCount} of ${countOf(users, 'user')} behind`];
+  if (lagMs !== undefined) parts.push(`oldest change ${formatSpan(lagMs)} ago`);
+  if (running > 0) parts.push(`${running} being synced`);
+  if (quarantined > 0) parts.push(`${quarantined} quarantined`);
+  return parts.join(', ');
+}
+
+function userLines(user: UserHealth, now: number): string[] {
+  const facts = [`${user.state}`];
+  if (user.lagMs !== undefined) facts.push(`behind for ${formatSpan(user.lagMs)} since ${formatInstant(now - user.lagMs)}`);
+  else if (user.lastSuccessAt !== undefined) facts.push(`last success ${formatSpan(now - user.lastSuccessAt)} ago`);
+  else facts.push('never replicated');
+  if (user.failuresInRow > 0) facts.push(`${countOf(user.failuresInRow, 'failure')} in a row`);
+  if (user.state !== 'running' && user.state !== 'quarantined' && user.nextSyncAt !== undefined)
+    facts.push(`next try ${inSpan(user.nextSyncAt - now)}`);
+  const lines = [`${user.user} (${user.channel}): ${facts.join(', ')}`, `  why: ${user.why}`];
+  if (user.remedy !== undefined) lines.push(`  do:  ${user.remedy}`);
+  return lines;
+}
+
+const inSpan = (spanMs: number): string => (spanMs <= 0 ? 'now' : `in ${formatSpan(spanMs)}`);

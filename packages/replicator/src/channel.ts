@@ -1,0 +1,8 @@
+/** One named replica relation, as far as the replicator needs to know it. */
+export interface Channel {
+  readonly name: string;
+  /** `mail_replica` as configured, for status. */
+  readonly replica: string;
+  /** Changes that came in by a sync with another peer go on to this channel too. */
+  readonly chain: boolean;
+}

@@ -1,0 +1,210 @@
+import { compileMask, DsyncdError, type Logger, parseUserName, quote, type UserName } from '@dsyncd/core';
+import {
+  decodeExtensionCommand,
+  type ExtensionCommand,
+  encodeChannelReport,
+  encodeSyncReport,
+  encodeUserReport,
+  isBehind,
+} from '@dsyncd/protocol';
+import { priorities, type ReplicationQueue, type RequestPriority } from '@dsyncd/queue';
+import type { Channel } from './channel.ts';
+import { queueOverview, stateOfWorker, userLine } from './doveadm-answers.ts';
+
+export interface DoveadmServiceOptions {
+  readonly queue: ReplicationQueue;
+  readonly channels: () => readonly Channel[];
+  /** Users of the mail store, for `add MASK`. */
+  readonly users: (mask: string) => AsyncIterable<UserName>;
+  readonly connsMax: () => number;
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+/** One line of an answer as its fields; escaping is the line codec's business. */
+export type AnswerLine = readonly string[];
+
+const endOfList: AnswerLine = [''];
+
+/**
+ * Answers the commands of one `replicator-doveadm` connection: Dovecot's, so that stock
+ * `doveadm replicator` works, and dsyncd's own for channels and reasons.
+ *
+ * @source Dovecot src/replication/replicator/doveadm-connection.c
+ */
+export class DoveadmService {
+  readonly #options: DoveadmServiceOptions;
+  #onlyChannel: string | undefined;
+
+  constructor(options: DoveadmServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws {DsyncdError} `DSYNCD_REPLICATOR_COMMAND` for a command that is not understood: the
+   *   connection is to be closed, as Dovecot does it.
+   */
+  async *answer(fields: readonly string[]): AsyncIterable<AnswerLine> {
+    const extension = decodeExtensionCommand(fields);
+    if (extension !== undefined) {
+      yield* this.#answerExtension(extension);
+      return;
+    }
+    const [command, ...args] = fields;
+    switch (command) {
+      case 'STATUS':
+        yield* args[0] === undefined ? this.#overview() : this.#userLines(args[0]);
+        return;
+      case 'STATUS-DSYNC':
+        yield* this.#workers();
+        return;
+      case 'REPLICATE':
+        yield await this.#replicate(args);
+        return;
+      case 'ADD':
+        yield await this.#add(args);
+        return;
+      case 'REMOVE':
+        yield await this.#remove(args);
+        return;
+      case 'NOTIFY':
+        yield await this.#notify(args);
+        return;
+      default:
+        throw notUnderstood(`command ${quote(command ?? '')}`);
+    }
+  }
+
+  #channels(): readonly Channel[] {
+    const only = this.#onlyChannel;
+    return this.#options.channels().filter((channel) => only === undefined || channel.name === only);
+  }
+
+  async *#overview(): AsyncIterable<AnswerLine> {
+    const { queue } = this.#options;
+    yield* queueOverview(await Promise.all(this.#channels().map(({ name }) => queue.channelStatus(name))));
+    yield endOfList;
+  }
+
+  async *#userLines(mask: string): AsyncIterable<AnswerLine> {
+    const now = this.#options.now();
+    for (const { name } of this.#channels())
+      for await (const user of this.#options.queue.userStatus(name, mask)) yield userLine(user, now);
+    yield endOfList;
+  }
+
+  /** A line a worker, as the stock client expects it: idle ones are "Not connected". */
+  async *#workers(): AsyncIterable<AnswerLine> {
+    const running = this.#options.queue.running();
+    for (const sync of running) yield [sync.user, sync.type, stateOfWorker(sync, this.#options.now())];
+    for (let idle = running.length; idle < this.#options.connsMax(); idle++)
+      yield ['', '-', 'Not connected'];
+    yield endOfList;
+  }
+
+  async #replicate(args: readonly string[]): Promise<AnswerLine> {
+    const [priority, flags, mask] = args;
+    if (priority === undefined || flags === undefined || mask === undefined)
+      throw notUnderstood('REPLICATE with too few fields');
+    if (!isRequestPriority(priority)) return ['-Invalid priority'];
+    const full = flags.includes('f');
+    const { queue } = this.#options;
+    if (isMask(mask)) {
+      let count = 0;
+      for (const { name } of this.#channels())
+        count = Math.max(count, await queue.replicate(name, mask, { priority, full }));
+      return [`+${count}`];
+    }
+    const user = checkedUser(mask);
+    if (typeof user !== 'string') return user;
+    for (const { name } of this.#channels()) await queue.request(name, [{ user, priority, full }]);
+    return ['+1'];
+  }
+
+  async #add(args: readonly string[]): Promise<AnswerLine> {
+    const [mask] = args;
+    if (mask === undefined) throw notUnderstood('ADD without a mask');
+    const users: UserName[] = [];
+    if (isMask(mask)) {
+      for await (const user of this.#options.users(mask)) users.push(user);
+    } else {
+      const user = checkedUser(mask);
+      if (typeof user !== 'string') return user;
+      users.push(user);
+    }
+    for (const { name } of this.#channels()) await this.#options.queue.add(name, users);
+    return ['+'];
+  }
+
+  async #remove(args: readonly string[]): Promise<AnswerLine> {
+    const [name] = args;
+    if (name === undefined) throw notUnderstood('REMOVE without a user');
+    const user = checkedUser(name);
+    if (typeof user !== 'string') return user;
+    let wasKnown = false;
+    for (const channel of this.#channels())
+      wasKnown = (await this.#options.queue.remove(channel.name, user)) || wasKnown;
+    return wasKnown ? ['+'] : ['-User not found'];
+  }
+
+  /** A dsync on the other side has finished: what it changed here needs no sync of ours, but the user is to be known. */
+  async #notify(args: readonly string[]): Promise<AnswerLine> {
+    const [name] = args;
+    if (args.length < 3 || name === undefined) throw notUnderstood('NOTIFY with too few fields');
+    const user = checkedUser(name);
+    if (typeof user !== 'string') return user;
+    for (const channel of this.#channels()) await this.#options.queue.add(channel.name, [user]);
+    return ['+'];
+  }
+
+  async *#answerExtension(command: ExtensionCommand): AsyncIterable<AnswerLine> {
+    const { queue } = this.#options;
+    switch (command.type) {
+      case 'channel':
+        yield this.#selectChannel(command.channel);
+        return;
+      case 'channels':
+        for (const { name, replica } of this.#channels())
+          yield encodeChannelReport({ ...(await queue.channelStatus(name)), replica });
+        break;
+      case 'users':
+        for (const { name } of this.#channels())
+          for await (const user of queue.userStatus(name, command.mask))
+            if (!command.behindOnly || isBehind(user)) yield encodeUserReport({ ...user, channel: name });
+        break;
+      case 'syncs':
+        for (const sync of queue.running()) yield encodeSyncReport(sync);
+        break;
+    }
+    yield endOfList;
+  }
+
+  #selectChannel(name: string): AnswerLine {
+    if (!this.#options.channels().some((channel) => channel.name === name)) return ['-No such channel'];
+    this.#onlyChannel = name;
+    return ['+'];
+  }
+}
+
+const isMask = (text: string): boolean => /[*?]/.test(text);
+
+const isRequestPriority = (text: string): text is RequestPriority =>
+  text !== 'none' && (priorities as readonly string[]).includes(text);
+
+/** The user name, or the answer that says what is wrong with it. */
+function checkedUser(name: string): UserName | AnswerLine {
+  try {
+    return parseUserName(name);
+  } catch (error) {
+    return [`-${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+const notUnderstood = (what: string): DsyncdError =>
+  new DsyncdError('DSYNCD_REPLICATOR_COMMAND', `not understood: ${what}`, { outcome: 'operator' });
+
+/** Users of a list that a mask takes; for stores that can only list all. */
+export async function* matchingUsers(users: AsyncIterable<UserName>, mask: string): AsyncIterable<UserName> {
+  const isWanted = compileMask(mask);
+  for await (const user of users) if (isWanted(user)) yield user;
+}

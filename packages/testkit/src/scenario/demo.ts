@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseUserName, type Random, type UserName } from '@dsyncd/core';
+import type { MailStore } from '@dsyncd/mailstore';
+import { asSent } from '../lmtp-client.ts';
+import type { Host } from '../rig/host.ts';
+import { createPair } from '../rig/pair.ts';
+import { seededRandom } from '../seeded-random.ts';
+import { until } from '../until.ts';
+import { type ComparedMailbox, compareSnapshots, snapshotUser } from './compare.ts';
+import { playHost } from './host-life.ts';
+import { Hunter } from './hunter.ts';
+import { readMails, type SourceMail } from './mail-source.ts';
+import { printReport } from './report.ts';
+import { sampleMail } from './sample-mail.ts';
+
+export interface DemoOptions {
+  readonly mail?: string;
+  readonly keep: boolean;
+  readonly kill: boolean;
+  readonly seed: number;
+}
+
+export interface DemoResult {
+  readonly delivered: number;
+  readonly deeds: ReadonlyMap<string, number>;
+  readonly kills: number;
+  readonly syncs: ReadonlyMap<string, number>;
+  readonly conflicts: readonly string[];
+  readonly lagsMs: readonly number[];
+  readonly compared: readonly ComparedMailbox[];
+  /** Mails whose bytes on a host are not those that were sent. */
+  readonly damaged: readonly string[];
+}
+
+const userNames = ['anna', 'bert', 'carla', 'dieter'].map((name) => `${name}@example.com`);
+const sampleCount = 60;
+
+/** Runs the demonstration; answers the exit code. */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'dsyncd-demo-'));
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const pair = await createPair({ folder });
+  const hosts = [pair.a, pair.b];
+  let isKept = false;
+  try {
+    say(`Starting hosts A and B in ${folder} (seed ${options.seed}) ...`);
+    await Promise.all(hosts.map((host) => host.start()));
+    const result = await runScenario(hosts, options, say);
+    printReport(result, say);
+    const isGood = result.compared.every((mailbox) => mailbox.isEqual) && result.damaged.length === 0;
+    isKept = options.keep;
+    if (isKept) explainHowToLook(hosts, say);
+    return isGood ? 0 : 1;
+  } catch (error) {
+    for (const host of hosts)
+      for (const program of host.programs.values())
+        say(`--- last lines of ${program.name} on ${host.hostname}\n${program.lines.slice(-5).join('\n')}`);
+    throw error;
+  } finally {
+    if (isKept) {
+      await untilInterrupted();
+    }
+    await Promise.all(hosts.map((host) => host.stop()));
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Delivers and changes mail on both hosts at once, waits until they are equal, and says what was seen. */
+export async function runScenario(
+  hosts: readonly Host[],
+  options: Pick<DemoOptions, 'mail' | 'kill' | 'seed'>,
+  say: (text: string) => void,
+): Promise<DemoResult> {
+  const users = userNames.map(parseUserName);
+  const random = seededRandom(options.seed);
+  const mails = await collect(options.mail === undefined ? samples(random) : readMails(options.mail));
+  const stores = hosts.map((host) => host.openStore());
+  try {
+    say(`Delivering ${mails.length} mails to both hosts, and changing mail on both at once ...`);
+    const hunter = options.kill ? new Hunter(hosts, random) : undefined;
+    const reports = await Promise.all(
+      hosts.map(async (host, index) => {
+        const share = mails.filter((_, position) => position % hosts.length === index);
+        const store = stores[index];
+        if (store === undefined) throw new Error('a host without a store');
+        return await playHost(host, store, share, users, seededRandom(options.seed + index + 1));
+      }),
+    );
+    await hunter?.stop();
+    say('Waiting until both hosts are equal ...');
+    const compared = await compareUntilEqual(stores, users);
+    return {
+      delivered: reports.reduce((sum, report) => sum + report.delivered, 0),
+      deeds: addUp(reports.map((report) => report.deeds)),
+      kills: hunter?.kills ?? 0,
+      ...readLogs(hosts),
+      compared,
+      damaged: await findDamage(stores, users, mails),
+    };
+  } finally {
+    await Promise.all(stores.map((store) => store.close()));
+  }
+}
+
+function* samples(random: Random): Iterable<SourceMail> {
+  for (let number = 1; number <= sampleCount; number++) yield sampleMail(random, number);
+}
+
+async function collect<T>(items: AsyncIterable<T> | Iterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+async function compareUntilEqual(
+  stores: readonly MailStore[],
+  users: readonly UserName[],
+): Promise<readonly ComparedMailbox[]> {
+  let compared: readonly ComparedMailbox[] = [];
+  try {
+    await until(
+      'both hosts are equal',
+      async () => {
+        compared = await compareAll(stores, users, false);
+        return compared.every((mailbox) => mailbox.isEqual);
+      },
+      { timeoutMs: 60_000, everyMs: 100 },
+    );
+  } catch {
+    // The report shows what differs.
+    return compared;
+  }
+  return await compareAll(stores, users, true);
+}
+
+async function compareAll(
+  stores: readonly MailStore[],
+  users: readonly UserName[],
+  withBodies: boolean,
+): Promise<readonly ComparedMailbox[]> {
+  const compared: ComparedMailbox[] = [];
+  const [a, b] = stores;
+  if (a === undefined || b === undefined) throw new Error('two hosts are needed');
+  for (const user of users) {
+    const snapshots = [
+      await snapshotUser(a, user, { withBodies }),
+      await snapshotUser(b, user, { withBodies }),
+    ] as const;
+    compared.push(...compareSnapshots(user, ...snapshots));
+  }
+  return compared;
+}
+
+/** Every body on host A (B is equal) must be one that was sent, byte for byte. */
+async function findDamage(
+  stores: readonly MailStore[],
+  users: readonly UserName[],
+  mails: readonly SourceMail[],
+): Promise<readonly string[]> {
+  const sent = new Set(mails.map((mail) => createHash('sha256').update(asSent(mail.body)).digest('hex')));
+  const damaged: string[] = [];
+  const [store] = stores;
+  if (store === undefined) return damaged;
+  for (const user of users) {
+    const { mailboxes } = await snapshotUser(store, user, { withBodies: true });
+    for (const [path, mailbox] of mailboxes)
+      for (const line of mailbox.mails)
+        if (!sent.has(line.slice(line.lastIndexOf(' ') + 1))) damaged.push(`${user} ${path} ${line}`);
+  }
+  return damaged;
+}
+
+function readLogs(hosts: readonly Host[]): Pick<DemoResult, 'syncs' | 'conflicts' | 'lagsMs'> {
+  const syncs = new Map<string, number>();
+  const conflicts: string[] = [];
+  const lagsMs: number[] = [];
+  for (const host of hosts) {
+    for (const line of host.program('dsyncd').log) {
+      if (typeof line.outcome === 'string') syncs.set(line.outcome, (syncs.get(line.outcome) ?? 0) + 1);
+      if (typeof line.conflict === 'string') conflicts.push(`${line.user}: ${line.conflict}`);
+      if (line.outcome === 'ok' && line.priority === 'high' && typeof line.lagMs === 'number')
+        lagsMs.push(line.lagMs);
+    }
+  }
+  return { syncs, conflicts, lagsMs };
+}
+
+function addUp(maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const sum = new Map<string, number>();
+  for (const map of maps) for (const [key, count] of map) sum.set(key, (sum.get(key) ?? 0) + count);
+  return sum;
+}
+
+function explainHowToLook(hosts: readonly Host[], say: (text: string) => void): void {
+  say('\nThe hosts are running. Look at them from another terminal:');
+  for (const host of hosts) {
+    const adm = `node apps/dsyncadm/dist/main.js -c ${host.configFile}`;
+    say(`  ${adm} replicator status '*'`);
+    say(`  ${adm} mailbox list -u ${userNames[0]}`);
+  }
+  say('Ctrl-C ends them and removes the folder.');
+}
+
+const untilInterrupted = async (): Promise<void> =>
+  await new Promise((resolve) => {
+    // Signals alone do not keep the process alive.
+    const keepAlive = setInterval(() => {}, 1 << 30);
+    const end = (): void => {
+      clearInterval(keepAlive);
+      resolve();
+    };
+    process.once('SIGINT', end);
+    process.once('SIGTERM', end);
+  });

@@ -1,0 +1,36 @@
+import type { DemoResult } from './demo.ts';
+import { percentile } from './lag.ts';
+
+const shownConflictsMax = 12;
+
+/** The readable report of a demonstration. */
+export function printReport(result: DemoResult, say: (text: string) => void): void {
+  const list = (counts: ReadonlyMap<string, number>): string =>
+    [...counts].map(([name, count]) => `${count} ${name}`).join(', ') || 'none';
+  const p = (share: number): string => `${Math.round(percentile(result.lagsMs, share))} ms`;
+  say('');
+  say(`Delivered         ${result.delivered} mails by LMTP`);
+  say(`Changed meanwhile ${list(result.deeds)}`);
+  if (result.kills > 0) say(`Killed            ${result.kills} programs with kill -9`);
+  say(`Synced            ${list(result.syncs)}`);
+  say(`Lag of new mail   p50 ${p(0.5)}, p99 ${p(0.99)} (${result.lagsMs.length} syncs)`);
+  say(`Conflicts merged  ${result.conflicts.length}`);
+  for (const conflict of result.conflicts.slice(0, shownConflictsMax)) say(`  ${conflict}`);
+  if (result.conflicts.length > shownConflictsMax)
+    say(`  ... and ${result.conflicts.length - shownConflictsMax} more`);
+  say('');
+  const width = Math.max(10, ...result.compared.map(({ user, mailbox }) => user.length + mailbox.length + 1));
+  for (const { user, mailbox, mails, isEqual, difference } of result.compared) {
+    const name = `${user} ${mailbox}`.padEnd(width);
+    say(`  ${name}  ${String(mails).padStart(5)} mails  ${isEqual ? 'equal' : `DIFFERENT: ${difference}`}`);
+  }
+  const different = result.compared.filter((mailbox) => !mailbox.isEqual).length;
+  const mails = result.compared.reduce((sum, mailbox) => sum + mailbox.mails, 0);
+  say('');
+  for (const damage of result.damaged.slice(0, 5)) say(`Not what was sent: ${damage}`);
+  say(
+    different === 0 && result.damaged.length === 0
+      ? `A and B are equal: ${result.compared.length} mailboxes, ${mails} mails, every body byte for byte.`
+      : `A and B DIFFER in ${different} of ${result.compared.length} mailboxes; ${result.damaged.length} bodies are damaged.`,
+  );
+}
