@@ -10,7 +10,8 @@ const mayImport = {
   engine: ['core', 'protocol', 'dsync', 'mailstore', 'transport'],
   config: ['core'],
   telemetry: ['core'],
-  testkit: ['core', 'mailstore'],
+  replicator: ['core', 'protocol', 'queue', 'engine', 'notify'],
+  testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue'],
 };
 
 const arrows = Object.entries(mayImport).map(([name, allowed]) => ({
