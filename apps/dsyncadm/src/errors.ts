@@ -45,7 +45,11 @@ const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f]+/g
 
 function stackWithCauses(error: Error): string {
   const stacks: string[] = [];
-  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++)
+  for (
+    let cause: unknown = error, depth = 0;
+    cause instanceof Error && depth < 8;
+    cause = cause.cause, depth++
+  )
     stacks.push(cause.stack ?? String(cause));
   return stacks.join('\ncaused by ');
 }

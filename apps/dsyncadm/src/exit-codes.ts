@@ -45,6 +45,7 @@ const byCode: Readonly<Record<string, number>> = {
   DSYNCD_STORE_NO_MAIL: exitCodes.noMailbox,
   DSYNCD_STORE_MAILBOX_EXISTS: exitCodes.notPossible,
   DSYNCD_REPLICATOR_ANSWER: exitCodes.protocol,
+  DSYNCD_STORE_NO_USER: exitCodes.noUser,
 };
 
 const byOutcome: Readonly<Record<FailureKind, number>> = {

@@ -22,8 +22,6 @@ export async function copyMails(
 
 /** Expunges the mails; one whose UID means another mail by now stays. @returns how many went. */
 export async function expungeMails(mailbox: MailboxMail, mails: readonly MailRecord[]): Promise<number> {
-  const { results } = await mailbox.apply(
-    mails.map(({ uid, guid }) => ({ type: 'expunge', uid, guid })),
-  );
+  const { results } = await mailbox.apply(mails.map(({ uid, guid }) => ({ type: 'expunge', uid, guid })));
   return results.filter((result) => 'changed' in result && result.changed).length;
 }

@@ -23,10 +23,7 @@ export async function* selectMails(
   for (const range of parseUidSet(uidSet, highest)) yield* mailsOfRange(mailbox, range);
 }
 
-async function* mailsOfRange(
-  mailbox: MailboxMail,
-  range: UidRange,
-): AsyncGenerator<readonly MailRecord[]> {
+async function* mailsOfRange(mailbox: MailboxMail, range: UidRange): AsyncGenerator<readonly MailRecord[]> {
   let from: number = range.from;
   while (from <= range.to) {
     const page = await mailbox.mails(asUid(from), mailsPerBatch);

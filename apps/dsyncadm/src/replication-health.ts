@@ -86,7 +86,11 @@ function whyOf(user: UserReport, state: UserState, openChannel: ChannelReport | 
   return user.priority === 'none' ? 'due by its full sync interval' : `queued with priority ${user.priority}`;
 }
 
-function remedyOf(user: UserReport, state: UserState, openChannel: ChannelReport | undefined): string | undefined {
+function remedyOf(
+  user: UserReport,
+  state: UserState,
+  openChannel: ChannelReport | undefined,
+): string | undefined {
   switch (state) {
     case 'quarantined': {
       const release = `dsyncadm replicator replicate ${shellQuoted(user.user)}`;

@@ -24,7 +24,8 @@ export function registerMailExpunge(parent: Command, context: CommandContext): v
     let expungedCount = 0;
     await context.changeUserMail({ user: options.user, priority: 'low' }, async (mail) => {
       const mailbox = await requireMailbox(mail, options.mailbox);
-      for await (const mails of selectMails(mailbox, uids)) expungedCount += await expungeMails(mailbox, mails);
+      for await (const mails of selectMails(mailbox, uids))
+        expungedCount += await expungeMails(mailbox, mails);
     });
     await context.terminal.print(`${countOf(expungedCount, 'mail')} expunged\n`);
   });

@@ -1,4 +1,4 @@
-import { asUid } from '@dsyncd/core';
+import type { asUid } from '@dsyncd/core';
 import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';

@@ -48,7 +48,9 @@ async function changeFlags(
   await context.changeUserMail({ user: options.user, priority: 'low' }, async (mail) => {
     const mailbox = await requireMailbox(mail, options.mailbox);
     for await (const mails of selectMails(mailbox, wanted.uids)) {
-      const { results } = await mailbox.apply(mails.map((record) => flagChange(wanted.action, record, flags)));
+      const { results } = await mailbox.apply(
+        mails.map((record) => flagChange(wanted.action, record, flags)),
+      );
       changedCount += results.filter((result) => 'changed' in result && result.changed).length;
     }
   });

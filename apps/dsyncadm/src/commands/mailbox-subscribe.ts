@@ -11,7 +11,7 @@ export function registerMailboxSubscribe(parent: Command, context: CommandContex
   const command = parent
     .command('subscribe')
     .summary('subscribe to mailboxes')
-    .description("Subscribe a user to mailboxes; they need not exist.")
+    .description('Subscribe a user to mailboxes; they need not exist.')
     .argument('<mailbox...>', 'names with "/" between levels');
   addHelpParts(addUserOption(command), {
     examples: ['mailbox subscribe -u ann@example.com Work Lists/news'],

@@ -25,7 +25,9 @@ export function registerReplicatorReplicate(parent: Command, context: CommandCon
     )
     .argument('<mask>', 'users; * is any text, ? one character')
     .option('-f, --full-sync', 'look at everything, whatever the last sync left')
-    .addOption(new Option('-p, --priority <priority>', 'place in the queue').choices(priorities).default('low'));
+    .addOption(
+      new Option('-p, --priority <priority>', 'place in the queue').choices(priorities).default('low'),
+    );
   addHelpParts(addReplicatorOptions(command), {
     examples: ['replicator replicate ann@example.com', "replicator replicate -f -p high '*@example.com'"],
     exits: replicatorExits,

@@ -7,7 +7,11 @@ import { usageError } from '../errors.ts';
  */
 export function parseInstant(text: string): number {
   const isIso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d))?$/.test(text);
-  const seconds = isIso ? Math.floor(Date.parse(text) / 1000) : /^\d{1,11}$/.test(text) ? Number(text) : Number.NaN;
+  const seconds = isIso
+    ? Math.floor(Date.parse(text) / 1000)
+    : /^\d{1,11}$/.test(text)
+      ? Number(text)
+      : Number.NaN;
   if (Number.isFinite(seconds) && seconds >= 0) return seconds;
   throw usageError(
     `${JSON.stringify(text.slice(0, 40))} is not an instant`,

@@ -18,7 +18,10 @@ export async function* readMailBody(
     const part = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     bytes += part.length;
     if (bytes > bytesMax)
-      throw notPossible(`the mail in ${name} is larger than ${bytesMax} bytes`, 'no mail server takes such a mail');
+      throw notPossible(
+        `the mail in ${name} is larger than ${bytesMax} bytes`,
+        'no mail server takes such a mail',
+      );
     yield part;
   }
   if (bytes === 0) throw usageError(`${name} is empty`, 'a mail has at least a header line');

@@ -47,7 +47,7 @@ function merge(ranges: readonly UidRange[]): UidRange[] {
   for (const range of [...ranges].sort((a, b) => a.from - b.from)) {
     const last = merged.at(-1);
     if (last !== undefined && range.from <= last.to + 1)
-      merged[merged.length - 1] = { from: last.from, to: range.to > last.to ? range.to : last.to };
+      merged[merged.length - 1] = { from: last.from, to: asUid(Math.max(range.to, last.to)) };
     else merged.push(range);
   }
   return merged;

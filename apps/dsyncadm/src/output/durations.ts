@@ -22,8 +22,7 @@ export function formatSpan(spanMs: number): string {
 }
 
 /** ISO 8601 in UTC with whole seconds, for lists and JSON. */
-export const formatInstant = (atMs: number): string =>
-  `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+export const formatInstant = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 
 /** The same from Unix seconds, null for 0 and undefined, which mean never. */
 export const instantOrNull = (atMs: number | undefined): string | null => (atMs ? formatInstant(atMs) : null);

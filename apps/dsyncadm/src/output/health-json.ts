@@ -42,4 +42,5 @@ export const healthJson = (health: ReplicationHealth): object => ({
   })),
 });
 
-const seconds = (spanMs: number | undefined): number | null => (spanMs === undefined ? null : Math.round(spanMs) / 1000);
+const seconds = (spanMs: number | undefined): number | null =>
+  spanMs === undefined ? null : Math.round(spanMs) / 1000;

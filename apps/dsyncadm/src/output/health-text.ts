@@ -25,7 +25,9 @@ export function healthText(health: ReplicationHealth, options: HealthTextOptions
 }
 
 function channelLines(channel: ChannelHealth, now: number): string[] {
-  const lines = [`channel ${channel.channel} to ${channel.replica || '(no replica)'}: ${channelSummary(channel)}`];
+  const lines = [
+    `channel ${channel.channel} to ${channel.replica || '(no replica)'}: ${channelSummary(channel)}`,
+  ];
   const { breaker } = channel;
   if (breaker.state === 'closed') return lines;
   const next = breaker.retryAt === undefined ? '' : `, next try ${inSpan(breaker.retryAt - now)}`;
@@ -48,8 +50,10 @@ function channelSummary({ behindCount, users, lagMs, running, quarantined }: Cha
 
 function userLines(user: UserHealth, now: number): string[] {
   const facts = [`${user.state}`];
-  if (user.lagMs !== undefined) facts.push(`behind for ${formatSpan(user.lagMs)} since ${formatInstant(now - user.lagMs)}`);
-  else if (user.lastSuccessAt !== undefined) facts.push(`last success ${formatSpan(now - user.lastSuccessAt)} ago`);
+  if (user.lagMs !== undefined)
+    facts.push(`behind for ${formatSpan(user.lagMs)} since ${formatInstant(now - user.lagMs)}`);
+  else if (user.lastSuccessAt !== undefined)
+    facts.push(`last success ${formatSpan(now - user.lastSuccessAt)} ago`);
   else facts.push('never replicated');
   if (user.failuresInRow > 0) facts.push(`${countOf(user.failuresInRow, 'failure')} in a row`);
   if (user.state !== 'running' && user.state !== 'quarantined' && user.nextSyncAt !== undefined)

@@ -19,6 +19,8 @@ const widthColumnsMin = 30;
 
 export function processTerminal(process: NodeJS.Process): Terminal {
   const { stdin, stdout, stderr } = process;
+  // A reader that went away is told by write() below; without a listener it would end the process.
+  stdout.on('error', () => {});
   const print = (text: string | Uint8Array): Promise<void> => write(stdout, text);
   return {
     stdin,
@@ -37,3 +39,7 @@ const write = (stream: Writable, text: string | Uint8Array): Promise<void> =>
   new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(error) : resolve()));
   });
+
+/** Whoever read our output has gone. */
+export const isClosedPipe = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EPIPE';

@@ -1,0 +1,3 @@
+export * from './channel.ts';
+export * from './doveadm-service.ts';
+export * from './worker-pool.ts';
