@@ -1,1 +1,3 @@
+export * from './memory/store.ts';
 export * from './port.ts';
+export * from './store-limits.ts';
