@@ -1,1 +1,8 @@
-export {};
+export * from './config.ts';
+export * from './list-users.ts';
+export * from './load.ts';
+export { mailHomeOf } from './mail-home.ts';
+export * from './reference.ts';
+export * from './replica.ts';
+export * from './secret.ts';
+export * from './units.ts';

@@ -1,0 +1,132 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { KeyProblem } from './check.ts';
+import type { ChannelConfig, Config, ListenersConfig, LmtpAddress, SshConfig, SslConfig } from './config.ts';
+import { mailHomeProblem } from './mail-home.ts';
+import { parseReplica } from './replica.ts';
+import type { ChannelSettings, Settings } from './settings.ts';
+
+/** Turns settings that fit the schema into the {@link Config}; notes what is wrong between settings. */
+export function buildConfig(settings: Settings, file: string, problems: KeyProblem[]): Config {
+  const homeProblem = mailHomeProblem(settings.mail_home);
+  if (homeProblem !== undefined && settings.mail_engine === 'builtin')
+    problems.push({ path: ['mail_home'], message: homeProblem });
+  return {
+    file,
+    hostname: settings.hostname ?? hostname(),
+    baseDir: settings.base_dir,
+    stateDir: settings.state_dir,
+    notifySpoolDir: settings.notify_spool_dir ?? join(settings.state_dir, 'notify-spool'),
+    logLevel: settings.log_level,
+    mailEngine: settings.mail_engine,
+    mailHome: settings.mail_home,
+    lmtpCreateUsers: settings.lmtp_create_users,
+    messageSizeLimitBytes: settings.message_size_limit,
+    recipientDelimiter: settings.recipient_delimiter,
+    replicationMaxConns: settings.replication_max_conns,
+    replicationFullSyncIntervalMs: settings.replication_full_sync_interval,
+    replicationFailureResyncIntervalMs: settings.replication_failure_resync_interval,
+    replicationSyncTimeoutMs: settings.replication_sync_timeout,
+    dsyncTimeoutMs: settings.dsync_timeout,
+    dsyncLockTimeoutMs: settings.dsync_lock_timeout,
+    doveadmPort: settings.doveadm_port,
+    ...given('doveadmPasswordFile', settings.doveadm_password_file),
+    channels: Object.entries(settings.channels).flatMap(([name, channel]) =>
+      buildChannel(name, channel, settings, problems),
+    ),
+    ssl: buildSsl(settings, problems),
+    ssh: buildSsh(settings),
+    listeners: buildListeners(settings, problems),
+  };
+}
+
+function buildChannel(
+  name: string,
+  channel: ChannelSettings,
+  settings: Settings,
+  problems: KeyProblem[],
+): ChannelConfig[] {
+  const replica = parseReplica(channel.mail_replica);
+  const path = ['channels', name, 'mail_replica'];
+  if ('problem' in replica) {
+    problems.push({ path, message: `is ${JSON.stringify(channel.mail_replica)}: ${replica.problem}` });
+    return [];
+  }
+  const passwordFile = channel.doveadm_password_file ?? settings.doveadm_password_file;
+  if ((replica.type === 'tcp' || replica.type === 'tcps') && passwordFile === undefined)
+    problems.push({ path, message: 'needs doveadm_password_file: the secret that both hosts share' });
+  return [
+    {
+      name,
+      mailReplica: channel.mail_replica,
+      replica,
+      chain: channel.chain,
+      doveadmPort: channel.doveadm_port ?? settings.doveadm_port,
+      ...given('doveadmPasswordFile', passwordFile),
+      dsyncTimeoutMs: channel.dsync_timeout ?? settings.dsync_timeout,
+    },
+  ];
+}
+
+function buildSsl({ ssl }: Settings, problems: KeyProblem[]): SslConfig {
+  const pair = (
+    cert: 'client_cert_file' | 'server_cert_file',
+    key: 'client_key_file' | 'server_key_file',
+  ): void => {
+    if (ssl[cert] !== undefined && ssl[key] === undefined)
+      problems.push({ path: ['ssl', cert], message: `needs ${key} beside it` });
+    if (ssl[key] !== undefined && ssl[cert] === undefined)
+      problems.push({ path: ['ssl', key], message: `needs ${cert} beside it` });
+  };
+  pair('client_cert_file', 'client_key_file');
+  pair('server_cert_file', 'server_key_file');
+  return {
+    ...given('clientCaFile', ssl.client_ca_file),
+    ...given('clientCertFile', ssl.client_cert_file),
+    ...given('clientKeyFile', ssl.client_key_file),
+    ...given('serverCertFile', ssl.server_cert_file),
+    ...given('serverKeyFile', ssl.server_key_file),
+    ...given('serverClientCaFile', ssl.server_client_ca_file),
+  };
+}
+
+const buildSsh = ({ ssh }: Settings): SshConfig => ({
+  ...given('keyFile', ssh.key_file),
+  ...given('knownHostsFile', ssh.known_hosts_file),
+  command: ssh.command,
+  ...given('agent', ssh.agent),
+});
+
+function buildListeners(
+  { listeners, ssl, doveadm_password_file }: Settings,
+  problems: KeyProblem[],
+): ListenersConfig {
+  const { doveadm, lmtp, http } = listeners;
+  const path = ['listeners', 'doveadm'];
+  if (doveadm?.ssl && ssl.server_cert_file === undefined)
+    problems.push({ path, message: 'needs server_cert_file in [ssl], or ssl = false' });
+  if (doveadm !== undefined && doveadm_password_file === undefined)
+    problems.push({ path, message: 'needs doveadm_password_file: the secret that both hosts share' });
+  return {
+    ...given('doveadm', doveadm),
+    ...given('lmtp', lmtp === undefined ? undefined : lmtpAddress(lmtp, problems)),
+    ...given('http', http),
+  };
+}
+
+function lmtpAddress(
+  lmtp: NonNullable<Settings['listeners']['lmtp']>,
+  problems: KeyProblem[],
+): LmtpAddress | undefined {
+  if (lmtp.path !== undefined && lmtp.port === undefined) return { path: lmtp.path };
+  if (lmtp.port !== undefined && lmtp.path === undefined) return { address: lmtp.address, port: lmtp.port };
+  problems.push({ path: ['listeners', 'lmtp'], message: 'needs either a path or a port' });
+  return undefined;
+}
+
+/** `{ [key]: value }`, or nothing when the value is missing. */
+const given = <Key extends string, Value>(
+  key: Key,
+  value: Value | undefined,
+): { readonly [K in Key]?: Value } =>
+  value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]: Value });

@@ -1,0 +1,68 @@
+import type { Replica } from './replica.ts';
+
+/** The checked configuration. Durations end in `Ms`, sizes in `Bytes`; defaults are filled in. */
+export interface Config {
+  /** The file it came from, for messages. */
+  readonly file: string;
+  readonly hostname: string;
+  readonly baseDir: string;
+  readonly stateDir: string;
+  readonly notifySpoolDir: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly mailEngine: 'builtin' | 'dovecot' | 'cyrus';
+  /** With variables; see `mailHomeOf`. */
+  readonly mailHome: string;
+  readonly lmtpCreateUsers: boolean;
+  readonly messageSizeLimitBytes: number;
+  /** One character, or empty. */
+  readonly recipientDelimiter: string;
+  readonly replicationMaxConns: number;
+  readonly replicationFullSyncIntervalMs: number;
+  readonly replicationFailureResyncIntervalMs: number;
+  /** 0: deliveries do not wait. */
+  readonly replicationSyncTimeoutMs: number;
+  readonly dsyncTimeoutMs: number;
+  readonly dsyncLockTimeoutMs: number;
+  readonly doveadmPort: number;
+  readonly doveadmPasswordFile?: string;
+  readonly channels: readonly ChannelConfig[];
+  readonly ssl: SslConfig;
+  readonly ssh: SshConfig;
+  readonly listeners: ListenersConfig;
+}
+
+/** One channel, what it does not override taken from the top level. */
+export interface ChannelConfig {
+  readonly name: string;
+  /** As written. */
+  readonly mailReplica: string;
+  readonly replica: Replica;
+  readonly chain: boolean;
+  readonly doveadmPort: number;
+  readonly doveadmPasswordFile?: string;
+  readonly dsyncTimeoutMs: number;
+}
+
+export interface SslConfig {
+  readonly clientCaFile?: string;
+  readonly clientCertFile?: string;
+  readonly clientKeyFile?: string;
+  readonly serverCertFile?: string;
+  readonly serverKeyFile?: string;
+  readonly serverClientCaFile?: string;
+}
+
+export interface SshConfig {
+  readonly keyFile?: string;
+  readonly knownHostsFile?: string;
+  readonly command: string;
+  readonly agent?: string;
+}
+
+export interface ListenersConfig {
+  readonly doveadm?: { readonly address: string; readonly port: number; readonly ssl: boolean };
+  readonly lmtp?: LmtpAddress;
+  readonly http?: { readonly address: string; readonly port: number };
+}
+
+export type LmtpAddress = { readonly path: string } | { readonly address: string; readonly port: number };

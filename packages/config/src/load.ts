@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import { parse, TomlError } from 'smol-toml';
+import { buildConfig } from './build.ts';
+import { type KeyProblem, readTable } from './check.ts';
+import type { Config } from './config.ts';
+import { type Settings, settings } from './settings.ts';
+import { keyLines, lineOf } from './toml-lines.ts';
+
+/** Where the configuration is when nothing else says so. */
+export const defaultConfigFile = '/etc/dsyncd/dsyncd.toml';
+
+/** `-c FILE`, else `DSYNCD_CONFIG`, else {@link defaultConfigFile}. */
+export const configFileName = (
+  option: string | undefined,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string => option ?? (env.DSYNCD_CONFIG || defaultConfigFile);
+
+const configBytesMax = 1024 * 1024;
+
+export interface ConfigProblem {
+  /** From 1; missing when the whole file is meant. */
+  readonly line: number | undefined;
+  readonly message: string;
+}
+
+/** The configuration cannot be used. The message lists every problem, one a line, as `FILE:LINE: ...`. */
+export class ConfigError extends DsyncdError {
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(file: string, problems: readonly ConfigProblem[]) {
+    const places = problems.map(({ line, message }) =>
+      line === undefined ? `${file}: ${message}` : `${file}:${line}: ${message}`,
+    );
+    super('DSYNCD_CONFIG', places.join('\n'), {
+      outcome: 'operator',
+      hint: 'correct the file; nothing was changed and nothing started',
+    });
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** @throws {ConfigError} (`DSYNCD_CONFIG`) with all problems of the file at once. */
+export async function loadConfig(file: string): Promise<Config> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new DsyncdError('DSYNCD_CONFIG', `cannot read the configuration ${file}: ${messageOf(error)}`, {
+      outcome: 'operator',
+      hint: systemErrorHint(error) ?? 'name the file with -c FILE or DSYNCD_CONFIG',
+      cause: error,
+    });
+  }
+  return parseConfig(text, file);
+}
+
+/** @throws {ConfigError} (`DSYNCD_CONFIG`) with all problems of the text at once; `file` is for the messages. */
+export function parseConfig(text: string, file: string): Config {
+  if (text.length > configBytesMax)
+    throw new ConfigError(file, [{ line: undefined, message: `is longer than ${configBytesMax} bytes` }]);
+  const table = parseToml(text, file);
+  const problems: KeyProblem[] = [];
+  const values = readTable(settings, table, [], problems);
+  // What does not fit the schema cannot be looked at as a whole.
+  const config = problems.length === 0 ? buildConfig(values as Settings, file, problems) : undefined;
+  if (config === undefined || problems.length > 0) throw new ConfigError(file, placed(problems, text));
+  return config;
+}
+
+function parseToml(text: string, file: string): unknown {
+  try {
+    return parse(text, { maxDepth: 16, unsafeKeyBehaviour: 'throw' });
+  } catch (error) {
+    const line = error instanceof TomlError ? error.line : undefined;
+    throw new ConfigError(file, [{ line, message: messageOf(error).replace(/\n+$/, '') }]);
+  }
+}
+
+function placed(problems: readonly KeyProblem[], text: string): ConfigProblem[] {
+  const lines = keyLines(text);
+  return problems
+    .map(({ path, message }) => ({ line: lineOf(lines, path), message: `${path.join('.')} ${message}` }))
+    .sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
