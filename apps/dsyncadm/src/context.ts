@@ -1,17 +1,28 @@
-import { type Clock, systemClock } from '@dsyncd/core';
-import type { UserMail } from '@dsyncd/mailstore';
+import { join } from 'node:path';
+import { type Config, configFileName, loadConfig } from '@dsyncd/config';
+import { type Clock, parseUserName, systemClock } from '@dsyncd/core';
+import type { SyncResult } from '@dsyncd/engine';
+import type { MailStore, UserMail } from '@dsyncd/mailstore';
+import { notPossible } from './errors.ts';
+import { type OneOffSync, runOneOffSync } from './one-off-sync.ts';
 import type { Terminal } from './output/terminal.ts';
 
 /** What the commands need of the world. The production one is {@link createContext}. */
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly clock: Clock;
+  /** The configuration, read once. */
+  config(): Promise<Config>;
   /** Path of the socket `replicator-doveadm` in the configured `base_dir`. */
   replicatorSocket(): Promise<string>;
+  /** The built-in mail store. */
+  store(): Promise<MailStore>;
   /** Opens a user's mail for reading. */
   withUserMail<T>(user: string, task: (mail: UserMail) => Promise<T>): Promise<T>;
   /** Opens a user's mail, runs `task` and notifies, as any mail process does. */
   changeUserMail<T>(change: MailChangeIntent, task: (mail: UserMail) => Promise<T>): Promise<T>;
+  /** Syncs one user beside the queue; a signal to the program aborts it. */
+  syncOnce(sync: Omit<OneOffSync, 'signal'>): Promise<SyncResult>;
   /** Ends the program with this code when the command is done. */
   exitWith(code: number): void;
 }
@@ -26,7 +37,8 @@ export interface MailChangeIntent {
 
 export interface ContextOptions {
   readonly terminal: Terminal;
-  readonly configFile: () => string;
+  /** The file of `-c`, once the command line is parsed. */
+  readonly configOption: () => string | undefined;
 }
 
 export interface ProcessContext extends CommandContext {
@@ -35,22 +47,95 @@ export interface ProcessContext extends CommandContext {
 }
 
 export function createContext(options: ContextOptions): ProcessContext {
-  let exitCode = 0;
-  const missing = (): never => {
-    throw new Error(options.configFile());
-  };
-  return {
-    terminal: options.terminal,
-    clock: systemClock,
-    replicatorSocket: async () => missing(),
-    withUserMail: async () => missing(),
-    changeUserMail: async () => missing(),
-    exitWith(code) {
-      exitCode = code;
-    },
-    get exitCode() {
-      return exitCode;
-    },
-    close: async () => {},
-  };
+  return new RealContext(options);
 }
+
+class RealContext implements ProcessContext {
+  readonly terminal: Terminal;
+  readonly clock = systemClock;
+  readonly #configOption: () => string | undefined;
+  #config: Promise<Config> | undefined;
+  #store: Promise<MailStore> | undefined;
+  #exitCode = 0;
+
+  constructor({ terminal, configOption }: ContextOptions) {
+    this.terminal = terminal;
+    this.#configOption = configOption;
+  }
+
+  get exitCode(): number {
+    return this.#exitCode;
+  }
+
+  config(): Promise<Config> {
+    this.#config ??= loadConfig(configFileName(this.#configOption()));
+    return this.#config;
+  }
+
+  async replicatorSocket(): Promise<string> {
+    return join((await this.config()).baseDir, 'replicator-doveadm');
+  }
+
+  store(): Promise<MailStore> {
+    this.#store ??= this.config().then(openStore);
+    return this.#store;
+  }
+
+  withUserMail<T>(user: string, task: (mail: UserMail) => Promise<T>): Promise<T> {
+    return this.#withMail(user, false, task);
+  }
+
+  async changeUserMail<T>(change: MailChangeIntent, task: (mail: UserMail) => Promise<T>): Promise<T> {
+    return await this.#withMail(change.user, change.create === true, async (mail) => {
+      try {
+        return await task(mail);
+      } finally {
+        // Also when the task failed: some of its changes may have been made before.
+        await notify(await this.config(), mail, change.priority);
+      }
+    });
+  }
+
+  async #withMail<T>(name: string, create: boolean, task: (mail: UserMail) => Promise<T>): Promise<T> {
+    const user = parseUserName(name);
+    const store = await this.store();
+    const mail = await store.open(user, { create });
+    try {
+      return await task(mail);
+    } finally {
+      await mail.close();
+    }
+  }
+
+  async syncOnce(sync: Omit<OneOffSync, 'signal'>): Promise<SyncResult> {
+    const abort = new AbortController();
+    const onSignal = (): void => abort.abort(new Error('interrupted'));
+    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+    try {
+      return await runOneOffSync(await this.config(), await this.store(), { ...sync, signal: abort.signal });
+    } finally {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    }
+  }
+
+  exitWith(code: number): void {
+    this.#exitCode = code;
+  }
+
+  async close(): Promise<void> {
+    // A store that could not be opened was reported by the command that needed it.
+    const store = await this.#store?.catch(() => undefined);
+    await store?.close();
+  }
+}
+
+function openStore(config: Config): MailStore {
+  if (config.mailEngine !== 'builtin')
+    throw notPossible(
+      `mail_engine is ${config.mailEngine}: the mail is not in the store of dsyncd`,
+      `use the commands of ${config.mailEngine} for mail; \`dsyncadm status\` and \`dsyncadm replicator\` work`,
+    );
+  throw notPossible('no store yet', '-');
+}
+
+async function notify(_config: Config, _mail: UserMail, _priority: 'low' | 'high'): Promise<void> {}

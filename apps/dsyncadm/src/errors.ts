@@ -1,3 +1,4 @@
+import { ConfigError } from '@dsyncd/config';
 import { DsyncdError, InvariantError, systemErrorHint } from '@dsyncd/core';
 
 /** A wrong command line: exit code 64. */
@@ -15,18 +16,22 @@ export const noMailbox = (user: string, mailbox: string): DsyncdError =>
   });
 
 /**
- * What the user reads on stderr: one line what failed, one line how to mend it where that is known.
+ * What the user reads on stderr: what failed, in one line, one line how to mend it where that is known.
  * @param showStack - for whoever debugs dsyncd itself
  */
 export function errorText(error: unknown, showStack: boolean): string {
-  const lines = [`dsyncadm: ${oneLine(messageOf(error))}`];
+  const lines = messagesOf(error).map((message) => `dsyncadm: ${oneLine(message)}`);
   const hint = hintOf(error);
   if (hint !== undefined) lines.push(`  ${oneLine(hint)}`);
   if (showStack && error instanceof Error) lines.push(stackWithCauses(error));
   return `${lines.join('\n')}\n`;
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** A configuration has all its problems in one message, a line each. */
+const messagesOf = (error: unknown): readonly string[] =>
+  error instanceof ConfigError
+    ? error.message.split('\n')
+    : [error instanceof Error ? error.message : String(error)];
 
 function hintOf(error: unknown): string | undefined {
   if (error instanceof DsyncdError) return error.hint ?? systemErrorHint(error.cause);

@@ -9,10 +9,9 @@ import { isClosedPipe, processTerminal } from './output/terminal.ts';
 import { createProgram, registerCommands } from './program.ts';
 
 async function run(args: readonly string[]): Promise<number> {
-  const { env } = process;
   const terminal = processTerminal(process);
   const program = createProgram(version());
-  const context = createContext({ terminal, configFile: configFile(() => program.opts(), env) });
+  const context = createContext({ terminal, configOption: () => program.opts<{ config?: string }>().config });
   registerCommands(program, context);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -25,15 +24,12 @@ async function run(args: readonly string[]): Promise<number> {
     if (isClosedPipe(error)) return exitCodes.ok;
     const told = error instanceof CommanderError ? commandLineError(error, program, args) : error;
     terminal.progress('');
-    process.stderr.write(errorText(told, env.DSYNCD_DEBUG === '1'));
+    process.stderr.write(errorText(told, process.env.DSYNCD_DEBUG === '1'));
     return exitCodeOf(told);
   } finally {
     await context.close();
   }
 }
-
-const configFile = (options: () => { config?: string }, env: NodeJS.ProcessEnv) => (): string =>
-  options().config ?? (env.DSYNCD_CONFIG || '/etc/dsyncd/dsyncd.toml');
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');

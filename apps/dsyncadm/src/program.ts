@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { registerConfigCheck } from './commands/config-check.ts';
+import { registerConfigReference } from './commands/config-reference.ts';
 import { registerMailCopy } from './commands/mail-copy.ts';
 import { registerMailExpunge } from './commands/mail-expunge.ts';
 import { registerMailFetch } from './commands/mail-fetch.ts';
@@ -19,6 +21,7 @@ import { registerReplicatorRemove } from './commands/replicator-remove.ts';
 import { registerReplicatorReplicate } from './commands/replicator-replicate.ts';
 import { registerReplicatorStatus } from './commands/replicator-status.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerSync } from './commands/sync.ts';
 import type { CommandContext } from './context.ts';
 
 type Register = (parent: Command, context: CommandContext) => void;
@@ -62,6 +65,7 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
       registerMailExpunge,
     ],
   ],
+  ['config', 'look at the configuration', [registerConfigCheck, registerConfigReference]],
 ];
 
 /** The command line of dsyncadm, without its commands; see {@link registerCommands}. */
@@ -76,6 +80,7 @@ export function createProgram(version: string): Command {
       .version(version, '-V, --version', 'print the version')
       .helpOption('-h, --help', 'print help')
       .helpCommand('help [command]', 'print help of a command')
+      .configureHelp({ showGlobalOptions: true })
       .showSuggestionAfterError()
       // The caller prints errors, in the form that all our errors have.
       .configureOutput({ outputError: () => {} })
@@ -85,6 +90,7 @@ export function createProgram(version: string): Command {
 
 export function registerCommands(program: Command, context: CommandContext): void {
   registerStatus(program, context);
+  registerSync(program, context);
   for (const [name, summary, commands] of groups) {
     const group = program
       .command(name)

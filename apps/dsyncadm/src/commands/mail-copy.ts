@@ -23,7 +23,7 @@ export function registerMailCopy(parent: Command, context: CommandContext): void
   });
   command.action(async (uids: string, destinationName: string, options: Options) => {
     let copiedCount = 0;
-    await context.changeUserMail({ user: options.user, priority: 'low' }, async (mail) => {
+    await context.changeUserMail({ user: options.user, priority: 'high' }, async (mail) => {
       const source = await requireMailbox(mail, options.mailbox);
       const destination = await requireMailbox(mail, destinationName);
       for await (const mails of selectMails(source, uids)) {

@@ -22,7 +22,10 @@ export function registerMailSave(parent: Command, context: CommandContext): void
     .description('Save a mail byte for byte from a file or stdin, and print the UID that it got.')
     .argument('[file]', 'a mail as it travels (RFC 5322); "-" or nothing: stdin')
     .option('--flags <flags>', 'flags and keywords, separated by commas')
-    .option('--received <instant>', 'when it was received: 2026-11-23T10:00:00Z or Unix seconds; now')
+    .option(
+      '--received <instant>',
+      'when it was received: 2026-11-23T10:00:00Z or Unix seconds; otherwise now',
+    )
     .option('--create-user', "make the user's mail home when it does not exist yet");
   addHelpParts(addMailboxOption(addUserOption(command)), {
     examples: [

@@ -10,10 +10,13 @@ export interface ReplicatorOptions {
 export const replicatorExits = ['needsPerson', 'temporary', 'protocol', 'permission', 'config'] as const;
 
 export const addSocketOption = (command: Command): Command =>
-  command.option('-a, --socket-path <path>', 'socket of the replicator; replicator-doveadm in base_dir');
+  command.option(
+    '-a, --socket-path <path>',
+    'socket of the replicator; otherwise replicator-doveadm in base_dir',
+  );
 
 export const addReplicatorOptions = (command: Command): Command =>
-  addSocketOption(command).option('--channel <name>', 'one channel only; all of them');
+  addSocketOption(command).option('--channel <name>', 'only this channel; otherwise all of them');
 
 /** Connects to the replicator, runs `task` and disconnects, whatever becomes of it. */
 export async function withReplicator<T>(

@@ -1,0 +1,100 @@
+import { access, constants, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { type Config, readSecret, type SslConfig } from '@dsyncd/config';
+import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+
+/** One thing about a configuration that an operator should know. */
+export interface ConfigFinding {
+  /** `error`: something will not work; `warning`: it may be meant like that. */
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+/** Looks at what a configuration names outside of itself: secrets, certificates, folders. */
+export async function checkSurroundings(config: Config): Promise<readonly ConfigFinding[]> {
+  const checks = await Promise.all([
+    checkSecrets(config),
+    checkCertificates(config.ssl),
+    checkFolders(config),
+    checkChannels(config),
+  ]);
+  return checks.flat();
+}
+
+async function checkSecrets(config: Config): Promise<ConfigFinding[]> {
+  const files = new Set([config, ...config.channels].map(({ doveadmPasswordFile }) => doveadmPasswordFile));
+  const findings: ConfigFinding[] = [];
+  for (const file of files) {
+    if (file === undefined) continue;
+    try {
+      await readSecret(file);
+    } catch (error) {
+      findings.push(finding('error', messageOf(error), error));
+    }
+  }
+  return findings;
+}
+
+/** Loads them as the programs do, so that a key that does not fit its certificate is found here. */
+async function checkCertificates(ssl: SslConfig): Promise<ConfigFinding[]> {
+  const findings: ConfigFinding[] = [];
+  const sets = [
+    { ca: ssl.clientCaFile, cert: ssl.clientCertFile, key: ssl.clientKeyFile },
+    { ca: ssl.serverClientCaFile, cert: ssl.serverCertFile, key: ssl.serverKeyFile },
+  ];
+  for (const files of sets) {
+    const options: SecureContextOptions = {};
+    const names = Object.values(files).filter((file) => file !== undefined);
+    try {
+      if (files.ca !== undefined) options.ca = await readFile(files.ca);
+      if (files.cert !== undefined) options.cert = await readFile(files.cert);
+      if (files.key !== undefined) options.key = await readFile(files.key);
+      createSecureContext(options);
+    } catch (error) {
+      findings.push(finding('error', `cannot use ${names.join(', ')}: ${messageOf(error)}`, error));
+    }
+  }
+  return findings;
+}
+
+async function checkFolders({ baseDir, stateDir, mailEngine, mailHome }: Config): Promise<ConfigFinding[]> {
+  // Fixed names up to the first variable: the folder that holds the users' homes.
+  const homes = dirname(`${mailHome.split('%')[0]}x`);
+  const folders = [
+    ['base_dir', baseDir],
+    ['state_dir', stateDir],
+    ...(mailEngine === 'builtin' ? [['the folder of mail_home', homes]] : []),
+  ];
+  const findings: ConfigFinding[] = [];
+  for (const [name, folder] of folders) {
+    if (folder === undefined) continue;
+    try {
+      if (!(await stat(folder)).isDirectory()) throw new Error('it is no folder');
+      await access(folder, constants.W_OK | constants.X_OK);
+    } catch (error) {
+      findings.push(finding('warning', `${name} ${folder} cannot be used: ${messageOf(error)}`, error));
+    }
+  }
+  return findings;
+}
+
+function checkChannels({ channels }: Config): ConfigFinding[] {
+  if (channels.length > 0) return [];
+  const message = 'no channel is configured: nothing will be replicated from this host';
+  return [{ severity: 'warning', message, hint: 'add [channels.default] with mail_replica' }];
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const finding = (severity: ConfigFinding['severity'], message: string, error: unknown): ConfigFinding => ({
+  severity,
+  message,
+  hint: error instanceof DsyncdError ? (error.hint ?? hintOf(error.cause)) : hintOf(error),
+});
+
+const hintOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    ? 'create it, or correct its name in the configuration'
+    : systemErrorHint(error);
