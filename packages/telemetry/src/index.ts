@@ -1,1 +1,3 @@
-export {};
+export { describeError } from './clean-fields.ts';
+export * from './logger.ts';
+export * from './program-log.ts';
