@@ -32,10 +32,14 @@ export async function readLine(link: ByteLink, bytesMax: number): Promise<string
     const end = chunk.indexOf(0x0a);
     length += end < 0 ? chunk.length : end;
     if (length > bytesMax)
-      throw new DsyncdError('DSYNCD_LINE_TOO_LONG', `${link.peerName} sent a line of more than ${bytesMax} bytes`, {
-        outcome: 'transient',
-        hint: 'check that the port is that of a dsync server',
-      });
+      throw new DsyncdError(
+        'DSYNCD_LINE_TOO_LONG',
+        `${link.peerName} sent a line of more than ${bytesMax} bytes`,
+        {
+          outcome: 'transient',
+          hint: 'check that the port is that of a dsync server',
+        },
+      );
     if (end < 0) {
       parts.push(chunk);
       continue;

@@ -1,0 +1,105 @@
+import type { ByteLink } from '@dsyncd/protocol';
+
+/** How many bytes one side may write before the other reads. */
+const windowBytes = 64 * 1024;
+
+/** Two ends of a connection in memory, with back-pressure like a socket's. */
+export function memoryLinks(): readonly [MemoryLink, MemoryLink] {
+  const aToB = new Pipe();
+  const bToA = new Pipe();
+  return [new MemoryLink('b', bToA, aToB), new MemoryLink('a', aToB, bToA)];
+}
+
+export class MemoryLink implements ByteLink {
+  readonly peerName: string;
+  readonly #input: Pipe;
+  readonly #output: Pipe;
+  #unread: Uint8Array[] = [];
+
+  constructor(peerName: string, input: Pipe, output: Pipe) {
+    this.peerName = peerName;
+    this.#input = input;
+    this.#output = output;
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    return this.#unread.pop() ?? (await this.#input.take());
+  }
+
+  unread(bytes: Uint8Array): void {
+    this.#unread.push(bytes);
+  }
+
+  write(bytes: Uint8Array | string): Promise<void> | undefined {
+    return this.#output.put(typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes));
+  }
+
+  /** Nothing more comes to the other side. */
+  end(): void {
+    this.#output.end();
+  }
+
+  /** Both directions fail from now on, as when the cable is cut. */
+  cut(error: Error): void {
+    this.#input.fail(error);
+    this.#output.fail(error);
+  }
+}
+
+class Pipe {
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #isEnded = false;
+  #error: Error | undefined;
+  #wake: (() => void)[] = [];
+
+  put(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (bytes.length === 0) return undefined;
+    this.#chunks.push(bytes);
+    this.#bytes += bytes.length;
+    this.#notify();
+    return this.#bytes > windowBytes ? this.#roomAgain() : undefined;
+  }
+
+  async #roomAgain(): Promise<void> {
+    while (this.#bytes > windowBytes) await this.#change();
+  }
+
+  async take(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#error !== undefined) throw this.#error;
+      const chunk = this.#chunks.shift();
+      if (chunk !== undefined) {
+        this.#bytes -= chunk.length;
+        this.#notify();
+        return chunk;
+      }
+      if (this.#isEnded) return undefined;
+      await this.#change();
+    }
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#notify();
+  }
+
+  fail(error: Error): void {
+    this.#error = error;
+    this.#bytes = 0;
+    this.#notify();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wake.push(() => (this.#error === undefined ? resolve() : reject(this.#error)));
+    });
+  }
+
+  #notify(): void {
+    const waiting = this.#wake;
+    this.#wake = [];
+    for (const wake of waiting) wake();
+  }
+}

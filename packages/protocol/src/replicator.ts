@@ -1,0 +1,40 @@
+/**
+ * The `replicator` socket, on which a Dovecot aggregator tells a replicator of changes:
+ * `VERSION TAB replicator-notify TAB 1 TAB 0`, then `U TAB USER TAB low|high` or
+ * `U TAB USER TAB sync TAB ID`, which is answered by `+ TAB ID` or `- TAB ID`.
+ */
+
+import { limits, quote } from '@dsyncd/core';
+import { LineBlocks } from './line-blocks.ts';
+import { type NotifyBatch, NotifyParser } from './notify.ts';
+
+export const replicatorNotifyVersion = 'VERSION\treplicator-notify\t1\t0\n';
+
+/** Larger IDs than this are no ID of an aggregator. */
+const syncIdPattern = /^\d{1,10}$/;
+export const isSyncId = (text: string): boolean => syncIdPattern.test(text);
+
+export const encodeSyncAnswer = (id: string, synced: boolean): string => `${synced ? '+' : '-'}\t${id}\n`;
+
+/** Parser of one connection: the greeting first, then updates. */
+export class ReplicatorParser {
+  readonly #updates = new NotifyParser({ prefix: 'U\t' });
+  #greeting: LineBlocks | undefined = new LineBlocks(limits.lineBytesMax);
+
+  /** @returns the updates that `chunk` completes, or what is wrong with the greeting: then close the connection. */
+  push(chunk: Uint8Array): NotifyBatch | { readonly badGreeting: string } {
+    if (this.#greeting === undefined) return this.#updates.push(chunk);
+    const block = this.#greeting.push(chunk);
+    const skipped = this.#greeting.takeSkipped();
+    if (skipped !== undefined && block === undefined)
+      return { badGreeting: quote(Buffer.from(skipped).toString('utf8')) };
+    if (block === undefined) return this.#updates.push(Buffer.alloc(0));
+    const end = block.indexOf(0x0a);
+    const line = block.toString('utf8', 0, end);
+    // A higher minor version may add to the end of lines; a higher major one may change everything.
+    if (!/^VERSION\treplicator-notify\t1\t\d{1,9}$/.test(line)) return { badGreeting: quote(line) };
+    const held = this.#greeting.takeHeld();
+    this.#greeting = undefined;
+    return this.#updates.push(Buffer.concat([block.subarray(end + 1), held]));
+  }
+}

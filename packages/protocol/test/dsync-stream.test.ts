@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { asMailboxGuid, limits } from '@dsyncd/core';
+import { expect, test } from 'vitest';
+import { DsyncStream, decodeState, encodeState, type Received } from '../src/index.ts';
+import { scriptedLink } from './memory-link.ts';
+
+/** One direction of a sync that two real Dovecots did. */
+function recorded(file: string, direction: 'I' | 'O'): string {
+  return readFileSync(new URL(`recorded/${file}`, import.meta.url), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(` ${direction}: `))
+    .map((line) => `${line.slice(line.indexOf(': ') + 2)}\n`)
+    .join('');
+}
+
+async function receiveAll(text: string): Promise<Received[]> {
+  const stream = new DsyncStream(scriptedLink([text]));
+  const items: Received[] = [];
+  try {
+    for (;;) items.push(await stream.receive());
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'DSYNCD_PEER_CLOSED' });
+  }
+  return items;
+}
+
+test.each(['rawlog-2.3-to-2.4.txt', 'rawlog-2.4-to-2.3.txt'])(
+  'reads both directions of %s, recorded between real Dovecots',
+  async (file) => {
+    for (const direction of ['I', 'O'] as const) {
+      const items = await receiveAll(recorded(file, direction));
+      expect(items[0]).toMatchObject({ type: 'handshake', hostname: 'vm' });
+      const types = new Set(items.map(({ type }) => type));
+      expect([...types]).toEqual(
+        expect.arrayContaining(['node', 'deletes', 'mailbox', 'change', 'state', 'end']),
+      );
+      expect(items.find(({ type }) => type === 'node')).toMatchObject({
+        path: ['INBOX'],
+        existence: 'exists',
+      });
+    }
+  },
+);
+
+test('reads flags, keywords and attributes as Dovecot wrote them', async () => {
+  const items = await receiveAll(recorded('rawlog-2.3-to-2.4.txt', 'I'));
+  expect(items.find((item) => item.type === 'change' && item.kind === 'save')).toMatchObject({
+    uid: 1,
+    guid: 'ea6b1807ffcd036b0b04000083ecc375',
+    modSeq: 5781,
+    addFlags: 0x0b,
+    removeFlags: 0x10,
+    finalFlags: 0x09,
+    keywords: [{ kind: 'add-and-final', name: '$Important' }],
+  });
+});
+
+test('what one stream sends, another reads', async () => {
+  const link = scriptedLink([]);
+  const out = new DsyncStream(link);
+  const guid = asMailboxGuid('0123456789abcdef0123456789abcdef');
+  const items = [
+    { type: 'handshake', hostname: 'a.example.com', syncType: 'full', syncFlags: '\u0002odd' },
+    { type: 'node', path: ['Tab\there', 'Größe'], existence: 'exists', guid, lastRenamedOrCreated: 7 },
+    { type: 'deletes', hierarchySeparator: '/', escapeCharacter: '', mailboxes: [{ guid, at: 9 }] },
+    { type: 'change', kind: 'flags', uid: 3, guid: 'x', keywords: [{ kind: 'add-and-final', name: 'a\tb' }] },
+    { type: 'change', kind: 'save', uid: 4, guid: 'odd', flagModSeqs: { '\\Seen': 4 } },
+    { type: 'finish', error: 'line\nbreak', requireFullResync: true },
+  ] as const;
+  const full = { changes: 0, subscribed: true, lastSubscriptionChange: 5, directories: [], unsubscribes: [] };
+  const numbers = {
+    modSeq: 1,
+    pvtModSeq: 0,
+    addFlags: 1,
+    removeFlags: 2,
+    finalFlags: 5,
+    keywordsReset: false,
+  };
+  for (const item of items)
+    await out.send({ keywords: [], ...full, ...numbers, ...item } as unknown as Parameters<
+      typeof out.send
+    >[0]);
+  await out.flush();
+  const got = await receiveAll(link.written());
+  for (const [index, item] of items.entries()) {
+    const { type } = item;
+    if (type === 'change' && item.kind === 'save') continue;
+    expect(got[index]).toMatchObject(item);
+  }
+});
+
+test('a body and the item after it', async () => {
+  const link = scriptedLink([]);
+  const out = new DsyncStream(link);
+  await out.send({ type: 'mail', hasStream: true });
+  await out.sendBody(
+    (async function* () {
+      yield Buffer.from('.\r\n..\r\nbody\r\n');
+    })(),
+  );
+  await out.sendEnd();
+  await out.flush();
+  const text = link.written();
+  for (const cut of [1, 7, text.length - 4]) {
+    const stream = new DsyncStream(scriptedLink([text.slice(0, cut), text.slice(cut)]));
+    expect(await stream.receive()).toMatchObject({ type: 'mail', hasStream: true });
+    const parts: Uint8Array[] = [];
+    for await (const part of stream.body()) parts.push(Buffer.from(part));
+    expect(Buffer.concat(parts).toString()).toBe('.\r\n..\r\nbody\r\n');
+    expect(await stream.receive()).toEqual({ type: 'end' });
+  }
+});
+
+test.each([
+  ['garbage', 'SSH-2.0-OpenSSH_9.2\r\n', 'DSYNCD_PROTOCOL'],
+  ['another version', 'VERSION\tdsync\t4\t0\n', 'DSYNCD_PROTOCOL'],
+  ['an end in the middle', 'VERSION\tdsync\t3\t5\nHhostna', 'DSYNCD_PEER_CLOSED'],
+  ['missing keys', 'VERSION\tdsync\t3\t5\nHhostname\n.\n', 'DSYNCD_PROTOCOL'],
+  ['a line without end', `VERSION${'x'.repeat(limits.dsyncLineBytesMax + 1)}`, 'DSYNCD_PROTOCOL'],
+])('a peer that sends %s', async (_, text, code) => {
+  await expect(new DsyncStream(scriptedLink([text])).receive()).rejects.toMatchObject({
+    code,
+    outcome: 'transient',
+  });
+});
+
+test('state strings keep what they say, and Dovecot can read those with one modseq', () => {
+  const state = {
+    guid: asMailboxGuid('0123456789abcdef0123456789abcdef'),
+    uidValidity: 1,
+    lastCommonUid: 0xffff_fffe,
+    localModSeq: 2 ** 40,
+    remoteModSeq: 2 ** 40,
+    lastCommonPvtModSeq: 3,
+    messagesCount: 4,
+  };
+  const dovecot = encodeState([state]);
+  expect(Buffer.from(dovecot, 'base64')[0]).toBe(1);
+  expect(decodeState(dovecot)).toEqual([state]);
+  const ours = encodeState([{ ...state, remoteModSeq: 5 }]);
+  expect(decodeState(ours)).toEqual([{ ...state, remoteModSeq: 5 }]);
+  expect(decodeState('')).toEqual([]);
+});
+
+test.each(['AQAA', '!!!!', 'AgAAAAAAAAA=', 'x'])('the damaged state %s is not trusted', (text) => {
+  expect(decodeState(text)).toBeUndefined();
+});
