@@ -4,5 +4,7 @@ export * from './dsync/body.ts';
 export { DsyncStream, type Received, type StreamMark } from './dsync/dsync-stream.ts';
 export * from './dsync/items.ts';
 export * from './dsync/state-string.ts';
+export * from './notify.ts';
+export * from './replicator.ts';
 export * from './replicator-doveadm-extension.ts';
 export * from './tab-escape.ts';

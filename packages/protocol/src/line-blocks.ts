@@ -46,13 +46,6 @@ export class LineBlocks {
     return start;
   }
 
-  /** Takes out the bytes of the unfinished line, for another reader to go on with. */
-  takeHeld(): Uint8Array {
-    const held = this.#rest ?? new Uint8Array(0);
-    this.#rest = undefined;
-    return held;
-  }
-
   #join(bytes: Uint8Array): Buffer {
     if (this.#rest !== undefined) return Buffer.concat([this.#rest, bytes]);
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -4,8 +4,7 @@
  * `U TAB USER TAB sync TAB ID`, which is answered by `+ TAB ID` or `- TAB ID`.
  */
 
-import { limits, quote } from '@dsyncd/core';
-import { LineBlocks } from './line-blocks.ts';
+import { quote } from '@dsyncd/core';
 import { type NotifyBatch, NotifyParser } from './notify.ts';
 
 export const replicatorNotifyVersion = 'VERSION\treplicator-notify\t1\t0\n';
@@ -16,25 +15,29 @@ export const isSyncId = (text: string): boolean => syncIdPattern.test(text);
 
 export const encodeSyncAnswer = (id: string, synced: boolean): string => `${synced ? '+' : '-'}\t${id}\n`;
 
+/** Greetings are short; more than this without a line feed is something else. */
+export const greetingBytesMax = 256;
+
 /** Parser of one connection: the greeting first, then updates. */
 export class ReplicatorParser {
   readonly #updates = new NotifyParser({ prefix: 'U\t' });
-  #greeting: LineBlocks | undefined = new LineBlocks(limits.lineBytesMax);
+  #greeting: Buffer | undefined = Buffer.alloc(0);
 
   /** @returns the updates that `chunk` completes, or what is wrong with the greeting: then close the connection. */
   push(chunk: Uint8Array): NotifyBatch | { readonly badGreeting: string } {
     if (this.#greeting === undefined) return this.#updates.push(chunk);
-    const block = this.#greeting.push(chunk);
-    const skipped = this.#greeting.takeSkipped();
-    if (skipped !== undefined && block === undefined)
-      return { badGreeting: quote(Buffer.from(skipped).toString('utf8')) };
-    if (block === undefined) return this.#updates.push(Buffer.alloc(0));
-    const end = block.indexOf(0x0a);
-    const line = block.toString('utf8', 0, end);
+    const bytes = Buffer.concat([this.#greeting, chunk]);
+    const end = bytes.indexOf(0x0a);
+    if (end > greetingBytesMax || (end < 0 && bytes.length > greetingBytesMax))
+      return { badGreeting: quote(bytes.toString('utf8', 0, greetingBytesMax)) };
+    if (end < 0) {
+      this.#greeting = bytes;
+      return this.#updates.push(Buffer.alloc(0));
+    }
+    const line = bytes.toString('utf8', 0, end);
     // A higher minor version may add to the end of lines; a higher major one may change everything.
     if (!/^VERSION\treplicator-notify\t1\t\d{1,9}$/.test(line)) return { badGreeting: quote(line) };
-    const held = this.#greeting.takeHeld();
     this.#greeting = undefined;
-    return this.#updates.push(Buffer.concat([block.subarray(end + 1), held]));
+    return this.#updates.push(bytes.subarray(end + 1));
   }
 }
