@@ -1,0 +1,98 @@
+import { asUid } from '@dsyncd/core';
+import { describe, expect, it } from 'vitest';
+import { allMails, Bench, bodyOf, expectError, mailboxGuid, type OpenStore, present } from './setup.ts';
+
+export function renameCases(openStore: OpenStore): void {
+  describe('renaming', () => renaming(openStore));
+}
+
+function renaming(openStore: OpenStore): void {
+  const bench = new Bench(openStore);
+
+  it('keeps GUID, UIDVALIDITY and mails, and notes the time', async () => {
+    const sent = await bench.create(['Sent']);
+    const before = await sent.status();
+    await bench.save(sent, 'kept');
+    await bench.mail.rename(['Sent'], ['Archive', '2026', 'Sent'], { changedAt: 55 });
+    expect(await bench.paths()).toEqual(['Archive/', 'Archive/2026/', 'Archive/2026/Sent', 'INBOX']);
+    const node = present(await bench.node(['Archive', '2026', 'Sent']));
+    expect(node.mailbox).toMatchObject({
+      guid: before.guid,
+      uidValidity: before.uidValidity,
+      messagesCount: 1,
+    });
+    expect(node.lastRenamedOrCreated).toBe(55);
+    expect((await bodyOf(sent, asUid(1))).toString()).toBe('kept');
+    expect((await bench.mail.tree()).deletes).toEqual([]);
+  });
+
+  it('moves everything below, and leaves a record for a directory, which has no GUID', async () => {
+    await bench.create(['a'], mailboxGuid('1'));
+    await bench.create(['a', 'dir', 'x'], mailboxGuid('2'));
+    await bench.create(['ab'], mailboxGuid('3'));
+    await bench.mail.rename(['a'], ['z'], { changedAt: 9 });
+    expect(await bench.paths()).toEqual(['INBOX', 'ab', 'z', 'z/dir/', 'z/dir/x']);
+    expect((await bench.node(['z', 'dir', 'x']))?.mailbox?.guid).toBe(mailboxGuid('2'));
+    expect((await bench.mail.tree()).deletes).toEqual([
+      { type: 'directory', path: ['a', 'dir'], deletedAt: 9 },
+    ]);
+    await bench.mail.rename(['z', 'dir'], ['a', 'dir']);
+    expect(await bench.paths()).toEqual(['INBOX', 'a/', 'a/dir/', 'a/dir/x', 'ab', 'z']);
+    expect((await bench.mail.tree()).deletes).toMatchObject([{ type: 'directory', path: ['z', 'dir'] }]);
+  });
+
+  it('refuses to rename over a name that exists', async () => {
+    await bench.create(['a']);
+    await bench.create(['b']);
+    await bench.mail.createDirectory(['dir']);
+    for (const to of [['b'], ['dir'], ['INBOX'], ['inbox']])
+      await expectError(bench.mail.rename(['a'], to), 'DSYNCD_STORE_MAILBOX_EXISTS');
+    await expectError(bench.mail.rename(['nothing'], ['c']), 'DSYNCD_STORE_NO_MAILBOX');
+    await expectError(bench.mail.rename(['a'], ['a', 'sub']), 'DSYNCD_STORE_BAD_RENAME');
+    await bench.mail.rename(['a'], ['a']);
+    expect(await bench.paths()).toEqual(['INBOX', 'a', 'b', 'dir/']);
+  });
+
+  it('renames to a name that was only subscribed', async () => {
+    await bench.create(['a']);
+    await bench.mail.setSubscribed(['b'], true);
+    await bench.mail.rename(['a'], ['b']);
+    expect(await bench.node(['b'])).toMatchObject({ exists: true, subscribed: true });
+  });
+
+  it('moves INBOX like any other and leaves a new empty one', async () => {
+    const inbox = await bench.inbox();
+    const before = await inbox.status();
+    await bench.save(inbox, 'kept');
+    bench.nowSeconds += 10;
+    await bench.mail.rename(['inbox'], ['Old']);
+    expect((await bench.node(['Old']))?.mailbox?.guid).toBe(inbox.guid);
+    expect((await bodyOf(inbox, asUid(1))).toString()).toBe('kept');
+    const fresh = await bench.inbox();
+    expect(fresh.guid).not.toBe(inbox.guid);
+    expect(await allMails(fresh)).toEqual([]);
+    expect((await fresh.status()).uidValidity).toBeGreaterThan(before.uidValidity);
+  });
+
+  it('lets two mailboxes change places by way of a third name', async () => {
+    const a = await bench.create(['a']);
+    const b = await bench.create(['b']);
+    await bench.save(a, 'of a');
+    await bench.save(b, 'of b');
+    await bench.mail.rename(['a'], ['t']);
+    await bench.mail.rename(['b'], ['a']);
+    await bench.mail.rename(['t'], ['b']);
+    expect((await bench.mail.mailboxByPath(['b']))?.guid).toBe(a.guid);
+    expect((await bodyOf(present(await bench.mail.mailboxByPath(['a'])), asUid(1))).toString()).toBe('of b');
+  });
+
+  it('leaves everything as it was when a name below would become too long', async () => {
+    const part = 'p'.repeat(250);
+    const deep = Array.from({ length: 10 }, () => part);
+    await bench.create(['a', ...deep]);
+    const before = await bench.paths();
+    await expectError(bench.mail.rename(['a'], deep.slice(0, 8)), 'DSYNCD_MAILBOX_NAME');
+    expect(await bench.paths()).toEqual(before);
+    expect((await bench.mail.tree()).deletes).toEqual([]);
+  });
+}

@@ -1,0 +1,345 @@
+import { asUid, asUidValidity } from '@dsyncd/core';
+import { describe, expect, it } from 'vitest';
+import {
+  alice,
+  allMails,
+  Bench,
+  bodyOf,
+  expectError,
+  mailboxGuid,
+  type OpenStore,
+  present,
+  startSeconds,
+} from './setup.ts';
+
+export function treeCases(openStore: OpenStore): void {
+  describe('users and INBOX', () => usersAndInbox(openStore));
+  describe('creating', () => creating(openStore));
+  describe('deleting', () => deleting(openStore));
+  describe('subscriptions', () => subscriptions(openStore));
+  describe('identity', () => identity(openStore));
+}
+
+function usersAndInbox(openStore: OpenStore): void {
+  const bench = new Bench(openStore);
+
+  it('says that a user without home does not exist, and makes the home only when asked', async () => {
+    const { store } = await bench.open();
+    const error = await expectError(store.open(alice), 'DSYNCD_STORE_NO_USER');
+    expect(error.outcome).toBe('nouser');
+    const users = [];
+    for await (const user of store.users()) users.push(user);
+    expect(users).toEqual([]);
+  });
+
+  it('lists the users that have a home', async () => {
+    const users = [];
+    for await (const user of bench.underTest.store.users()) users.push(user);
+    expect(users).toEqual([alice]);
+  });
+
+  it('has an empty INBOX from the start', async () => {
+    const { nodes, deletes } = await bench.mail.tree();
+    expect(deletes).toEqual([]);
+    expect(nodes).toHaveLength(1);
+    const [inbox] = nodes;
+    expect(inbox).toMatchObject({
+      path: ['INBOX'],
+      exists: true,
+      subscribed: false,
+      lastSubscriptionChange: 0,
+    });
+    expect(inbox?.lastRenamedOrCreated).toBe(startSeconds);
+    expect(inbox?.mailbox).toMatchObject({ uidValidity: startSeconds, uidNext: 1, messagesCount: 0 });
+    expect(inbox?.mailbox?.guid).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('gives handles of one user the same data, and closing twice does nothing', async () => {
+    const other = await bench.underTest.store.open(alice);
+    await bench.save(await bench.inbox());
+    const inbox = present(await other.mailboxByPath(['INBOX']));
+    expect(await allMails(inbox)).toHaveLength(1);
+    await other.close();
+    await other.close();
+    expect(await bench.paths()).toEqual(['INBOX']);
+  });
+
+  it('knows INBOX in any case, but only at the top', async () => {
+    const inbox = await bench.inbox();
+    expect((await bench.mail.mailboxByPath(['iNbOx']))?.guid).toBe(inbox.guid);
+    await expectError(bench.mail.createMailbox(['inbox']), 'DSYNCD_STORE_MAILBOX_EXISTS');
+    await bench.create(['inbox', 'sub']);
+    await bench.create(['Work', 'inbox']);
+    await bench.mail.setSubscribed(['Inbox'], true);
+    expect(await bench.paths()).toEqual(['INBOX', 'INBOX/sub', 'Work/', 'Work/inbox']);
+    expect((await bench.node(['INBOX']))?.subscribed).toBe(true);
+  });
+
+  it('does not delete INBOX', async () => {
+    await expectError(bench.mail.deleteMailbox((await bench.inbox()).guid), 'DSYNCD_STORE_INBOX_STAYS');
+    expect(await bench.paths()).toEqual(['INBOX']);
+  });
+}
+
+function creating(openStore: OpenStore): void {
+  const bench = new Bench(openStore);
+
+  it('creates missing parents as directories, and sorts a parent before its children', async () => {
+    await bench.create(['b', 'c', 'd']);
+    await bench.create(['b-2']);
+    await bench.create(['b', 'a']);
+    expect(await bench.paths()).toEqual(['INBOX', 'b/', 'b/a', 'b/c/', 'b/c/d', 'b-2']);
+  });
+
+  it('takes the GUID, the UIDVALIDITY and the time that it is given', async () => {
+    const info = await bench.mail.createMailbox(['Sent'], {
+      guid: mailboxGuid('a'),
+      uidValidity: asUidValidity(42),
+      changedAt: 77,
+    });
+    expect(info).toMatchObject({ path: ['Sent'], guid: mailboxGuid('a'), uidValidity: 42, messagesCount: 0 });
+    expect(info).toMatchObject({ uidNext: 1 });
+    expect(await bench.node(['Sent'])).toMatchObject({ lastRenamedOrCreated: 77, exists: true });
+  });
+
+  it('refuses a taken name and a taken GUID, and changes nothing by it', async () => {
+    await bench.create(['Sent'], mailboxGuid('a'));
+    await expectError(bench.mail.createMailbox(['Sent']), 'DSYNCD_STORE_MAILBOX_EXISTS');
+    await expectError(
+      bench.mail.createMailbox(['x', 'y'], { guid: mailboxGuid('a') }),
+      'DSYNCD_STORE_MAILBOX_EXISTS',
+    );
+    expect(await bench.paths()).toEqual(['INBOX', 'Sent']);
+  });
+
+  it('turns a directory into a mailbox', async () => {
+    await bench.mail.createDirectory(['Work', 'old'], { changedAt: 50 });
+    expect(await bench.paths()).toEqual(['INBOX', 'Work/', 'Work/old/']);
+    expect(await bench.node(['Work'])).toMatchObject({ lastRenamedOrCreated: 50 });
+    await bench.create(['Work']);
+    expect(await bench.paths()).toEqual(['INBOX', 'Work', 'Work/old/']);
+  });
+
+  it('leaves a name that exists alone when a directory is wanted', async () => {
+    const sent = await bench.create(['Sent']);
+    await bench.mail.createDirectory(['Sent'], { changedAt: 1 });
+    expect((await bench.node(['Sent']))?.mailbox?.guid).toBe(sent.guid);
+    expect((await bench.node(['Sent']))?.lastRenamedOrCreated).toBe(startSeconds);
+  });
+
+  it('never repeats a UIDVALIDITY nor lets one go down', async () => {
+    const seen = [(await (await bench.inbox()).status()).uidValidity];
+    for (const name of ['a', 'b', 'c']) seen.push((await bench.mail.createMailbox([name])).uidValidity);
+    const b = present(await bench.mail.mailboxByPath(['b']));
+    await bench.mail.deleteMailbox(b.guid);
+    bench.nowSeconds -= 1000;
+    seen.push((await bench.mail.createMailbox(['b'])).uidValidity);
+    await bench.mail.createMailbox(['given'], { uidValidity: asUidValidity(startSeconds + 500) });
+    const afterGiven = (await bench.mail.createMailbox(['d'])).uidValidity;
+    expect(seen).toEqual([...new Set(seen)].sort((x, y) => x - y));
+    expect(afterGiven).toBeGreaterThan(startSeconds + 500);
+    bench.nowSeconds = startSeconds + 9999;
+    expect((await bench.mail.createMailbox(['e'])).uidValidity).toBe(startSeconds + 9999);
+  });
+
+  it('refuses names that no mailbox can have', async () => {
+    for (const path of [[], [''], ['a', '..'], ['a/b'], ['a\u0000'], ['x'.repeat(256)]])
+      for (const call of [
+        () => bench.mail.createMailbox(path),
+        () => bench.mail.createDirectory(path),
+        () => bench.mail.rename(['INBOX'], path),
+        () => bench.mail.setSubscribed(path, true),
+      ])
+        await expectError(call(), 'DSYNCD_MAILBOX_NAME');
+    expect(await bench.paths()).toEqual(['INBOX']);
+  });
+
+  it('keeps odd names as they are', async () => {
+    const names = [
+      '.dot',
+      'Übung & "mehr"',
+      '日本語',
+      'a.b',
+      '&-',
+      '~',
+      'dbox-Mails',
+      'tmp',
+      'cur',
+      'con\\x',
+      ' s ',
+      '%2e',
+    ];
+    for (const name of names) await bench.create([name, name]);
+    const wanted = ['INBOX', ...names.flatMap((name) => [`${name}/`, `${name}/${name}`])];
+    expect([...(await bench.paths())].sort()).toEqual(wanted.sort());
+    for (const name of names) expect(await bench.mail.mailboxByPath([name, name])).toBeDefined();
+  });
+
+  it('keeps names apart that differ only in case or Unicode form', async () => {
+    for (const name of ['sent', 'Sent', 'caf\u00e9', 'cafe\u0301'])
+      await bench.save(await bench.create([name]), name);
+    for (const name of ['sent', 'Sent', 'caf\u00e9', 'cafe\u0301']) {
+      const mailbox = present(await bench.mail.mailboxByPath([name]));
+      expect((await bodyOf(mailbox, asUid(1))).toString()).toBe(name);
+    }
+  });
+}
+
+function deleting(openStore: OpenStore): void {
+  const bench = new Bench(openStore);
+
+  it('leaves a deletion record, and the mails are gone', async () => {
+    const sent = await bench.create(['Sent']);
+    const { guid } = await bench.save(sent);
+    await bench.mail.deleteMailbox(sent.guid, { changedAt: 99 });
+    const tree = await bench.mail.tree();
+    expect(tree.deletes).toEqual([{ type: 'mailbox', guid: sent.guid, deletedAt: 99 }]);
+    expect(await bench.paths()).toEqual(['INBOX']);
+    expect(await bench.mail.mailboxByPath(['Sent'])).toBeUndefined();
+    expect((await bench.mail.findBodies([guid])).size).toBe(0);
+    await expectError(bench.mail.mailbox(sent.guid), 'DSYNCD_STORE_NO_MAILBOX');
+    await expectError(sent.status(), 'DSYNCD_STORE_NO_MAILBOX');
+    await expectError(sent.apply([]), 'DSYNCD_STORE_NO_MAILBOX');
+    await expectError(bench.mail.deleteMailbox(sent.guid), 'DSYNCD_STORE_NO_MAILBOX');
+  });
+
+  it('turns a mailbox with children into a directory', async () => {
+    const work = await bench.create(['Work']);
+    const child = await bench.create(['Work', 'child']);
+    await bench.save(child, 'kept');
+    await bench.mail.deleteMailbox(work.guid);
+    expect(await bench.paths()).toEqual(['INBOX', 'Work/', 'Work/child']);
+    expect((await bodyOf(child, asUid(1))).toString()).toBe('kept');
+    expect((await bench.mail.tree()).deletes).toMatchObject([{ type: 'mailbox', guid: work.guid }]);
+  });
+
+  it('lets a GUID come back, and drops its deletion record then', async () => {
+    const sent = await bench.create(['Sent']);
+    await bench.save(sent, 'old');
+    await bench.mail.deleteMailbox(sent.guid);
+    const again = await bench.create(['Sent'], sent.guid);
+    expect((await bench.mail.tree()).deletes).toEqual([]);
+    expect(await allMails(again)).toEqual([]);
+    await bench.save(again, 'new');
+    expect((await bodyOf(again, asUid(1))).toString()).toBe('new');
+  });
+
+  it('deletes only directories without children, and records it', async () => {
+    await bench.mail.createDirectory(['a', 'b']);
+    const box = await bench.create(['box']);
+    await bench.mail.deleteDirectory(['a']);
+    await bench.mail.deleteDirectory(['box']);
+    await bench.mail.deleteDirectory(['never']);
+    expect(await bench.paths()).toEqual(['INBOX', 'a/', 'a/b/', 'box']);
+    expect((await bench.mail.tree()).deletes).toEqual([]);
+    await bench.mail.deleteDirectory(['a', 'b'], { changedAt: 7 });
+    await bench.mail.deleteDirectory(['a'], { changedAt: 8 });
+    expect(await bench.paths()).toEqual(['INBOX', 'box']);
+    const { deletes } = await bench.mail.tree();
+    expect([...deletes].sort((x, y) => x.deletedAt - y.deletedAt)).toEqual([
+      { type: 'directory', path: ['a', 'b'], deletedAt: 7 },
+      { type: 'directory', path: ['a'], deletedAt: 8 },
+    ]);
+    await bench.mail.createDirectory(['a']);
+    expect((await bench.mail.tree()).deletes).toEqual([
+      { type: 'directory', path: ['a', 'b'], deletedAt: 7 },
+    ]);
+    expect((await bench.mail.mailbox(box.guid)).guid).toBe(box.guid);
+  });
+}
+
+function subscriptions(openStore: OpenStore): void {
+  const bench = new Bench(openStore);
+
+  it('subscribes names that do not exist', async () => {
+    await bench.mail.setSubscribed(['later', 'maybe'], true, { changedAt: 5 });
+    expect(await bench.node(['later', 'maybe'])).toEqual({
+      path: ['later', 'maybe'],
+      exists: false,
+      lastRenamedOrCreated: 0,
+      subscribed: true,
+      lastSubscriptionChange: 5,
+    });
+    await bench.create(['later', 'maybe']);
+    expect(await bench.node(['later', 'maybe'])).toMatchObject({ exists: true, subscribed: true });
+  });
+
+  it('keeps the record of an unsubscription until it is subscribed again', async () => {
+    await bench.create(['Sent']);
+    await bench.mail.setSubscribed(['Sent'], true, { changedAt: 5 });
+    await bench.mail.setSubscribed(['Sent'], true, { changedAt: 6 });
+    expect(await bench.node(['Sent'])).toMatchObject({ subscribed: true, lastSubscriptionChange: 5 });
+    await bench.mail.setSubscribed(['Sent'], false, { changedAt: 7 });
+    expect(await bench.node(['Sent'])).toMatchObject({ subscribed: false, lastSubscriptionChange: 7 });
+    expect((await bench.mail.tree()).deletes).toEqual([
+      { type: 'unsubscribe', path: ['Sent'], deletedAt: 7 },
+    ]);
+    await bench.mail.setSubscribed(['Sent'], true, { changedAt: 8 });
+    expect((await bench.mail.tree()).deletes).toEqual([]);
+  });
+
+  it('forgets a name that was only subscribed', async () => {
+    await bench.mail.setSubscribed(['ghost'], true);
+    expect(await bench.paths()).toEqual(['INBOX', 'ghost?']);
+    await bench.mail.setSubscribed(['ghost'], false);
+    expect(await bench.paths()).toEqual(['INBOX']);
+    await bench.mail.setSubscribed(['other'], false);
+    expect((await bench.mail.tree()).deletes).toMatchObject([{ type: 'unsubscribe', path: ['ghost'] }]);
+  });
+
+  it('keeps the subscription of a mailbox that is deleted or renamed with the name', async () => {
+    const sent = await bench.create(['Sent']);
+    await bench.create(['Work']);
+    await bench.mail.setSubscribed(['Sent'], true);
+    await bench.mail.setSubscribed(['Work'], true);
+    await bench.mail.deleteMailbox(sent.guid);
+    await bench.mail.rename(['Work'], ['Play']);
+    expect(await bench.paths()).toEqual(['INBOX', 'Play', 'Sent?', 'Work?']);
+    expect((await bench.node(['Play']))?.subscribed).toBe(false);
+  });
+}
+
+function identity(openStore: OpenStore): void {
+  const bench = new Bench(openStore);
+
+  it('gives a mailbox another GUID and UIDVALIDITY, and its mails keep their UIDs', async () => {
+    const sent = await bench.create(['Sent']);
+    const first = await bench.save(sent, 'one', { keywords: ['k'] });
+    const before = await sent.status();
+    await bench.mail.changeMailboxIdentity(sent.guid, {
+      guid: mailboxGuid('b'),
+      uidValidity: asUidValidity(startSeconds + 50),
+    });
+    await expectError(bench.mail.mailbox(sent.guid), 'DSYNCD_STORE_NO_MAILBOX');
+    const renamed = await bench.mail.mailbox(mailboxGuid('b'));
+    expect(await renamed.status()).toMatchObject({
+      guid: mailboxGuid('b'),
+      uidValidity: startSeconds + 50,
+      uidNext: before.uidNext,
+      messagesCount: 1,
+    });
+    expect(await allMails(renamed)).toEqual([first]);
+    expect((await bodyOf(renamed, first.uid)).toString()).toBe('one');
+    expect((await bench.mail.findBodies([first.guid])).get(first.guid)).toEqual({
+      mailbox: mailboxGuid('b'),
+      uid: first.uid,
+    });
+    expect((await bench.mail.tree()).deletes).toEqual([]);
+    expect((await bench.node(['Sent']))?.mailbox?.guid).toBe(mailboxGuid('b'));
+  });
+
+  it('changes only the UIDVALIDITY when the GUID is the same', async () => {
+    const sent = await bench.create(['Sent']);
+    await bench.mail.changeMailboxIdentity(sent.guid, { guid: sent.guid, uidValidity: asUidValidity(7) });
+    expect((await sent.status()).uidValidity).toBe(7);
+  });
+
+  it('refuses a GUID that another mailbox has, and a mailbox that is not there', async () => {
+    const sent = await bench.create(['Sent']);
+    const inbox = await bench.inbox();
+    const to = { guid: inbox.guid, uidValidity: asUidValidity(7) };
+    await expectError(bench.mail.changeMailboxIdentity(sent.guid, to), 'DSYNCD_STORE_MAILBOX_EXISTS');
+    await expectError(bench.mail.changeMailboxIdentity(mailboxGuid('9'), to), 'DSYNCD_STORE_NO_MAILBOX');
+    expect((await sent.status()).guid).toBe(sent.guid);
+  });
+}
