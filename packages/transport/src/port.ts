@@ -18,6 +18,8 @@ export interface Peer {
 
 export interface SyncConnection {
   readonly link: ByteLink;
+  /** What went over the link so far, in bytes. */
+  readonly traffic?: { readonly bytesReceived: number; readonly bytesSent: number };
   /**
    * Gives the connection back. `reusable`: the dsync stream has ended in order on both sides, and the peer
    * goes back to taking commands on the same connection; otherwise it is closed. Later calls do nothing.

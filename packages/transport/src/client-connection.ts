@@ -1,0 +1,124 @@
+import type { Socket } from 'node:net';
+import { type Clock, DsyncdError, InvariantError, type Logger, toDsyncdError } from '@dsyncd/core';
+import { readLine } from '@dsyncd/protocol';
+import { admitClient, answerCommand, commandLineBytesMax } from './doveadm-session.ts';
+import { LeasedLink } from './leased-link.ts';
+import type { SyncAnswerer } from './port.ts';
+import { StreamLink } from './stream-link.ts';
+
+export interface ServiceSettings {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly answerer: SyncAnswerer;
+  readonly idleTimeoutMs: number;
+  readonly stallTimeoutMs: number;
+}
+
+export interface Admission {
+  readonly secret: string;
+  readonly loginTimeoutMs: number;
+  readonly onAdmitted: () => void;
+}
+
+/** One client of the dsync server: lets it in, then performs its commands one after the other. */
+export class ClientConnection {
+  readonly #link: StreamLink;
+  readonly #service: ServiceSettings;
+  readonly #abort = new AbortController();
+  #isWaiting = false;
+  #isStopping = false;
+
+  constructor(socket: Socket, peerName: string, service: ServiceSettings) {
+    const { stallTimeoutMs, clock } = service;
+    this.#link = new StreamLink(socket, socket, { peerName, stallTimeoutMs, clock });
+    this.#service = service;
+  }
+
+  /** Until the connection is over. Never rejects: what goes wrong is logged here. */
+  async run(admission: Admission): Promise<void> {
+    try {
+      this.#link.bind(this.#abort.signal);
+      await this.#admit(admission);
+      while (await this.#serveOne());
+    } catch (error) {
+      this.#logFailure(error, undefined);
+    } finally {
+      this.#link.close();
+    }
+  }
+
+  stopWhenIdle(): void {
+    this.#isStopping = true;
+    if (this.#isWaiting) this.#link.close();
+  }
+
+  abort(reason: DsyncdError): void {
+    this.#abort.abort(reason);
+    this.#link.fail(reason);
+  }
+
+  async #admit({ secret, loginTimeoutMs, onAdmitted }: Admission): Promise<void> {
+    const cancel = this.#service.clock.after(loginTimeoutMs, () =>
+      this.#link.fail(this.#loginTimeout(loginTimeoutMs)),
+    );
+    try {
+      await admitClient(this.#link, secret);
+      onAdmitted();
+    } finally {
+      cancel();
+    }
+  }
+
+  /** False when the connection takes no more commands. */
+  async #serveOne(): Promise<boolean> {
+    const line = await this.#waitForCommand();
+    if (line === undefined) return false;
+    const lease = new LeasedLink(this.#link);
+    const done = await answerCommand(line, lease, this.#service.answerer, this.#abort.signal);
+    lease.giveBack();
+    if (done.failure !== undefined) this.#logFailure(done.failure, done.user);
+    return done.reusable && !this.#isStopping;
+  }
+
+  async #waitForCommand(): Promise<string | undefined> {
+    this.#link.setStallTimeout(this.#service.idleTimeoutMs);
+    this.#isWaiting = true;
+    try {
+      return await readLine(this.#link, commandLineBytesMax);
+    } catch (error) {
+      // A kept connection that goes quiet, or away, or that we end: nothing is lost with it.
+      if (error instanceof DsyncdError && quietEnds.has(error.code)) return undefined;
+      throw error;
+    } finally {
+      this.#isWaiting = false;
+      this.#link.setStallTimeout(this.#service.stallTimeoutMs);
+    }
+  }
+
+  #logFailure(error: unknown, user: string | undefined): void {
+    const failure = toDsyncdError(error, { code: 'DSYNCD_INTERNAL', outcome: 'transient' });
+    const fields = {
+      peer: this.#link.peerName,
+      ...(user === undefined ? {} : { user }),
+      code: failure.code,
+      reason: failure.message,
+      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    };
+    const { logger } = this.#service;
+    // Health checks and port scans come and go without a word.
+    const isPassing = user === undefined && failure.code === 'DSYNCD_LINK_LOST';
+    if (isPassing) return logger.debug(fields, 'client left');
+    if (error instanceof InvariantError)
+      logger.error({ ...fields, stack: error.stack }, 'sync for a peer failed');
+    else if (failure.outcome === 'operator' || failure.outcome === 'transient')
+      logger.warn(fields, user === undefined ? 'connection of a peer failed' : 'sync for a peer failed');
+    else logger.info(fields, 'sync for a peer refused');
+  }
+
+  #loginTimeout(loginTimeoutMs: number): DsyncdError {
+    const message = `${this.#link.peerName} did not log in within ${loginTimeoutMs / 1000} s`;
+    return new DsyncdError('DSYNCD_LOGIN_TIMEOUT', message, { outcome: 'transient' });
+  }
+}
+
+const quietEnds = new Set(['DSYNCD_LINK_STALLED', 'DSYNCD_LINK_LOST', 'DSYNCD_LINK_CLOSED']);

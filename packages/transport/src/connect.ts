@@ -1,0 +1,72 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { abortError } from './abort-error.ts';
+import type { ClientTls } from './client-tls.ts';
+import type { TcpDestination, UnixDestination } from './destination.ts';
+import { describeConnectError } from './stream-error.ts';
+
+/** After so long without traffic the kernel asks whether the peer is still there. */
+const keepAliveAfterMs = 15_000;
+
+/**
+ * A connected socket; for `tcps:` the peer's certificate and host name are checked.
+ * @throws {DsyncdError} `DSYNCD_CONNECT` (transient), `DSYNCD_TLS`, `DSYNCD_TLS_FILE` (operator); or why `signal` aborted.
+ */
+export async function connectSocket(
+  destination: TcpDestination | UnixDestination,
+  tls: ClientTls,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const socket = await startConnecting(destination, tls);
+  await settled(socket, isTls(destination) ? 'secureConnect' : 'connect', destination.name, signal);
+  return socket;
+}
+
+const isTls = (destination: TcpDestination | UnixDestination): boolean =>
+  destination.kind === 'tcp' && destination.tls;
+
+async function startConnecting(
+  destination: TcpDestination | UnixDestination,
+  tls: ClientTls,
+): Promise<Socket> {
+  if (destination.kind === 'unix') return connectTcp({ path: destination.path });
+  const { host, port } = destination;
+  const common = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs };
+  if (!destination.tls) return connectTcp(common);
+  const secureContext = await tls.context();
+  const socket = connectTls({
+    ...common,
+    secureContext,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(tls.session === undefined ? {} : { session: tls.session }),
+    rejectUnauthorized: true,
+  });
+  socket.on('session', (session) => {
+    tls.session = session;
+  });
+  return socket;
+}
+
+function settled(socket: Socket, readyEvent: string, peerName: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (error: unknown): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off(readyEvent, onReady);
+      if (error === undefined) {
+        socket.off('error', onError);
+        resolve();
+        return;
+      }
+      // The error listener stays: a socket that is given up may still report one.
+      socket.destroy();
+      reject(error);
+    };
+    const onReady = (): void => finish(undefined);
+    const onError = (error: Error): void => finish(describeConnectError(peerName, error));
+    const onAbort = (): void => finish(abortError(peerName, signal));
+    socket.once(readyEvent, onReady);
+    socket.on('error', onError);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+}

@@ -1,0 +1,154 @@
+import { type Clock, DsyncdError, type Logger, quote, type UserName } from '@dsyncd/core';
+import type { CommandRefusal } from '@dsyncd/protocol';
+import { abortError } from './abort-error.ts';
+import { ClientTls, type ClientTlsSettings } from './client-tls.ts';
+import { connectSocket } from './connect.ts';
+import type { TcpDestination, UnixDestination } from './destination.ts';
+import { type DoveadmCredentials, logIn, requestSync } from './doveadm-login.ts';
+import { IdleLinks } from './idle-links.ts';
+import { LeasedLink } from './leased-link.ts';
+import type { Peer, SyncConnection } from './port.ts';
+import { StreamLink } from './stream-link.ts';
+
+export interface DoveadmPeerSettings extends DoveadmCredentials {
+  readonly tls: ClientTlsSettings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** From the start of connecting to the end of the login. */
+  readonly connectTimeoutMs: number;
+  readonly stallTimeoutMs: number;
+  readonly idleConnectionsMax: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** A dsync server or a Dovecot behind a socket. */
+export class DoveadmPeer implements Peer {
+  readonly name: string;
+  readonly #destination: TcpDestination | UnixDestination;
+  readonly #settings: DoveadmPeerSettings;
+  readonly #tls: ClientTls;
+  readonly #idle: IdleLinks;
+  readonly #busy = new Set<StreamLink>();
+  readonly #connecting = new Set<AbortController>();
+  #isClosed = false;
+
+  constructor(destination: TcpDestination | UnixDestination, settings: DoveadmPeerSettings) {
+    this.name = destination.name;
+    this.#destination = destination;
+    this.#settings = settings;
+    this.#tls = new ClientTls(settings.tls);
+    const { idleConnectionsMax: countMax, idleTimeoutMs: timeoutMs } = settings;
+    this.#idle = new IdleLinks({ countMax, timeoutMs }, settings.clock);
+  }
+
+  async startSync(user: UserName, signal: AbortSignal): Promise<SyncConnection> {
+    if (this.#isClosed) throw this.#closedError();
+    if (signal.aborted) throw abortError(this.name, signal);
+    const kept = this.#idle.take();
+    if (kept !== undefined) {
+      const receivedBefore = kept.bytesReceived;
+      try {
+        return await this.#startOn(kept, user, signal);
+      } catch (error) {
+        // The peer may have closed the kept connection while our command was under way: it knows nothing of it.
+        const isUnanswered = kept.bytesReceived === receivedBefore;
+        if (!isUnanswered || signal.aborted || this.#isClosed) throw error;
+        this.#settings.logger.debug({ peer: this.name, reason: String(error) }, 'kept connection was dead');
+      }
+    }
+    return this.#startOn(await this.#connect(signal), user, signal);
+  }
+
+  async close(): Promise<void> {
+    const error = this.#closedError();
+    this.#isClosed = true;
+    this.#idle.closeAll();
+    for (const attempt of this.#connecting) attempt.abort(error);
+    for (const link of this.#busy) link.fail(error);
+    this.#busy.clear();
+  }
+
+  #closedError(): DsyncdError {
+    return new DsyncdError('DSYNCD_PEER_CLOSED', `the connections to ${this.name} are being closed`, {
+      outcome: 'transient',
+    });
+  }
+
+  async #startOn(link: StreamLink, user: UserName, signal: AbortSignal): Promise<SyncConnection> {
+    this.#busy.add(link);
+    const lease = new LeasedLink(link);
+    try {
+      link.bind(signal);
+      const refusal = await requestSync(lease, user);
+      if (refusal !== undefined) throw this.#refused(user, refusal);
+    } catch (error) {
+      // Only our own server says busy, and it then waits for the next command.
+      this.#release(link, error instanceof DsyncdError && error.outcome === 'busy');
+      throw error;
+    }
+    return {
+      link: lease,
+      traffic: lease,
+      release: (reusable) => {
+        if (lease.giveBack()) this.#release(link, reusable);
+      },
+    };
+  }
+
+  #release(link: StreamLink, reusable: boolean): void {
+    this.#busy.delete(link);
+    link.bind(undefined);
+    if (reusable && !this.#isClosed) this.#idle.put(link);
+    else link.close();
+  }
+
+  #refused(user: UserName, { outcome, reason }: CommandRefusal): DsyncdError {
+    return new DsyncdError('DSYNCD_PEER_REFUSED', `${this.name} refuses to sync ${quote(user)}: ${reason}`, {
+      outcome,
+      ...(outcome === 'operator' ? { hint: 'see the log of the other host' } : {}),
+    });
+  }
+
+  async #connect(signal: AbortSignal): Promise<StreamLink> {
+    const attempt = new AbortController();
+    const onAbort = (): void => attempt.abort(signal.reason);
+    const cancelTimeout = this.#settings.clock.after(this.#settings.connectTimeoutMs, () =>
+      attempt.abort(this.#connectTimeout()),
+    );
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#connecting.add(attempt);
+    try {
+      return await this.#connectAndLogIn(attempt.signal);
+    } finally {
+      this.#connecting.delete(attempt);
+      signal.removeEventListener('abort', onAbort);
+      cancelTimeout();
+    }
+  }
+
+  async #connectAndLogIn(signal: AbortSignal): Promise<StreamLink> {
+    const { clock, stallTimeoutMs } = this.#settings;
+    const socket = await connectSocket(this.#destination, this.#tls, signal);
+    const link = new StreamLink(socket, socket, { peerName: this.name, stallTimeoutMs, clock });
+    link.bind(signal);
+    try {
+      await logIn(link, this.#settings);
+      return link;
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  }
+
+  #connectTimeout(): DsyncdError {
+    const seconds = this.#settings.connectTimeoutMs / 1000;
+    return new DsyncdError(
+      'DSYNCD_CONNECT',
+      `cannot connect to ${this.name}: no answer within ${seconds} s`,
+      {
+        outcome: 'transient',
+        hint: 'check that the other host is up, that no firewall drops the connection, and the port',
+      },
+    );
+  }
+}

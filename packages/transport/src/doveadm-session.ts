@@ -1,0 +1,104 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { DsyncdError, parseUserName, toDsyncdError, type UserName } from '@dsyncd/core';
+import {
+  type ByteLink,
+  commandAccepted,
+  doveadmGreeting,
+  doveadmVersionProblem,
+  encodeCommandRefusal,
+  parseDsyncServerCommand,
+  parsePlainLogin,
+  readLine,
+} from '@dsyncd/protocol';
+import type { SyncAnswerer } from './port.ts';
+
+/** One login or command line, its line feed not counted. */
+export const commandLineBytesMax = 8192;
+
+/**
+ * Lets a client in, or throws why not.
+ * @throws {DsyncdError} `DSYNCD_DOVEADM_CLIENT`, `DSYNCD_SECRET` (operator), or why the link broke.
+ */
+export async function admitClient(link: ByteLink, secret: string): Promise<void> {
+  const version = await readOrEnd(link);
+  const problem = doveadmVersionProblem(version);
+  if (problem !== undefined)
+    throw new DsyncdError('DSYNCD_DOVEADM_CLIENT', `${link.peerName} ${problem}`, {
+      outcome: 'operator',
+      hint: 'only doveadm and dsyncd may connect to this port; check what that host runs',
+    });
+  await link.write(`${doveadmGreeting.authenticate}\n`);
+  const given = parsePlainLogin(await readOrEnd(link));
+  if (given !== undefined && isSame(given, secret)) {
+    await link.write('+\n');
+    return;
+  }
+  await link.write('-\n');
+  if (given === undefined)
+    throw new DsyncdError('DSYNCD_DOVEADM_CLIENT', `${link.peerName} does not log in as doveadm by PLAIN`, {
+      outcome: 'operator',
+      hint: 'doveadm_username of a Dovecot client must be "doveadm"',
+    });
+  throw new DsyncdError('DSYNCD_SECRET', `${link.peerName} has another secret than we`, {
+    outcome: 'operator',
+    hint: 'compare doveadm_password_file (Dovecot: doveadm_password) of both hosts',
+  });
+}
+
+/** In a time that tells nothing about either. */
+function isSame(given: Buffer, secret: string): boolean {
+  const digest = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
+  return secret !== '' && timingSafeEqual(digest(given), digest(Buffer.from(secret, 'utf8')));
+}
+
+async function readOrEnd(link: ByteLink): Promise<string> {
+  const line = await readLine(link, commandLineBytesMax);
+  if (line !== undefined) return line;
+  throw new DsyncdError('DSYNCD_LINK_LOST', `${link.peerName} left before it had logged in`, {
+    outcome: 'transient',
+  });
+}
+
+/**
+ * Performs one command line: whether the connection may carry the next one, and what the sync died of.
+ * @throws {DsyncdError} when the link broke before there was a sync.
+ */
+export async function answerCommand(
+  line: string,
+  link: ByteLink,
+  answerer: SyncAnswerer,
+  signal: AbortSignal,
+): Promise<{ readonly reusable: boolean; readonly user?: string; readonly failure?: DsyncdError }> {
+  const command = parseDsyncServerCommand(line);
+  if (command.problem !== undefined) {
+    await link.write('\n-USAGE\n');
+    return { reusable: true, failure: badCommand(link, command.problem) };
+  }
+  let user: UserName;
+  try {
+    user = parseUserName(command.user);
+    await answerer.prepare(user);
+  } catch (error) {
+    const failure = toDsyncdError(error, { code: 'DSYNCD_SYNC_PREPARE', outcome: 'transient' });
+    await link.write(encodeCommandRefusal({ outcome: failure.outcome, reason: failure.message }));
+    return { reusable: true, user: command.user, failure };
+  }
+  // Goes out together with the first bytes of the stream.
+  await link.write(commandAccepted);
+  try {
+    const { reusable } = await answerer.answer(user, link, signal);
+    return { reusable, user };
+  } catch (error) {
+    const failure = toDsyncdError(error, { code: 'DSYNCD_SYNC_ANSWER', outcome: 'transient' });
+    return { reusable: false, user, failure };
+  }
+}
+
+const badCommand = (link: ByteLink, problem: string): DsyncdError =>
+  new DsyncdError(
+    'DSYNCD_DOVEADM_COMMAND',
+    `${link.peerName} sent a command that is not served: ${problem}`,
+    {
+      outcome: 'operator',
+    },
+  );

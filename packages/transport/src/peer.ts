@@ -1,0 +1,47 @@
+import { type Clock, type Logger, silentLogger, systemClock } from '@dsyncd/core';
+import type { ClientTlsSettings } from './client-tls.ts';
+import type { Destination } from './destination.ts';
+import { DoveadmPeer } from './doveadm-peer.ts';
+import type { Peer } from './port.ts';
+
+/** Everything but the secret has a default. */
+export interface PeerSettings {
+  /** The secret shared with the peer, for `tcp:`, `tcps:` and `unix:`. */
+  readonly secret?: string;
+  /** The file that the secret was read from, for hints. */
+  readonly secretSource?: string;
+  readonly tls?: ClientTlsSettings;
+  /** From the start of connecting to the end of the login. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** A peer from which nothing comes for so long while we wait for it is dropped. Default 60 s. */
+  readonly stallTimeoutMs?: number;
+  /** Connections kept open between syncs. Default 10. */
+  readonly idleConnectionsMax?: number;
+  /** Must be shorter than the server's. Default 60 s. */
+  readonly idleTimeoutMs?: number;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+const defaults = {
+  secretSource: 'doveadm_password_file',
+  tls: {},
+  connectTimeoutMs: 10_000,
+  stallTimeoutMs: 60_000,
+  idleConnectionsMax: 10,
+  idleTimeoutMs: 60_000,
+  logger: silentLogger,
+  clock: systemClock,
+};
+
+/** The way to the host that `destination` names. Connects when first asked for a sync. */
+export function createPeer(destination: Destination, settings: PeerSettings): Peer {
+  const common = { ...defaults, ...settings };
+  switch (destination.kind) {
+    case 'tcp':
+    case 'unix':
+      return new DoveadmPeer(destination, { ...common, secret: settings.secret });
+    case 'ssh':
+      throw new Error('not yet');
+  }
+}

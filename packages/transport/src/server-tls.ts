@@ -1,0 +1,37 @@
+import type { TlsOptions } from 'node:tls';
+import { createSecureContext } from 'node:tls';
+import { readTlsFile, tlsFileError, tlsVersionMin } from './client-tls.ts';
+
+export interface ServerTlsSettings {
+  /** Our certificate with its chain, PEM. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** When given, a client must show a certificate that this authority signed. */
+  readonly clientCaFile?: string;
+}
+
+/**
+ * Reads the files, and checks that they go together.
+ * @throws {DsyncdError} `DSYNCD_TLS_FILE` (operator).
+ */
+export async function loadServerTls({
+  certFile,
+  keyFile,
+  clientCaFile,
+}: ServerTlsSettings): Promise<TlsOptions> {
+  const cert = await readTlsFile(certFile, 'certificate');
+  const key = await readTlsFile(keyFile, 'key of the certificate');
+  const ca = clientCaFile === undefined ? undefined : await readTlsFile(clientCaFile, 'client CA file');
+  const options: TlsOptions = {
+    cert,
+    key,
+    minVersion: tlsVersionMin,
+    ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+  };
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    throw tlsFileError(`cannot use the certificate ${certFile} with the key ${keyFile}`, error);
+  }
+  return options;
+}

@@ -1,0 +1,305 @@
+import type { Readable, Writable } from 'node:stream';
+import { type Clock, DsyncdError, InvariantError, systemClock } from '@dsyncd/core';
+import type { ByteLink } from '@dsyncd/protocol';
+import { abortError } from './abort-error.ts';
+import { describeStreamError } from './stream-error.ts';
+import { WriteBatch } from './write-batch.ts';
+
+export interface StreamLinkOptions {
+  readonly peerName: string;
+  /** The peer is dropped when for so long nothing moves while we wait for it. */
+  readonly stallTimeoutMs: number;
+  readonly clock?: Clock;
+  /**
+   * Asked once, when the stream has ended or broken: why, if anything knows better (the exit status of the
+   * process behind it). Undefined: what the stream itself said. Must settle soon, whatever happens.
+   */
+  readonly lastWords?: () => Promise<DsyncdError | undefined>;
+}
+
+const closedError = (peerName: string): DsyncdError =>
+  new DsyncdError('DSYNCD_LINK_CLOSED', `the connection to ${peerName} was closed on this side`, {
+    outcome: 'transient',
+  });
+
+/** Received but not yet read, at most; then the peer has to wait. */
+const readAheadBytesMax = 256 * 1024;
+
+interface Waiter<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+function createWaiter<T>(): Waiter<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (reason: unknown) => void = () => {};
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  // Whoever waits sees the rejection; one that no one waits for any more must not end the process.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
+
+/**
+ * A {@link ByteLink} over node streams. Listeners are set once for the life of the stream, writes of one
+ * turn of the event loop go out together, and at most {@link readAheadBytesMax} are held unread.
+ */
+export class StreamLink implements ByteLink {
+  readonly peerName: string;
+  readonly #readable: Readable;
+  readonly #writable: Writable;
+  readonly #batch: WriteBatch;
+  readonly #options: StreamLinkOptions;
+  readonly #clock: Clock;
+  readonly #putBack: Uint8Array[] = [];
+  #received: Uint8Array[] = [];
+  #receivedIndex = 0;
+  #receivedBytes = 0;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  #reader: Waiter<Uint8Array | undefined> | undefined;
+  #drain: Waiter<void> | undefined;
+  #isFinishing = false;
+  #ended = false;
+  #failure: DsyncdError | undefined;
+  #movedAt = 0;
+  #stallTimeoutMs: number;
+  #stopWatching: (() => void) | undefined;
+  #unbind: (() => void) | undefined;
+
+  /** `readable` and `writable` are the same object for a socket. */
+  constructor(readable: Readable, writable: Writable, options: StreamLinkOptions) {
+    this.peerName = options.peerName;
+    this.#readable = readable;
+    this.#writable = writable;
+    this.#options = options;
+    this.#stallTimeoutMs = options.stallTimeoutMs;
+    this.#clock = options.clock ?? systemClock;
+    this.#batch = new WriteBatch(writable, () => this.#awaitDrain());
+    readable.on('data', (chunk: Uint8Array) => this.#onData(chunk));
+    readable.on('end', () => void this.#finish(undefined));
+    readable.on('close', () => void this.#finish(new Error('the connection was closed')));
+    readable.on('error', (error) => void this.#finish(error));
+    writable.on('drain', () => this.#onDrain());
+    if (writable !== (readable as unknown)) writable.on('error', (error) => void this.#finish(error));
+  }
+
+  /** Bytes that came from the peer, read or not. */
+  get bytesReceived(): number {
+    return this.#bytesRead;
+  }
+
+  /** Bytes given to {@link write}. */
+  get bytesSent(): number {
+    return this.#bytesWritten;
+  }
+
+  /** True when the link works and nothing is under way on it, so that it can be kept for later. */
+  get isQuiet(): boolean {
+    const isUnread = this.#receivedBytes > 0 || this.#putBack.length > 0;
+    return !this.isOver && !isUnread && this.#reader === undefined && this.#drain === undefined;
+  }
+
+  /** True from the moment that the peer has ended or the connection broke. */
+  get isOver(): boolean {
+    return this.#isFinishing || this.#failure !== undefined;
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    const chunk = this.#putBack.pop() ?? this.#takeReceived();
+    if (chunk !== undefined) return Promise.resolve(chunk);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#ended) return Promise.resolve(undefined);
+    if (this.#reader !== undefined)
+      return Promise.reject(new InvariantError(`two reads at once of ${this.peerName}`));
+    this.#reader = createWaiter();
+    this.#watchForStall();
+    return this.#reader.promise;
+  }
+
+  unread(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#putBack.push(bytes);
+  }
+
+  /** @throws {DsyncdError} at once when the link is known to be broken. */
+  write(bytes: Uint8Array | string): Promise<void> | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    const data = typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes;
+    this.#bytesWritten += data.length;
+    if (this.#isFinishing && !this.#ended) return this.#awaitDrain(); // until it is known why
+    if (this.#writable.writableEnded || this.#writable.destroyed) throw this.#lostError();
+    this.#batch.add(data);
+    return this.#drain?.promise;
+  }
+
+  /** Another patience for the next phase of a connection: waiting for a command, say. */
+  setStallTimeout(stallTimeoutMs: number): void {
+    this.#stallTimeoutMs = stallTimeoutMs;
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    if (this.#reader !== undefined || this.#drain !== undefined) this.#watchForStall();
+  }
+
+  /** From now on, and until bound anew, the link fails with the signal's reason as soon as that aborts. */
+  bind(signal: AbortSignal | undefined): void {
+    this.#unbind?.();
+    this.#unbind = undefined;
+    if (signal === undefined) return;
+    if (signal.aborted) {
+      this.fail(abortError(this.peerName, signal));
+      return;
+    }
+    const onAbort = (): void => this.fail(abortError(this.peerName, signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#unbind = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  /** Sends what was written, then ends our side; the link is over for us, the stream at the latest after `graceMs`. */
+  close(graceMs = 2000): void {
+    if (this.#failure !== undefined) return;
+    this.#batch.flush();
+    this.#writable.end();
+    // What still comes is read and dropped: closing a socket over unread bytes would reset it, and the peer
+    // could lose the end of what we sent.
+    this.#detach(closedError(this.peerName));
+    this.#forgetReceived();
+    this.#readable.resume();
+    this.#clock.after(graceMs, () => {
+      this.#readable.destroy();
+      this.#writable.destroy();
+    });
+  }
+
+  /** Ends the link now: what is unread or unsent is dropped, who waits is told `error`. */
+  fail(error: DsyncdError): void {
+    this.#forgetReceived();
+    this.#settle(error);
+  }
+
+  #forgetReceived(): void {
+    this.#received = [];
+    this.#receivedIndex = 0;
+    this.#receivedBytes = 0;
+    this.#putBack.length = 0;
+  }
+
+  #takeReceived(): Uint8Array | undefined {
+    const chunk = this.#received[this.#receivedIndex];
+    if (chunk === undefined) return undefined;
+    this.#receivedIndex++;
+    this.#receivedBytes -= chunk.length;
+    if (this.#receivedIndex === this.#received.length) {
+      this.#received = [];
+      this.#receivedIndex = 0;
+    }
+    if (this.#receivedBytes < readAheadBytesMax && this.#readable.isPaused()) this.#readable.resume();
+    return chunk;
+  }
+
+  #onData(chunk: Uint8Array): void {
+    this.#bytesRead += chunk.length;
+    this.#movedAt = this.#clock.now();
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      reader.resolve(chunk);
+      return;
+    }
+    if (this.#failure !== undefined) return;
+    this.#received.push(chunk);
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes >= readAheadBytesMax) this.#readable.pause();
+  }
+
+  #awaitDrain(): Promise<void> {
+    this.#drain ??= createWaiter();
+    this.#watchForStall();
+    return this.#drain.promise;
+  }
+
+  #onDrain(): void {
+    this.#movedAt = this.#clock.now();
+    const drain = this.#drain;
+    this.#drain = undefined;
+    drain?.resolve();
+  }
+
+  /** One timer a link at most, looked at again only when it has run out: no timer churn per read. */
+  #watchForStall(): void {
+    if (this.#stopWatching !== undefined) return;
+    this.#movedAt = this.#clock.now();
+    this.#startWatching(this.#stallTimeoutMs);
+  }
+
+  #startWatching(delayMs: number): void {
+    this.#stopWatching = this.#clock.after(delayMs, () => {
+      this.#stopWatching = undefined;
+      if (this.#reader === undefined && this.#drain === undefined) return;
+      const stillMs = this.#clock.now() - this.#movedAt;
+      if (stillMs < this.#stallTimeoutMs) this.#startWatching(this.#stallTimeoutMs - stillMs);
+      else this.fail(this.#stallError());
+    });
+  }
+
+  #stallError(): DsyncdError {
+    const did = this.#reader === undefined ? 'has taken' : 'has sent';
+    const seconds = this.#stallTimeoutMs / 1000;
+    return new DsyncdError('DSYNCD_LINK_STALLED', `${this.peerName} ${did} nothing for ${seconds} s`, {
+      outcome: 'transient',
+      hint: 'check the load and the log of the other host, and the network between',
+    });
+  }
+
+  /** The stream ended (no error) or broke. Data that is here already can still be read. */
+  async #finish(error: Error | undefined): Promise<void> {
+    if (this.#isFinishing || this.#failure !== undefined) return;
+    this.#isFinishing = true;
+    const better = await this.#options.lastWords?.();
+    if (this.#failure !== undefined) return;
+    if (better !== undefined) this.#settle(better);
+    else if (error !== undefined) this.#settle(describeStreamError(this.peerName, error));
+    else this.#settleEnded();
+  }
+
+  #settleEnded(): void {
+    this.#ended = true;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.resolve(undefined);
+    this.#rejectDrain(this.#lostError());
+  }
+
+  #lostError(): DsyncdError {
+    return new DsyncdError('DSYNCD_LINK_LOST', `${this.peerName} ended the connection`, {
+      outcome: 'transient',
+    });
+  }
+
+  #settle(error: DsyncdError): void {
+    this.#detach(error);
+    this.#batch.drop();
+    this.#readable.destroy();
+    this.#writable.destroy();
+  }
+
+  /** Nothing of this link works any more; the stream is left to the caller. */
+  #detach(error: DsyncdError): void {
+    const failure = this.#failure ?? error;
+    this.#failure = failure;
+    this.bind(undefined);
+    this.#stopWatching?.();
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.reject(failure);
+    this.#rejectDrain(failure);
+  }
+
+  #rejectDrain(error: DsyncdError): void {
+    const drain = this.#drain;
+    this.#drain = undefined;
+    drain?.reject(error);
+  }
+}
