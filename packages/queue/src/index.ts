@@ -1,1 +1,2 @@
+export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';
 export * from './port.ts';

@@ -26,6 +26,25 @@ export interface Request {
   readonly priority: RequestPriority;
   /** The next sync ignores the state. */
   readonly full?: boolean;
+  /** Asked for by a person: also ends quarantine and does not wait for the next try after a failure. */
+  readonly byOperator?: boolean;
+}
+
+/** Lines of a notification listener, column by column: no object a line. */
+export interface IntakeBatch {
+  /** Each line goes to all of these. */
+  readonly channels: readonly string[];
+  /** User names as they came, unchecked. */
+  readonly names: readonly string[];
+  /** One a name: index into {@link priorities}, from 1. May be longer than `names`. */
+  readonly priorities: Uint8Array;
+}
+
+export interface IntakeResult {
+  /** Lines whose user name or priority was refused. */
+  readonly refusedCount: number;
+  /** The first of the refused names, for the log; unchecked text. */
+  readonly firstRefused: string | undefined;
 }
 
 /** What a worker has to do. */
@@ -54,10 +73,18 @@ export interface Completion {
 export interface ReplicationQueue {
   /** Merges the requests into the channel's queue; settles when all of them are durable. */
   request(channel: string, requests: readonly Request[]): Promise<void>;
+  /**
+   * As {@link request}, for millions of lines a second and without an answer a line. The merge is done
+   * when the call returns; the arrays may be used again then. Settles when all lines are durable.
+   */
+  requestMany(batch: IntakeBatch): Promise<IntakeResult>;
 
   /**
    * Settles with the outcome of the first sync of that user on that channel that starts after this
-   * call. Combine it with a request of priority `sync`. Rejects with `signal.reason` on abort.
+   * call. Call it first and then request that sync with priority `sync`, or the sync may be over before.
+   * When no sync will start, it settles at once: with `transient` while the channel is held back by its
+   * breaker, with `operator` for a quarantined user, with `noreplicate` for one that is removed.
+   * Rejects with `signal.reason` on abort.
    */
   waitForSync(channel: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind>;
 
@@ -75,7 +102,10 @@ export interface ReplicationQueue {
   add(channel: string, users: readonly UserName[]): Promise<void>;
   /** Forgets a user; false when it was not known. A running sync is not stopped. */
   remove(channel: string, user: UserName): Promise<boolean>;
-  /** Ask for a sync of every known user that the mask matches; answers how many. */
+  /**
+   * A person asks for a sync of every known user that the mask matches: quarantine and waiting after
+   * a failure end. Answers how many; settles when durable.
+   */
   replicate(
     channel: string,
     mask: string,

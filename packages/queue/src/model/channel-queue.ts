@@ -1,0 +1,302 @@
+import type { Random } from '@dsyncd/core';
+import { type ChannelStatus, priorities, type SyncType, type UserStatus } from '../port.ts';
+import { Breaker } from './breaker.ts';
+import { FailureTexts } from './failure-texts.ts';
+import { IndexedHeap } from './indexed-heap.ts';
+import type { MoreWork, RunningClaim } from './running-claim.ts';
+import { nameFraction, timing } from './timing.ts';
+import { flag, UserRecords } from './user-records.ts';
+import type { UserTable } from './user-table.ts';
+
+/** What a user is counted as in the channel's status; each user is in one bucket. */
+const bucket = {
+  unknown: 0,
+  idle: 1,
+  running: 2,
+  quarantined: 3,
+  failed: 4,
+  low: 5,
+  high: 6,
+  sync: 7,
+  fullResync: 8,
+};
+const priorityBuckets = [bucket.idle, bucket.low, bucket.high, bucket.sync];
+const syncPriority = 3;
+
+export interface Wish {
+  /** Index into `priorities`, from 1. */
+  readonly priority: number;
+  readonly full: boolean;
+  readonly byOperator: boolean;
+}
+
+export interface ChannelTiming {
+  readonly fullSyncIntervalMs: number;
+  readonly failureResyncIntervalMs: number;
+}
+
+/**
+ * One channel's users and the order in which they are due.
+ *
+ * A known user is in one of three places: `ready` (due, ordered by rank), `waiting` (ordered by the
+ * instant when it becomes due), or in neither, while it is being synced on whatever channel or quarantined.
+ */
+export class ChannelQueue {
+  readonly name: string;
+  readonly index: number;
+  readonly records = new UserRecords();
+  readonly failures = new FailureTexts();
+  readonly breaker: Breaker;
+  isConfigured = true;
+  timing: ChannelTiming;
+  readonly #users: UserTable;
+  readonly #ready = new IndexedHeap();
+  readonly #waiting = new IndexedHeap();
+  readonly #oldest = new IndexedHeap();
+  readonly #counts = new Array<number>(9).fill(0);
+  #known = 0;
+
+  constructor(name: string, index: number, users: UserTable, random: Random, channelTiming: ChannelTiming) {
+    this.name = name;
+    this.index = index;
+    this.#users = users;
+    this.breaker = new Breaker(random);
+    this.timing = channelTiming;
+  }
+
+  reserve(capacity: number): void {
+    this.records.reserve(capacity);
+    for (const heap of [this.#ready, this.#waiting, this.#oldest]) heap.reserve(capacity);
+  }
+
+  knows(user: number): boolean {
+    return this.records.has(user, flag.known);
+  }
+
+  /** Makes the user known; false when it was. */
+  add(user: number, now: number): boolean {
+    if (this.knows(user)) return false;
+    this.records.init(user, now);
+    this.adopt(user, now);
+    return true;
+  }
+
+  /** Takes up a record that was just filled. */
+  adopt(user: number, now: number): void {
+    this.#known++;
+    this.#users.countChannel(user, 1);
+    this.place(user, now);
+  }
+
+  /** Would this wish leave the user's record as it is? For the hot path: cheap, and only sure when true. */
+  isCovered(user: number, priority: number): boolean {
+    return (
+      (this.records.priority[user] as number) >= priority &&
+      !this.#users.isRunning(user) &&
+      (priority < syncPriority || this.records.notBefore[user] === 0)
+    );
+  }
+
+  /** Merges a wish into the user's record; true when the record has changed. */
+  request(user: number, wish: Wish, now: number): boolean {
+    const { records } = this;
+    const isNew = this.add(user, now);
+    const running = this.#users.runningOf(user);
+    if (running !== undefined && running.channel === this.index && !running.isStale)
+      running.more = mergeWish(running.more, wish, now);
+    let hasChanged = isNew;
+    if ((records.priority[user] as number) < wish.priority) {
+      records.priority[user] = wish.priority;
+      hasChanged = true;
+    }
+    if (records.requestedAt[user] === 0) {
+      records.requestedAt[user] = now;
+      hasChanged = true;
+    }
+    if (wish.full && !records.has(user, flag.wantsFull)) {
+      records.mark(user, flag.wantsFull);
+      hasChanged = true;
+    }
+    if (this.hurry(user, wish)) hasChanged = true;
+    if (hasChanged) this.place(user, now);
+    return hasChanged;
+  }
+
+  /** An operator's wish ends quarantine and waiting at once; a sync one shortens waiting, but does not hammer. */
+  hurry(user: number, wish: Wish): boolean {
+    const { records } = this;
+    const notBefore = records.notBefore[user] as number;
+    if (wish.byOperator) {
+      const wasHeld = records.has(user, flag.quarantined) || notBefore > 0;
+      records.clear(user, flag.quarantined);
+      records.notBefore[user] = 0;
+      return wasHeld;
+    }
+    if (wish.priority < syncPriority || notBefore === 0) return false;
+    const pauseMs = records.has(user, flag.failed) ? timing.backoffFirstMs : timing.soonFirstMs;
+    const earliest = (records.lastFastAt[user] as number) + pauseMs;
+    if (earliest >= notBefore) return false;
+    records.notBefore[user] = earliest;
+    return true;
+  }
+
+  forget(user: number): void {
+    if (!this.knows(user)) return;
+    this.records.wipe(user);
+    this.failures.set(user, undefined);
+    this.#known--;
+    this.#users.countChannel(user, -1);
+    this.place(user, 0);
+  }
+
+  /** Puts the user where its record says. To be called after each change of it. */
+  place(user: number, now: number): void {
+    const { records } = this;
+    const requestedAt = records.requestedAt[user] as number;
+    if (requestedAt > 0) this.#oldest.set(user, requestedAt);
+    else this.#oldest.delete(user);
+    const isHeld = !this.knows(user) || this.#users.isRunning(user) || records.has(user, flag.quarantined);
+    const dueAt = isHeld ? Number.POSITIVE_INFINITY : this.dueAt(user);
+    const isReady = dueAt <= now;
+    if (isReady) {
+      this.#waiting.delete(user);
+      this.#ready.set(user, this.#rank(user, dueAt));
+    } else {
+      this.#ready.delete(user);
+      if (isHeld) this.#waiting.delete(user);
+      else this.#waiting.set(user, dueAt);
+    }
+    this.#count(user, this.#bucketOf(user, isReady));
+  }
+
+  /** When the user may be synced next, if neither running nor quarantined; at most now means: due. */
+  dueAt(user: number): number {
+    const { records } = this;
+    const notBefore = records.notBefore[user] as number;
+    if (records.isPending(user) || notBefore > 0) return notBefore;
+    const base = records.fullBaseAt[user] as number;
+    const intervalMs = this.timing.fullSyncIntervalMs;
+    if (records.has(user, flag.fullSynced)) return base + intervalMs;
+    return base + intervalMs * nameFraction(this.#users.nameOf(user) ?? '');
+  }
+
+  #rank(user: number, dueAt: number): number {
+    const { records } = this;
+    const priority = records.priority[user] as number;
+    if (priority === 0) return dueAt;
+    const aged = (records.requestedAt[user] as number) - (timing.ageingMs[priority] ?? 0);
+    return records.lastFastAt[user] === 0 ? aged - timing.neverSyncedHeadStartMs : aged;
+  }
+
+  /** Moves to `ready` whoever has become due. */
+  promote(now: number): void {
+    while (this.#waiting.firstKey <= now) {
+      const user = this.#waiting.firstId;
+      this.place(user, now);
+      // A clock that went back between two readings must not make this loop for ever.
+      if (this.#waiting.firstId === user) break;
+    }
+  }
+
+  /** Rank of the next due user, the smaller the sooner; Infinity when none is due or the channel is held back. */
+  firstRank(now: number): number {
+    if (!this.isConfigured || this.breaker.gateAt > now) return Number.POSITIVE_INFINITY;
+    this.promote(now);
+    return this.#ready.firstKey;
+  }
+
+  get firstUser(): number {
+    return this.#ready.firstId;
+  }
+
+  /** When to look again, if nothing happens before; Infinity when only an event can make someone due. */
+  wakeAt(now: number): number {
+    if (!this.isConfigured) return Number.POSITIVE_INFINITY;
+    const dueAt = this.#ready.size > 0 ? now : this.#waiting.firstKey;
+    return Math.max(dueAt, this.breaker.gateAt);
+  }
+
+  syncType(user: number, now: number): SyncType {
+    const { records } = this;
+    const fullDueAt = (records.fullBaseAt[user] as number) + this.timing.fullSyncIntervalMs;
+    if (records.has(user, flag.wantsFull) || !records.has(user, flag.fullSynced) || fullDueAt <= now)
+      return 'full';
+    return records.has(user, flag.hasState) ? 'incremental' : 'normal';
+  }
+
+  #bucketOf(user: number, isReady: boolean): number {
+    const { records } = this;
+    if (!this.knows(user)) return bucket.unknown;
+    if (this.#users.runningOf(user)?.channel === this.index) return bucket.running;
+    if (records.has(user, flag.quarantined)) return bucket.quarantined;
+    if (records.has(user, flag.failed)) return bucket.failed;
+    if (records.isPending(user)) return priorityBuckets[records.priority[user] as number] as number;
+    return isReady ? bucket.fullResync : bucket.idle;
+  }
+
+  #count(user: number, now: number): void {
+    const before = this.records.bucket[user] as number;
+    if (before === now) return;
+    this.records.bucket[user] = now;
+    this.#counts[before] = (this.#counts[before] as number) - 1;
+    this.#counts[now] = (this.#counts[now] as number) + 1;
+  }
+
+  status(now: number): ChannelStatus {
+    this.promote(now);
+    const count = (index: number): number => this.#counts[index] as number;
+    return {
+      channel: this.name,
+      queuedSync: count(bucket.sync),
+      queuedHigh: count(bucket.high),
+      queuedLow: count(bucket.low),
+      queuedFailed: count(bucket.failed),
+      queuedFullResync: count(bucket.fullResync),
+      quarantined: count(bucket.quarantined),
+      running: count(bucket.running),
+      users: this.#known,
+      oldestRequestAt: this.#oldest.size === 0 ? undefined : this.#oldest.firstKey,
+      breaker: this.breaker.status(),
+    };
+  }
+
+  userStatus(user: number): UserStatus | undefined {
+    const name = this.#users.nameOf(user);
+    if (name === undefined || !this.knows(user)) return undefined;
+    const { records } = this;
+    const running = this.#runningHere(user);
+    const priority =
+      running === undefined ? (records.priority[user] as number) : (running.more?.priority ?? 0);
+    const isQuarantined = records.has(user, flag.quarantined);
+    const dueAt = this.dueAt(user);
+    return {
+      user: name,
+      priority: priorities[priority] ?? 'none',
+      lastFastSyncAt: instant(records.lastFastAt[user]),
+      lastFullSyncAt: records.has(user, flag.fullSynced) ? instant(records.fullBaseAt[user]) : undefined,
+      lastSuccessAt: instant(records.lastSuccessAt[user]),
+      failed: records.has(user, flag.failed),
+      quarantined: isQuarantined,
+      failure: this.failures.get(user),
+      failuresInRow: records.failures[user] as number,
+      nextSyncAt: isQuarantined ? undefined : dueAt > 0 ? dueAt : instant(records.requestedAt[user]),
+      requestedAt: instant(records.requestedAt[user]),
+      running: running !== undefined,
+    };
+  }
+
+  #runningHere(user: number): RunningClaim | undefined {
+    const running = this.#users.runningOf(user);
+    return running?.channel === this.index && !running.isStale ? running : undefined;
+  }
+}
+
+const instant = (at: number | undefined): number | undefined =>
+  at === undefined || at === 0 ? undefined : at;
+
+const mergeWish = (more: MoreWork | undefined, wish: Wish, now: number): MoreWork => ({
+  priority: Math.max(more?.priority ?? 0, wish.priority),
+  full: (more?.full ?? false) || wish.full,
+  byOperator: (more?.byOperator ?? false) || wish.byOperator,
+  requestedAt: more?.requestedAt ?? now,
+});

@@ -1,0 +1,95 @@
+import { growInt32 } from './growth.ts';
+
+const absent = -1;
+
+/**
+ * A minimum heap of small integer ids: insert, move and delete in O(log n), membership in O(1).
+ *
+ * Keys stand beside the ids in heap order, so an empty heap costs 4 bytes per possible id only.
+ */
+export class IndexedHeap {
+  #ids = new Int32Array(16);
+  #keys = new Float64Array(16);
+  #positions = new Int32Array(0);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The id with the smallest key, or -1. */
+  get firstId(): number {
+    return this.#size === 0 ? absent : (this.#ids[0] as number);
+  }
+
+  /** The smallest key, or Infinity. */
+  get firstKey(): number {
+    return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#keys[0] as number);
+  }
+
+  has(id: number): boolean {
+    return (this.#positions[id] ?? absent) !== absent;
+  }
+
+  /** Makes room for ids below `capacity` at once, so that a bulk load does not grow step by step. */
+  reserve(capacity: number): void {
+    if (capacity > this.#positions.length) this.#positions = growInt32(this.#positions, capacity, absent);
+  }
+
+  /** Inserts the id, or moves it to its new key. */
+  set(id: number, key: number): void {
+    if (id >= this.#positions.length) this.reserve(Math.ceil((id + 1) * 1.5));
+    const position = this.#positions[id] as number;
+    if (position !== absent) {
+      this.#settle(position, id, key);
+      return;
+    }
+    if (this.#size === this.#ids.length) this.#grow();
+    this.#settle(this.#size++, id, key);
+  }
+
+  delete(id: number): boolean {
+    const position = this.#positions[id] ?? absent;
+    if (position === absent) return false;
+    this.#positions[id] = absent;
+    this.#size--;
+    if (position < this.#size)
+      this.#settle(position, this.#ids[this.#size] as number, this.#keys[this.#size] as number);
+    return true;
+  }
+
+  /** Puts id and key where they belong, starting at a free position. */
+  #settle(start: number, id: number, key: number): void {
+    const keys = this.#keys;
+    let position = start;
+    while (position > 0) {
+      const parent = (position - 1) >>> 1;
+      if ((keys[parent] as number) <= key) break;
+      this.#place(position, this.#ids[parent] as number, keys[parent] as number);
+      position = parent;
+    }
+    for (;;) {
+      let child = 2 * position + 1;
+      if (child >= this.#size) break;
+      if (child + 1 < this.#size && (keys[child + 1] as number) < (keys[child] as number)) child++;
+      if ((keys[child] as number) >= key) break;
+      this.#place(position, this.#ids[child] as number, keys[child] as number);
+      position = child;
+    }
+    this.#place(position, id, key);
+  }
+
+  #place(position: number, id: number, key: number): void {
+    this.#ids[position] = id;
+    this.#keys[position] = key;
+    this.#positions[id] = position;
+  }
+
+  #grow(): void {
+    const capacity = Math.ceil(this.#ids.length * 1.5);
+    this.#ids = growInt32(this.#ids, capacity, 0);
+    const keys = new Float64Array(capacity);
+    keys.set(this.#keys);
+    this.#keys = keys;
+  }
+}

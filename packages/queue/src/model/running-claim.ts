@@ -1,0 +1,39 @@
+import type { Claim, Completion, SyncType } from '../port.ts';
+
+/** Requests that came while the sync ran: they cause one more. Priorities are indexes. */
+export interface MoreWork {
+  readonly priority: number;
+  readonly full: boolean;
+  readonly byOperator: boolean;
+  readonly requestedAt: number;
+}
+
+/** A sync that runs. */
+export interface RunningClaim {
+  readonly claimId: number;
+  readonly channel: number;
+  readonly user: number;
+  readonly type: SyncType;
+  readonly hasState: boolean;
+  readonly priority: number;
+  readonly requestedAt: number;
+  readonly startedAt: number;
+  /** The sync that tries whether a peer is back. */
+  readonly isProbe: boolean;
+  /** The user was removed meanwhile: the outcome is of no interest. */
+  isStale: boolean;
+  more: MoreWork | undefined;
+}
+
+/** What the model says of a finished sync, for whoever keeps states and answers waiters. */
+export interface Finish {
+  readonly outcome: Completion['outcome'];
+  /** The state to store, '' to drop it, undefined to leave it as it is. */
+  readonly state: string | undefined;
+  /** Waiters of this user that came during the sync get this answer: no sync will come. */
+  readonly laterWaiters: Completion['outcome'] | undefined;
+  /** The channel is held back now: all waiters of it are answered. */
+  readonly isHeldBack: boolean;
+}
+
+export type ClaimHead = Omit<Claim, 'state'> & { readonly hasState: boolean };

@@ -1,0 +1,290 @@
+import { compileMask, DsyncdError, fail, isUserName, type Random, type UserName } from '@dsyncd/core';
+import { type Completion, priorities, type QueueSettings, type RunningSync } from '../port.ts';
+import { ChannelQueue, type Wish } from './channel-queue.ts';
+import { finishSync } from './finish-sync.ts';
+import type { ClaimHead, Finish, RunningClaim } from './running-claim.ts';
+import { readRow } from './user-records.ts';
+import { UserTable } from './user-table.ts';
+
+export const schedulerLimits = { channelsMax: 64, usersMax: 10_000_000, channelNameCharsMax: 255 } as const;
+
+export interface SchedulerOptions {
+  readonly random: Random;
+  readonly settings: QueueSettings;
+  readonly usersMax?: number;
+  /** A record has changed so that a crash must not undo it. */
+  readonly onChange: (channel: number, user: number) => void;
+  /** A user got or lost its id. */
+  readonly onUserChange: (user: number) => void;
+}
+
+/**
+ * The scheduling model: which user is synced next, on which channel. No I/O; each call is told the time.
+ *
+ * Users and channels are small numbers here. All operations are O(log n), except those over a mask.
+ */
+export class Scheduler {
+  readonly users: UserTable;
+  readonly #channels: ChannelQueue[] = [];
+  readonly #byName = new Map<string, ChannelQueue>();
+  readonly #claims = new Map<number, RunningClaim>();
+  readonly #random: Random;
+  readonly #onChange: SchedulerOptions['onChange'];
+  #settings: QueueSettings;
+  #nextClaimId = 1;
+
+  constructor(options: SchedulerOptions) {
+    this.#random = options.random;
+    this.#onChange = options.onChange;
+    this.#settings = options.settings;
+    this.users = new UserTable(options.usersMax ?? schedulerLimits.usersMax, options.onUserChange);
+    this.configure(options.settings);
+  }
+
+  get channels(): readonly ChannelQueue[] {
+    return this.#channels;
+  }
+
+  /**
+   * A channel of the present configuration.
+   * @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL` when there is none of that name.
+   */
+  channel(name: string): ChannelQueue {
+    const channel = this.#byName.get(name);
+    if (channel?.isConfigured) return channel;
+    throw new DsyncdError(
+      'DSYNCD_QUEUE_CHANNEL',
+      `there is no channel ${JSON.stringify(name.slice(0, 80))}`,
+      {
+        outcome: 'operator',
+        hint: 'the channels are the [channels.NAME] sections of the configuration',
+      },
+    );
+  }
+
+  /**
+   * Channels that are no longer named keep their users, but nothing is synced on them. Answers the
+   * channels whose users' due times are to be computed anew with {@link refresh}.
+   */
+  configure(settings: QueueSettings): readonly ChannelQueue[] {
+    this.#settings = settings;
+    for (const channel of this.#channels) channel.isConfigured = false;
+    for (const name of settings.channels) this.obtainChannel(name).isConfigured = true;
+    const stale: ChannelQueue[] = [];
+    for (const channel of this.#channels) {
+      const { fullSyncIntervalMs, failureResyncIntervalMs } = settings;
+      if (channel.timing.fullSyncIntervalMs !== fullSyncIntervalMs) stale.push(channel);
+      channel.timing = { fullSyncIntervalMs, failureResyncIntervalMs };
+    }
+    return stale;
+  }
+
+  /** Computes due times anew for users from `start`, `count` of them. */
+  refresh(channel: ChannelQueue, start: number, count: number, now: number): void {
+    const end = Math.min(start + count, this.users.idBound);
+    for (let user = start; user < end; user++) if (channel.knows(user)) channel.place(user, now);
+  }
+
+  /** The channel of that name, made when it is new. */
+  obtainChannel(name: string): ChannelQueue {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    if (
+      this.#channels.length >= schedulerLimits.channelsMax ||
+      name.length > schedulerLimits.channelNameCharsMax
+    )
+      throw new DsyncdError(
+        'DSYNCD_QUEUE_CHANNELS_MAX',
+        `channel ${JSON.stringify(name.slice(0, 80))} is one too many or its name too long`,
+        {
+          outcome: 'operator',
+          hint: `at most ${schedulerLimits.channelsMax} channels with names of ${schedulerLimits.channelNameCharsMax} characters`,
+        },
+      );
+    const channel = new ChannelQueue(name, this.#channels.length, this.users, this.#random, this.#settings);
+    this.#channels.push(channel);
+    this.#byName.set(name, channel);
+    return channel;
+  }
+
+  reserve(userCount: number): void {
+    for (const channel of this.#channels) channel.reserve(userCount);
+  }
+
+  request(channel: ChannelQueue, name: UserName, wish: Wish, now: number): number {
+    const user = this.users.obtain(name);
+    if (channel.request(user, wish, now)) this.#onChange(channel.index, user);
+    return user;
+  }
+
+  /**
+   * A line of a notification listener for several channels: as {@link request}, made for millions a
+   * second. Answers the user, or -1 when name or priority is none.
+   */
+  notify(channels: readonly ChannelQueue[], name: string, priority: number, now: number): number {
+    let user = this.users.idOf(name);
+    if (priority < 1 || priority >= priorities.length) return -1;
+    if (user === undefined) {
+      if (!isUserName(name)) return -1;
+      user = this.users.obtain(name);
+    }
+    for (const channel of channels) {
+      if (channel.isCovered(user, priority)) continue;
+      if (channel.request(user, { priority, full: false, byOperator: false }, now))
+        this.#onChange(channel.index, user);
+    }
+    return user;
+  }
+
+  add(channel: ChannelQueue, name: UserName, now: number): number {
+    const user = this.users.obtain(name);
+    if (channel.add(user, now)) this.#onChange(channel.index, user);
+    return user;
+  }
+
+  /** Answers the id that the user had, or undefined when it was not known. */
+  remove(channel: ChannelQueue, name: string): number | undefined {
+    const user = this.users.idOf(name);
+    if (user === undefined || !channel.knows(user)) return undefined;
+    const running = this.users.runningOf(user);
+    if (running?.channel === channel.index) running.isStale = true;
+    channel.forget(user);
+    this.#onChange(channel.index, user);
+    this.users.release(user);
+    return user;
+  }
+
+  /** As {@link request} for known users from `start`, `count` of them; answers those that the mask matches. */
+  replicate(
+    channel: ChannelQueue,
+    mask: string,
+    wish: Wish,
+    range: { readonly start: number; readonly count: number; readonly now: number },
+  ): readonly number[] {
+    const isWanted = compileMask(mask);
+    const end = Math.min(range.start + range.count, this.users.idBound);
+    const found: number[] = [];
+    for (let user = range.start; user < end; user++) {
+      if (!channel.knows(user) || !isWanted(this.users.nameOf(user) ?? '')) continue;
+      if (channel.request(user, wish, range.now)) this.#onChange(channel.index, user);
+      found.push(user);
+    }
+    return found;
+  }
+
+  /** The next due sync over all channels, now running. */
+  claim(now: number): ClaimHead | undefined {
+    let best: ChannelQueue | undefined;
+    let bestRank = Number.POSITIVE_INFINITY;
+    for (const channel of this.#channels) {
+      const rank = channel.firstRank(now);
+      if (rank >= bestRank) continue;
+      best = channel;
+      bestRank = rank;
+    }
+    return best === undefined ? undefined : this.#start(best, best.firstUser, now);
+  }
+
+  #start(channel: ChannelQueue, user: number, now: number): ClaimHead {
+    const name = this.users.nameOf(user) ?? fail('a user without a name is due');
+    const { records } = channel;
+    const type = channel.syncType(user, now);
+    const claim: RunningClaim = {
+      claimId: this.#nextClaimId++,
+      channel: channel.index,
+      user,
+      type,
+      hasState: type === 'incremental',
+      priority: records.priority[user] as number,
+      requestedAt: records.requestedAt[user] as number,
+      startedAt: now,
+      isProbe: channel.breaker.started(),
+      isStale: false,
+      more: undefined,
+    };
+    this.users.start(user, claim);
+    this.#claims.set(claim.claimId, claim);
+    for (const each of this.#channels) if (each.knows(user)) each.place(user, now);
+    return {
+      id: claim.claimId,
+      channel: channel.name,
+      user: name,
+      type,
+      priority: priorities[claim.priority] ?? 'none',
+      requestedAt: claim.requestedAt === 0 ? undefined : claim.requestedAt,
+      hasState: claim.hasState,
+    };
+  }
+
+  runningClaim(claimId: number): RunningClaim | undefined {
+    return this.#claims.get(claimId);
+  }
+
+  /** Applies the outcome and frees the user; undefined when the claim is unknown or its user was removed. */
+  complete(claimId: number, completion: Completion, now: number): Finish | undefined {
+    const claim = this.#free(claimId);
+    if (claim === undefined) return undefined;
+    const channel = this.#channelOf(claim);
+    let finish: Finish | undefined;
+    if (claim.isStale) channel.breaker.undecided(claim.isProbe, now);
+    else {
+      finish = finishSync({ channel, claim, completion, now, random: this.#random });
+      this.#onChange(channel.index, claim.user);
+    }
+    this.#settle(claim.user, now);
+    return finish;
+  }
+
+  /** Frees the user as if the claim had not been. */
+  abandon(claimId: number, now: number): RunningClaim | undefined {
+    const claim = this.#free(claimId);
+    if (claim === undefined) return undefined;
+    this.#channelOf(claim).breaker.undecided(claim.isProbe, now);
+    this.#settle(claim.user, now);
+    return claim;
+  }
+
+  #channelOf(claim: RunningClaim): ChannelQueue {
+    return this.#channels[claim.channel] ?? fail('a claim of a channel that never was');
+  }
+
+  #free(claimId: number): RunningClaim | undefined {
+    const claim = this.#claims.get(claimId);
+    if (claim === undefined) return undefined;
+    this.#claims.delete(claimId);
+    this.users.stop(claim.user);
+    return claim;
+  }
+
+  #settle(user: number, now: number): void {
+    for (const channel of this.#channels) if (channel.knows(user)) channel.place(user, now);
+    this.users.release(user);
+  }
+
+  /** When {@link claim} may have something, if nothing happens before; Infinity when never. */
+  wakeAt(now: number): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const channel of this.#channels) at = Math.min(at, channel.wakeAt(now));
+    return at;
+  }
+
+  running(): readonly RunningSync[] {
+    return [...this.#claims.values()].map((claim) => ({
+      channel: this.#channelOf(claim).name,
+      user: this.users.nameOf(claim.user) ?? fail('a running user without a name'),
+      type: claim.type,
+      priority: priorities[claim.priority] ?? 'none',
+      startedAt: claim.startedAt,
+    }));
+  }
+
+  /** Puts a record of the disk back; false when its user is not there. */
+  restore(channel: ChannelQueue, user: number, row: Float64Array, offset: number, now: number): boolean {
+    if (this.users.nameOf(user) === undefined || channel.knows(user)) return false;
+    const { fullSyncIntervalMs, failureResyncIntervalMs } = this.#settings;
+    const delayMsMax = Math.max(fullSyncIntervalMs, failureResyncIntervalMs);
+    readRow(channel.records, user, row, offset, { now, delayMsMax });
+    channel.adopt(user, now);
+    return true;
+  }
+}

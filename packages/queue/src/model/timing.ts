@@ -1,0 +1,42 @@
+import type { Random } from '@dsyncd/core';
+
+const second = 1_000;
+const minute = 60 * second;
+
+export const timing = {
+  /** By how much a request of that priority (none, low, high, sync) counts as older than it is. */
+  ageingMs: [0, 15 * minute, 30 * minute, 45 * minute],
+  /** A user that was never synced and is asked for goes before all others: older than any clock. */
+  neverSyncedHeadStartMs: 200 * 365 * 24 * 60 * minute,
+  backoffFirstMs: 5 * second,
+  soonFirstMs: 1 * second,
+  soonMaxMs: 10 * second,
+  soonGrowth: 1.5,
+  /** Failures in a row, of two users at least, that open the breaker of a channel. */
+  breakerFailuresMin: 5,
+  breakerFirstMs: 5 * second,
+  breakerMaxMs: 60 * second,
+} as const;
+
+/**
+ * How long a user waits after its n-th failure in a row (n from 1): from 5 s, doubling up to `maxMs`,
+ * shortened by up to a quarter at random so that users who failed together come back apart.
+ */
+export function backoffMs(failuresInRow: number, maxMs: number, random: Random): number {
+  const firstMs = Math.min(timing.backoffFirstMs, maxMs);
+  const fullMs = Math.min(maxMs, firstMs * 2 ** Math.min(failuresInRow - 1, 30));
+  return Math.max(firstMs, fullMs * (1 - random.fraction() / 4));
+}
+
+/** How long a user that was busy or changed n times in a row (n from 1) waits. */
+export const soonMs = (timesInRow: number): number =>
+  Math.min(timing.soonMaxMs, timing.soonFirstMs * timing.soonGrowth ** Math.min(timesInRow - 1, 20));
+
+/** A fraction from 0 to 1 (exclusive) that is always the same for a name: FNV-1a. */
+export function nameFraction(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < name.length; index++)
+    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
+}

@@ -1,0 +1,256 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Clock, compileMask, DsyncdError, type OutcomeKind, type UserName } from '@dsyncd/core';
+import { Claimers } from './claimers.ts';
+import type { Journal } from './journal.ts';
+import type { ChannelQueue } from './model/channel-queue.ts';
+import type { ClaimHead, Finish } from './model/running-claim.ts';
+import type { Scheduler } from './model/scheduler.ts';
+import { flag } from './model/user-records.ts';
+import type {
+  ChannelStatus,
+  Claim,
+  Completion,
+  IntakeBatch,
+  IntakeResult,
+  QueueSettings,
+  ReplicationQueue,
+  Request,
+  RequestPriority,
+  RunningSync,
+  UserStatus,
+} from './port.ts';
+import { priorities } from './port.ts';
+import { Waiters } from './waiters.ts';
+
+/** Work over all users is cut into pieces of so many ids, so that the loop is never held up. */
+const idsPerTurn = 10_000;
+
+export interface ScheduledQueueOptions {
+  readonly scheduler: Scheduler;
+  readonly journal: Journal;
+  readonly clock: Clock;
+}
+
+/** The ReplicationQueue on the scheduling model and a journal: in memory or on disk. */
+export class ScheduledQueue implements ReplicationQueue {
+  readonly #scheduler: Scheduler;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #waiters = new Waiters();
+  readonly #claimers: Claimers;
+  #isClosed = false;
+
+  constructor({ scheduler, journal, clock }: ScheduledQueueOptions) {
+    this.#scheduler = scheduler;
+    this.#journal = journal;
+    this.#clock = clock;
+    this.#claimers = new Claimers({
+      clock,
+      claim: (now) => this.#start(now),
+      wakeAt: (now) => scheduler.wakeAt(now),
+    });
+  }
+
+  async request(channelName: string, requests: readonly Request[]): Promise<void> {
+    const channel = this.#channel(channelName);
+    const now = this.#clock.now();
+    let batch = 0;
+    for (const { user: name, priority, full = false, byOperator = false } of requests) {
+      const wish = { priority: priorities.indexOf(priority), full, byOperator };
+      const user = this.#scheduler.request(channel, name, wish, now);
+      batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
+    }
+    this.#claimers.serve();
+    await this.#journal.settled(batch);
+  }
+
+  async requestMany({
+    channels: channelNames,
+    names,
+    priorities: levels,
+  }: IntakeBatch): Promise<IntakeResult> {
+    const channels = channelNames.map((name) => this.#channel(name));
+    const now = this.#clock.now();
+    const scheduler = this.#scheduler;
+    const journal = this.#journal;
+    let batch = 0;
+    let refusedCount = 0;
+    let firstRefused: string | undefined;
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index] as string;
+      const user = scheduler.notify(channels, name, levels[index] ?? 0, now);
+      if (user < 0) {
+        refusedCount++;
+        firstRefused ??= name;
+        continue;
+      }
+      for (const channel of channels) {
+        const own = journal.batchOf(channel.index, user);
+        if (own > batch) batch = own;
+      }
+    }
+    this.#claimers.serve();
+    await journal.settled(batch);
+    return { refusedCount, firstRefused };
+  }
+
+  async waitForSync(channelName: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind> {
+    const channel = this.#channel(channelName);
+    return this.#hopeless(channel, user) ?? (await this.#waiters.wait(channelName, user, signal));
+  }
+
+  /** What to answer when no sync of that user will start soon. */
+  #hopeless(channel: ChannelQueue, name: UserName): OutcomeKind | undefined {
+    if (channel.breaker.gateAt > this.#clock.now()) return 'transient';
+    const user = this.#scheduler.users.idOf(name);
+    return user !== undefined && channel.records.has(user, flag.quarantined) ? 'operator' : undefined;
+  }
+
+  async claim(signal: AbortSignal): Promise<Claim | undefined> {
+    const head = await this.#claimers.next(signal);
+    if (head === undefined) return undefined;
+    const { hasState, ...claim } = head;
+    const running = this.#scheduler.runningClaim(head.id);
+    if (!hasState || running === undefined) return { ...claim, state: undefined };
+    const state = await this.#journal.readState(running.channel, running.user);
+    // A state that is lost or unreadable is no harm: it is a cache.
+    return state === undefined ? { ...claim, type: 'full', state } : { ...claim, state };
+  }
+
+  #start(now: number): ClaimHead | undefined {
+    const head = this.#scheduler.claim(now);
+    if (head !== undefined) this.#waiters.syncStarted(head.id, head.channel, head.user);
+    return head;
+  }
+
+  async complete(claim: Claim, completion: Completion): Promise<void> {
+    const running = this.#scheduler.runningClaim(claim.id);
+    if (running === undefined) return;
+    const { channel, user } = running;
+    const finish = this.#scheduler.complete(claim.id, completion, this.#clock.now());
+    // The user's record was noted in the same turn as its state: both go into one transaction.
+    if (finish?.state !== undefined) this.#journal.noteState(channel, user, finish.state);
+    this.#waiters.syncEnded(claim.id, completion.outcome);
+    if (finish !== undefined) this.#answerHopeless(claim, finish);
+    this.#claimers.serve();
+    if (finish !== undefined) await this.#journal.settled(this.#journal.batchOf(channel, user));
+  }
+
+  #answerHopeless({ channel, user }: Claim, { laterWaiters, isHeldBack }: Finish): void {
+    if (laterWaiters !== undefined) this.#waiters.answerUser(channel, user, laterWaiters);
+    if (isHeldBack) this.#waiters.answerChannel(channel, 'transient');
+  }
+
+  async abandon(claim: Claim): Promise<void> {
+    if (this.#scheduler.abandon(claim.id, this.#clock.now()) === undefined) return;
+    this.#waiters.syncAbandoned(claim.id, claim.channel, claim.user);
+    this.#claimers.serve();
+  }
+
+  async add(channelName: string, users: readonly UserName[]): Promise<void> {
+    const channel = this.#channel(channelName);
+    let batch = 0;
+    for (let start = 0; start < users.length; start += idsPerTurn) {
+      const now = this.#clock.now();
+      for (const name of users.slice(start, start + idsPerTurn)) {
+        const user = this.#scheduler.add(channel, name, now);
+        batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
+      }
+      if (start + idsPerTurn < users.length) await this.#nextTurn();
+    }
+    this.#claimers.serve();
+    await this.#journal.settled(batch);
+  }
+
+  async remove(channelName: string, name: UserName): Promise<boolean> {
+    const channel = this.#channel(channelName);
+    const user = this.#scheduler.users.idOf(name);
+    if (user === undefined || !channel.knows(user)) return false;
+    this.#journal.noteState(channel.index, user, '');
+    this.#scheduler.remove(channel, name);
+    this.#waiters.answerUser(channelName, name, 'noreplicate');
+    await this.#journal.settled(this.#journal.batchOf(channel.index, user));
+    return true;
+  }
+
+  async replicate(
+    channelName: string,
+    mask: string,
+    options: { readonly priority: RequestPriority; readonly full: boolean },
+  ): Promise<number> {
+    const channel = this.#channel(channelName);
+    const wish = { priority: priorities.indexOf(options.priority), full: options.full, byOperator: true };
+    let batch = 0;
+    let count = 0;
+    for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
+      if (start > 0) await this.#nextTurn();
+      const range = { start, count: idsPerTurn, now: this.#clock.now() };
+      for (const user of this.#scheduler.replicate(channel, mask, wish, range)) {
+        batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
+        count++;
+      }
+      this.#claimers.serve();
+    }
+    await this.#journal.settled(batch);
+    return count;
+  }
+
+  async channelStatus(channelName: string): Promise<ChannelStatus> {
+    return this.#channel(channelName).status(this.#clock.now());
+  }
+
+  async *userStatus(channelName: string, mask: string): AsyncIterable<UserStatus> {
+    const channel = this.#channel(channelName);
+    const isWanted = compileMask(mask);
+    for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
+      if (start > 0) await this.#nextTurn();
+      const end = Math.min(start + idsPerTurn, this.#scheduler.users.idBound);
+      for (let user = start; user < end; user++) {
+        if (!channel.knows(user) || !isWanted(this.#scheduler.users.nameOf(user) ?? '')) continue;
+        const status = channel.userStatus(user);
+        if (status !== undefined) yield status;
+      }
+    }
+  }
+
+  running(): readonly RunningSync[] {
+    return this.#scheduler.running();
+  }
+
+  async configure(settings: QueueSettings): Promise<void> {
+    this.#refuseWhenClosed();
+    for (const channel of this.#scheduler.configure(settings))
+      for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
+        this.#scheduler.refresh(channel, start, idsPerTurn, this.#clock.now());
+        await this.#nextTurn();
+      }
+    for (const { name, isConfigured } of this.#scheduler.channels)
+      if (!isConfigured) this.#waiters.answerChannel(name, 'noreplicate');
+    this.#claimers.serve();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#claimers.close();
+    this.#waiters.refuseAll(closedError());
+    await this.#journal.close();
+  }
+
+  async #nextTurn(): Promise<void> {
+    await nextTurn();
+    this.#refuseWhenClosed();
+  }
+
+  #channel(name: string): ChannelQueue {
+    this.#refuseWhenClosed();
+    return this.#scheduler.channel(name);
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#isClosed) throw closedError();
+  }
+}
+
+const closedError = (): DsyncdError =>
+  new DsyncdError('DSYNCD_QUEUE_CLOSED', 'the queue is closed', { outcome: 'transient' });
