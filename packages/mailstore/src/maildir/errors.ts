@@ -1,0 +1,119 @@
+/** Errors that only a store on disk has, and how errors of the system and of SQLite become ours. */
+
+import { statfsSync } from 'node:fs';
+import { DsyncdError, type FailureKind, InvariantError, quote } from '@dsyncd/core';
+import type { HomePlace, WireError } from './wire.ts';
+
+const fullCodes = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
+const accessCodes = ['EACCES', 'EPERM', 'EROFS', 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'];
+const damageCodes = ['SQLITE_CORRUPT', 'SQLITE_NOTADB'];
+
+export const systemCode = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : '';
+
+export const isMissing = (error: unknown): boolean => systemCode(error) === 'ENOENT';
+
+export const indexDamagedError = (place: HomePlace, file: string, cause: unknown): DsyncdError =>
+  new DsyncdError(
+    'DSYNCD_STORE_INDEX_DAMAGED',
+    `the index ${file} of user ${quote(place.user)} is damaged: ${text(cause)}`,
+    {
+      outcome: 'operator',
+      hint: 'restore the index from a backup, or rebuild it from the mail files; then run a full sync, which brings back flags',
+      cause,
+    },
+  );
+
+export const indexNewerError = (place: HomePlace, file: string, version: number): DsyncdError =>
+  new DsyncdError(
+    'DSYNCD_STORE_INDEX_NEWER',
+    `the index ${file} of user ${quote(place.user)} has version ${version}, which this program does not know`,
+    { outcome: 'operator', hint: 'use the newer dsyncd that wrote it' },
+  );
+
+export const storeClosedError = (): DsyncdError =>
+  new DsyncdError('DSYNCD_STORE_CLOSED', 'the mail store is closed', { outcome: 'transient' });
+
+export const workerDiedError = (cause: unknown): DsyncdError =>
+  new DsyncdError('DSYNCD_STORE_WORKER_DIED', `a worker thread of the mail store ended: ${text(cause)}`, {
+    outcome: 'transient',
+    hint: 'it is started anew; the log has the reason',
+    cause,
+  });
+
+/** What went wrong at `file` of a user, as an error that an operator can act on. */
+export function storeError(error: unknown, place: HomePlace, file: string): Error {
+  if (error instanceof DsyncdError || error instanceof InvariantError) return error;
+  const code = systemCode(error);
+  const where = `${errorPath(error) ?? file} of user ${quote(place.user)}`;
+  const about = (name: string, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
+    new DsyncdError(`DSYNCD_STORE_${name}`, `${what} ${where}: ${text(error)}`, {
+      outcome,
+      ...(hint === undefined ? {} : { hint }),
+      cause: error,
+    });
+  const starts = (codes: readonly string[]): boolean => codes.some((known) => code.startsWith(known));
+  if (starts(damageCodes)) return indexDamagedError(place, file, error);
+  if (starts(fullCodes) || (code.startsWith('SQLITE_IOERR') && hasNoSpace(place.home)))
+    return about(
+      'DISK_FULL',
+      'no room to write',
+      'transient',
+      'free space or raise the quota; it is then done by itself',
+    );
+  if (starts(accessCodes))
+    return about(
+      'ACCESS',
+      'no access to',
+      'operator',
+      'check owner and mode of the file, and the user that the service runs as',
+    );
+  if (code.startsWith('SQLITE_BUSY'))
+    return about(
+      'INDEX_BUSY',
+      'another process holds',
+      'busy',
+      'look for a process that hangs with the file open',
+    );
+  if (code === 'EMFILE' || code === 'ENFILE')
+    return about('FILES', 'too many open files at', 'transient', 'raise LimitNOFILE of the service');
+  return about('IO', 'cannot work on', 'transient');
+}
+
+function hasNoSpace(home: string): boolean {
+  try {
+    return statfsSync(home).bavail === 0;
+  } catch {
+    // The first error is the one to tell.
+    return false;
+  }
+}
+
+const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const errorPath = (error: unknown): string | undefined =>
+  typeof error === 'object' && error !== null && 'path' in error && typeof error.path === 'string'
+    ? error.path
+    : undefined;
+
+export function toWireError(error: Error): WireError {
+  if (!(error instanceof DsyncdError))
+    return { message: error.message, ...(error.stack ? { stack: error.stack } : {}) };
+  return {
+    code: error.code,
+    message: error.message,
+    outcome: error.outcome,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+}
+
+export function fromWireError(wire: WireError): Error {
+  if (wire.code === undefined || wire.outcome === undefined)
+    return new InvariantError(wire.stack === undefined ? wire.message : `${wire.message}\n${wire.stack}`);
+  return new DsyncdError(wire.code, wire.message, {
+    outcome: wire.outcome,
+    ...(wire.hint === undefined ? {} : { hint: wire.hint }),
+  });
+}

@@ -1,0 +1,47 @@
+import { opendir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fail, isUserName, type UserName } from '@dsyncd/core';
+import { isMissing } from './errors.ts';
+
+const variable = '%{user}';
+
+/**
+ * Users with a home by a pattern as `mail_home` has it: `/srv/mail/%{user}`. The variable stands in
+ * one component, which may have more text around it; components may follow.
+ */
+export async function* listUsers(pattern: string): AsyncGenerator<UserName> {
+  const { root, prefix, suffix, below } = splitPattern(pattern);
+  for await (const { name } of await openFolder(root)) {
+    if (!name.startsWith(prefix) || !name.endsWith(suffix)) continue;
+    const user = name.slice(prefix.length, name.length - suffix.length);
+    if (isUserName(user) && (await isFolder(join(root, name, below)))) yield user;
+  }
+}
+
+function splitPattern(pattern: string) {
+  const at = pattern.indexOf(variable);
+  if (at < 0 || pattern.indexOf(variable, at + 1) >= 0) fail(`${pattern} must have ${variable} exactly once`);
+  const end = pattern.indexOf('/', at);
+  const head = end < 0 ? pattern : pattern.slice(0, end);
+  const [prefix = '', suffix = ''] = basename(head).split(variable);
+  return { root: dirname(head), prefix, suffix, below: end < 0 ? '' : pattern.slice(end + 1) };
+}
+
+async function openFolder(path: string): Promise<AsyncIterable<{ readonly name: string }>> {
+  try {
+    return await opendir(path);
+  } catch (error) {
+    // No home was made yet.
+    if (!isMissing(error)) throw error;
+    return (async function* () {})();
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}

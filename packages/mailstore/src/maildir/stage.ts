@@ -1,0 +1,166 @@
+/** Staged bodies: small ones stay in memory until they are saved, others go to `tmp` at once. */
+
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { limitError, stageGoneError } from '../errors.ts';
+import type { StagedBody } from '../port.ts';
+import { SizeCounter } from '../virtual-size.ts';
+import { isMissing, storeError } from './errors.ts';
+import { tmpFolder } from './home-files.ts';
+import type { HomePlace, WireStage } from './wire.ts';
+
+/** A larger body goes to `tmp`. */
+export const stagedBodyInMemoryBytesMax = 64 * 1024;
+/** All bodies of a store that are staged in memory; when they have more, the next ones go to `tmp`. */
+export const stagedInMemoryBytesMax = 32 * 1024 * 1024;
+
+/** Counts the bytes that the stages of one store hold in memory. */
+export class StageMemory {
+  used = 0;
+
+  hasRoom(bytes: number): boolean {
+    return bytes <= stagedBodyInMemoryBytesMax && this.used + bytes <= stagedInMemoryBytesMax;
+  }
+}
+
+export class MaildirStage implements StagedBody {
+  readonly home: string;
+  readonly #wire: WireStage;
+  readonly #memory: StageMemory;
+  #state: 'staged' | 'taken' | 'gone' = 'staged';
+
+  constructor(home: string, wire: WireStage, memory: StageMemory) {
+    this.home = home;
+    this.#wire = wire;
+    this.#memory = memory;
+    if (wire.kind === 'bytes') memory.used += wire.size;
+  }
+
+  get size(): number {
+    return this.#wire.size;
+  }
+
+  get virtualSize(): number {
+    return this.#wire.virtualSize;
+  }
+
+  /** Hands the body to one call; {@link giveBack} or {@link saved} ends that. */
+  take(): WireStage {
+    if (this.#state !== 'staged') throw stageGoneError();
+    this.#state = 'taken';
+    return this.#wire;
+  }
+
+  giveBack(): void {
+    this.#state = 'staged';
+  }
+
+  saved(): void {
+    this.#forget();
+  }
+
+  async discard(): Promise<void> {
+    if (this.#state !== 'staged') return;
+    this.#forget();
+    if (this.#wire.kind === 'file') await removeIfThere(join(tmpFolder(this.home), this.#wire.name));
+  }
+
+  #forget(): void {
+    if (this.#wire.kind === 'bytes' && this.#state !== 'gone') this.#memory.used -= this.#wire.size;
+    this.#state = 'gone';
+  }
+}
+
+export interface StageParts {
+  readonly place: HomePlace;
+  readonly memory: StageMemory;
+  /** Name in `tmp`, should the body go there. */
+  readonly tmpName: string;
+  readonly bytesMax: number;
+}
+
+/** @throws {DsyncdError} `DSYNCD_STORE_LIMIT` when the mail has more than `bytesMax` bytes. */
+export async function stageBody(source: AsyncIterable<Uint8Array>, parts: StageParts): Promise<MaildirStage> {
+  const counter = new SizeCounter();
+  const chunks: Uint8Array[] = [];
+  let file: TmpFile | undefined;
+  try {
+    for await (const chunk of source) {
+      counter.add(chunk);
+      if (counter.size > parts.bytesMax) throw limitError(`a mail of more than ${parts.bytesMax} bytes`);
+      if (file !== undefined) await file.write(chunk);
+      else {
+        chunks.push(chunk);
+        if (!parts.memory.hasRoom(counter.size)) file = await TmpFile.create(parts, chunks);
+      }
+    }
+    await file?.finish();
+  } catch (error) {
+    await file?.remove();
+    throw file === undefined ? error : storeError(error, parts.place, file.path);
+  }
+  const sizes = { size: counter.size, virtualSize: counter.virtualSize };
+  const wire: WireStage =
+    file === undefined
+      ? { kind: 'bytes', bytes: joined(chunks, counter.size), ...sizes }
+      : { kind: 'file', name: parts.tmpName, ...sizes };
+  return new MaildirStage(parts.place.home, wire, parts.memory);
+}
+
+/** In a buffer of its own: passing a piece of a shared one to a thread would copy all of it. */
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+class TmpFile {
+  readonly path: string;
+  readonly #stream: ReturnType<typeof createWriteStream>;
+
+  private constructor(path: string) {
+    this.path = path;
+    // `flush` has the bytes on disk before it is closed.
+    this.#stream = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
+    // Told by the next write or by `finish`.
+    this.#stream.on('error', () => undefined);
+  }
+
+  static async create(parts: StageParts, chunks: readonly Uint8Array[]): Promise<TmpFile> {
+    const folder = tmpFolder(parts.place.home);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = new TmpFile(join(folder, parts.tmpName));
+    for (const chunk of chunks) await file.write(chunk);
+    return file;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#stream.errored) throw this.#stream.errored;
+    if (!this.#stream.write(chunk)) await once(this.#stream, 'drain');
+  }
+
+  async finish(): Promise<void> {
+    this.#stream.end();
+    await finished(this.#stream);
+  }
+
+  async remove(): Promise<void> {
+    this.#stream.destroy();
+    await removeIfThere(this.path);
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
