@@ -1,0 +1,124 @@
+import { parseUserName } from '@dsyncd/core';
+import { describe, expect, it } from 'vitest';
+import { ContractBench, contractSettings, done, type OpenQueue } from './contract-bench.ts';
+
+const minuteMs = 60_000;
+
+export function describeSchedule(open: OpenQueue): void {
+  describe('the order', () => {
+    it('is sync, high, low for requests of one moment', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.settle('low', 'high', 'sync');
+      for (const user of ['low', 'high', 'sync'] as const) await bench.request(user, user);
+      expect(await bench.claimUsers()).toEqual(['sync', 'high', 'low']);
+      await bench.queue.close();
+    });
+
+    it('puts a user that was never synced first', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.settle('old');
+      await bench.request('old', 'sync');
+      await bench.request('new', 'low');
+      expect(await bench.claimUsers()).toEqual(['new', 'old']);
+      await bench.queue.close();
+    });
+
+    it('lets a low request pass high ones that came 15 minutes later', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.settle('low', 'early', 'late');
+      await bench.request('low', 'low');
+      bench.clock.advance(14 * minuteMs);
+      await bench.request('early', 'high');
+      bench.clock.advance(2 * minuteMs);
+      await bench.request('late', 'high');
+      expect(await bench.claimUsers()).toEqual(['early', 'low', 'late']);
+      await bench.queue.close();
+    });
+
+    it('is not changed by further notifications of the same user', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.settle('busy', 'calm');
+      await bench.request('busy', 'low');
+      bench.clock.advance(1000);
+      await bench.request('calm', 'low');
+      await bench.request('busy', 'low');
+      expect(await bench.claimUsers()).toEqual(['busy', 'calm']);
+      await bench.queue.close();
+    });
+
+    it('makes a claim wait until something is due', async () => {
+      const bench = await ContractBench.open(open);
+      const claim = bench.queue.claim(new AbortController().signal);
+      await bench.request('ann', 'low');
+      expect(await claim).toMatchObject({ user: 'ann' });
+      await bench.queue.close();
+    });
+
+    it('ends waiting claims with undefined when they are aborted or the queue closes', async () => {
+      const bench = await ContractBench.open(open);
+      const stop = new AbortController();
+      const aborted = bench.queue.claim(stop.signal);
+      const closed = bench.queue.claim(new AbortController().signal);
+      stop.abort();
+      expect(await aborted).toBeUndefined();
+      await bench.queue.close();
+      expect(await closed).toBeUndefined();
+    });
+  });
+
+  describe('full syncs', () => {
+    it('come when the interval since the last one has passed', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.settle('ann');
+      bench.clock.advance(contractSettings.fullSyncIntervalMs - 1);
+      expect(await bench.claimNow()).toBeUndefined();
+      expect(await bench.queue.channelStatus('default')).toMatchObject({ queuedFullResync: 0 });
+      bench.clock.advance(1);
+      expect(await bench.queue.channelStatus('default')).toMatchObject({ queuedFullResync: 1 });
+      expect(await bench.claim()).toMatchObject({ user: 'ann', type: 'full', priority: 'none' });
+      await bench.queue.close();
+    });
+
+    it('are not put off by incremental ones', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.settle('ann');
+      bench.clock.advance(contractSettings.fullSyncIntervalMs / 2);
+      await bench.request('ann', 'low');
+      await bench.sync({ outcome: 'ok', full: false, state: 's2' });
+      bench.clock.advance(contractSettings.fullSyncIntervalMs / 2);
+      expect(await bench.claim()).toMatchObject({ user: 'ann', type: 'full' });
+      await bench.queue.close();
+    });
+
+    it('of users added at once are spread over the interval, at least one in each eighth', async () => {
+      const bench = await ContractBench.open(open);
+      const users = Array.from({ length: 200 }, (_, index) => parseUserName(`user${index}`));
+      await bench.queue.add('default', users);
+      const counts: number[] = [];
+      for (let eighth = 0; eighth < 8; eighth++) {
+        bench.clock.advance(contractSettings.fullSyncIntervalMs / 8);
+        let count = 0;
+        for (let claim = await bench.claimNow(); claim !== undefined; claim = await bench.claimNow()) {
+          expect(claim.type).toBe('full');
+          await bench.queue.complete(claim, done);
+          count++;
+        }
+        counts.push(count);
+      }
+      expect(counts.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(users.length);
+      expect(Math.min(...counts)).toBeGreaterThan(5);
+      expect(Math.max(...counts)).toBeLessThan(60);
+      await bench.queue.close();
+    });
+
+    it('follow a new interval at once', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.settle('ann');
+      bench.clock.advance(3_600_000);
+      expect(await bench.claimNow()).toBeUndefined();
+      await bench.queue.configure({ ...contractSettings, fullSyncIntervalMs: 3_600_000 });
+      expect(await bench.claim()).toMatchObject({ user: 'ann', type: 'full' });
+      await bench.queue.close();
+    });
+  });
+}
