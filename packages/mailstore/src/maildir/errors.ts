@@ -47,6 +47,8 @@ export const workerDiedError = (cause: unknown): DsyncdError =>
 export function storeError(error: unknown, place: HomePlace, file: string): Error {
   if (error instanceof DsyncdError || error instanceof InvariantError) return error;
   const code = systemCode(error);
+  // Neither the system nor SQLite said so: a mistake of our own.
+  if (code === '' && error instanceof Error) return error;
   const where = `${errorPath(error) ?? file} of user ${quote(place.user)}`;
   const about = (name: string, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
     new DsyncdError(`DSYNCD_STORE_${name}`, `${what} ${where}: ${text(error)}`, {

@@ -27,11 +27,19 @@ export class SyncLocks {
   }
 
   async take(place: HomePlace, timeoutMs: number): Promise<SyncLock> {
-    const deadlineAt = this.#clock.now() + timeoutMs;
-    const isTurn = await this.#waitForTurn(place.home, timeoutMs);
-    if (!isTurn) throw lockedError(place.user as UserName, timeoutMs);
+    const timeLimit = new TimeLimit(this.#clock, timeoutMs);
     try {
-      const descriptor = await this.#poll(place, deadlineAt);
+      if (!(await this.#waitForTurn(place.home, timeLimit)))
+        throw lockedError(place.user as UserName, timeoutMs);
+      return await this.#takeFile(place, timeLimit, timeoutMs);
+    } finally {
+      timeLimit.cancel();
+    }
+  }
+
+  async #takeFile(place: HomePlace, timeLimit: TimeLimit, timeoutMs: number): Promise<SyncLock> {
+    try {
+      const descriptor = await this.#poll(place, timeLimit);
       if (descriptor === undefined) throw lockedError(place.user as UserName, timeoutMs);
       return this.#held(place, descriptor);
     } catch (error) {
@@ -57,34 +65,28 @@ export class SyncLocks {
     };
   }
 
-  async #poll(place: HomePlace, deadlineAt: number): Promise<number | undefined> {
+  async #poll(place: HomePlace, timeLimit: TimeLimit): Promise<number | undefined> {
     for (let waitMs = pollMinMs; ; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
       const descriptor = await this.#file.tryLock(place);
-      if (descriptor !== undefined) return descriptor;
-      const leftMs = deadlineAt - this.#clock.now();
-      if (leftMs <= 0) return undefined;
-      await this.#clock.sleep(Math.min(waitMs, leftMs));
+      if (descriptor !== undefined || timeLimit.isOver) return descriptor;
+      await this.#clock.sleep(waitMs);
     }
   }
 
   /** @returns false when the time is up. */
-  #waitForTurn(home: string, timeoutMs: number): Promise<boolean> {
+  #waitForTurn(home: string, timeLimit: TimeLimit): Promise<boolean> {
     const line = this.#lines.get(home);
     if (line === undefined) {
       this.#lines.set(home, new Set());
       return Promise.resolve(true);
     }
-    if (timeoutMs <= 0) return Promise.resolve(false);
+    if (timeLimit.isOver) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const onTurn = (): void => {
-        cancelTimeout();
-        resolve(true);
-      };
-      const cancelTimeout = this.#clock.after(timeoutMs, () => {
-        line.delete(onTurn);
-        resolve(false);
-      });
+      const onTurn = (): void => resolve(true);
       line.add(onTurn);
+      timeLimit.onOver(() => {
+        if (line.delete(onTurn)) resolve(false);
+      });
     });
   }
 
@@ -97,5 +99,23 @@ export class SyncLocks {
     }
     line.delete(next);
     next();
+  }
+}
+
+class TimeLimit {
+  isOver: boolean;
+  readonly cancel: () => void;
+  #listener: (() => void) | undefined;
+
+  constructor(clock: Clock, timeoutMs: number) {
+    this.isOver = timeoutMs <= 0;
+    this.cancel = clock.after(Math.max(timeoutMs, 0), () => {
+      this.isOver = true;
+      this.#listener?.();
+    });
+  }
+
+  onOver(listener: () => void): void {
+    this.#listener = listener;
   }
 }

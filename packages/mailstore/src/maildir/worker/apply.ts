@@ -266,12 +266,9 @@ class ApplyTransaction {
   }
 
   #expungedElsewhere(change: Change<'expunged-elsewhere'>): boolean {
-    const isKnown = this.#index.get(
-      `select 1 from mails where mailbox = ?1 and uid = ?2
-       union all select 1 from expunges where mailbox = ?1 and uid = ?2`,
-      this.#id,
-      change.uid,
-    );
+    const isKnown =
+      this.#index.get('select 1 from mails where mailbox = ? and uid = ?', this.#id, change.uid) ??
+      this.#index.get('select 1 from expunges where mailbox = ? and uid = ?', this.#id, change.uid);
     if (change.uid === 0 || isKnown !== undefined) return false;
     this.#noteExpunge(change.uid, change.guid);
     this.#uidNext = Math.max(this.#uidNext, asUid(change.uid + 1));

@@ -89,6 +89,7 @@ export class BodyMoves {
   readonly #home: string;
   readonly #undo: (() => void)[] = [];
   readonly #folders = new Set<string>();
+  readonly #discarded: string[] = [];
 
   constructor(home: string) {
     this.#home = home;
@@ -113,6 +114,15 @@ export class BodyMoves {
   /** After this the names are on disk, and the transaction may commit. */
   sync(): void {
     for (const folder of this.#folders) syncPath(folder);
+  }
+
+  /** Removes a staged body once the transaction is through. */
+  discard(body: TmpBody): void {
+    this.#discarded.push(body.path);
+  }
+
+  finish(): void {
+    for (const path of this.#discarded) unlinkIfThere(path);
   }
 
   undo(): void {

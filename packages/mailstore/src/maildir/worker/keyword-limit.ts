@@ -19,8 +19,9 @@ export function checkKeywordLimit(
     news += index.run('insert or ignore into keywords values (?, ?)', mailbox.id, word);
   if (news === 0 || countKeywords(index, mailbox) <= keywordsMax) return;
   index.run(
-    `delete from keywords where mailbox = ?1 and word not in
-     (select value from mails, json_each(mails.keywords) where mailbox = ?1 and keywords is not null)`,
+    `delete from keywords where mailbox = ? and word not in
+     (select value from mails, json_each(mails.keywords) where mails.mailbox = ? and keywords is not null)`,
+    mailbox.id,
     mailbox.id,
   );
   if (countKeywords(index, mailbox) > keywordsMax)

@@ -73,6 +73,7 @@ export function lostBodies(index: UserIndex, guid: MailboxGuid): readonly Uid[] 
     .map(([uid]) => asUid(uid));
 }
 
+/** A body that is there stays as it is; the stage is used up all the same. */
 export async function restoreBody(
   index: UserIndex,
   context: { readonly tmpPrefix: string },
@@ -80,8 +81,9 @@ export async function restoreBody(
   uid: Uid,
   stage: WireStage,
 ): Promise<void> {
+  const place = { mailbox: guid, uid };
   const known = findBody(index, guid, uid);
-  if (known === undefined) throw noMailError({ mailbox: guid, uid });
+  if (known === undefined) throw noMailError(place);
   if (known.name.size !== stage.size)
     throw bodyDiffersError(uid, { known: known.name.size, given: stage.size });
   const [body] = await storeStages(index.home, [stage], () => `${context.tmpPrefix}.restore`);
@@ -91,8 +93,9 @@ export async function restoreBody(
     index.write(
       () => {
         const present = findBody(index, guid, uid);
-        if (present === undefined) throw noMailError({ mailbox: guid, uid });
-        moves.place(body, present.folder, present.name);
+        if (present === undefined) throw noMailError(place);
+        if (isThere(index, present)) moves.discard(body);
+        else moves.place(body, present.folder, present.name);
         moves.sync();
         index.run('delete from lost where mailbox = ? and uid = ?', present.mailboxId, uid);
       },
@@ -102,4 +105,11 @@ export async function restoreBody(
     if (stage.kind === 'bytes') unlinkIfThere(body.path);
     throw error;
   }
+  moves.finish();
+}
+
+function isThere(index: UserIndex, body: FoundBody): boolean {
+  const fd = openBody(bodyPath(index.home, body.folder, body.name), body.name.size);
+  if (fd !== undefined) closeSync(fd);
+  return fd !== undefined;
 }

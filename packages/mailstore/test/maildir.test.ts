@@ -1,0 +1,26 @@
+import { rmSync } from 'node:fs';
+import { mailStoreContract } from '@dsyncd/mailstore/contract';
+import { beforeAll } from 'vitest';
+import { bodyFile, ensureBuilt, homeOf, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
+
+beforeAll(ensureBuilt);
+
+mailStoreContract('the Maildir store', async (options) => {
+  const folder = makeFolder();
+  let store = openStore(folder, options);
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      store = openStore(folder, options);
+      return store;
+    },
+    async loseBody(mail, mailbox, uid) {
+      rmSync(bodyFile(homeOf(folder, mail.user), mailbox, uid));
+    },
+    async dispose() {
+      await store.close();
+      removeFolder(folder);
+    },
+  };
+});
