@@ -106,9 +106,8 @@ export class ClientConnection {
     };
     const { logger } = this.#service;
     // Health checks and port scans come and go without a word.
-    const isPassing = user === undefined && failure.code === 'DSYNCD_LINK_LOST';
-    if (isPassing) return logger.debug(fields, 'client left');
-    if (error instanceof InvariantError)
+    if (user === undefined && failure.code === 'DSYNCD_LINK_LOST') logger.debug(fields, 'client left');
+    else if (error instanceof InvariantError)
       logger.error({ ...fields, stack: error.stack }, 'sync for a peer failed');
     else if (failure.outcome === 'operator' || failure.outcome === 'transient')
       logger.warn(fields, user === undefined ? 'connection of a peer failed' : 'sync for a peer failed');

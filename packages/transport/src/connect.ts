@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { abortError } from './abort-error.ts';
-import type { ClientTls } from './client-tls.ts';
+import { ClientTls } from './client-tls.ts';
 import type { TcpDestination, UnixDestination } from './destination.ts';
 import { describeConnectError } from './stream-error.ts';
 
@@ -14,8 +14,8 @@ const keepAliveAfterMs = 15_000;
  */
 export async function connectSocket(
   destination: TcpDestination | UnixDestination,
-  tls: ClientTls,
   signal: AbortSignal,
+  tls: ClientTls = new ClientTls({}),
 ): Promise<Socket> {
   const socket = await startConnecting(destination, tls);
   await settled(socket, isTls(destination) ? 'secureConnect' : 'connect', destination.name, signal);

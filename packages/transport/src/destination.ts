@@ -1,7 +1,7 @@
 import { DsyncdError, quote } from '@dsyncd/core';
 
 /** Where a replica is, as `mail_replica` says it. */
-export type Destination = TcpDestination | UnixDestination | SshDestination;
+export type Destination = TcpDestination | UnixDestination | SshDestination | CommandDestination;
 
 export interface TcpDestination {
   readonly kind: 'tcp';
@@ -26,6 +26,19 @@ export interface SshDestination {
   readonly port: number;
   /** `remoteprefix:`: the user name goes first over the stream, as a line of its own. */
   readonly sendsUserName: boolean;
+  readonly name: string;
+}
+
+/** A dsync server on this host, started for each sync. Not written in `mail_replica`: for tests and tools. */
+export interface CommandDestination {
+  readonly kind: 'command';
+  readonly command: string;
+  /** Each `%{user}` is replaced; no shell sees them. */
+  readonly args: readonly string[];
+  /** Added to our own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** As in {@link SshDestination}. */
+  readonly sendsUserName?: boolean;
   readonly name: string;
 }
 

@@ -128,7 +128,7 @@ export class DoveadmPeer implements Peer {
 
   async #connectAndLogIn(signal: AbortSignal): Promise<StreamLink> {
     const { clock, stallTimeoutMs } = this.#settings;
-    const socket = await connectSocket(this.#destination, this.#tls, signal);
+    const socket = await connectSocket(this.#destination, signal, this.#tls);
     const link = new StreamLink(socket, socket, { peerName: this.name, stallTimeoutMs, clock });
     link.bind(signal);
     try {

@@ -1,8 +1,11 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@dsyncd/core';
 import type { ClientTlsSettings } from './client-tls.ts';
+import { CommandPeer } from './command-peer.ts';
 import type { Destination } from './destination.ts';
 import { DoveadmPeer } from './doveadm-peer.ts';
 import type { Peer } from './port.ts';
+import { SshPeer } from './ssh-peer.ts';
+import { defaultKnownHostsFiles, type SshSettings } from './ssh-settings.ts';
 
 /** Everything but the secret has a default. */
 export interface PeerSettings {
@@ -11,6 +14,8 @@ export interface PeerSettings {
   /** The file that the secret was read from, for hints. */
   readonly secretSource?: string;
   readonly tls?: ClientTlsSettings;
+  /** For `remote:` and `remoteprefix:`; a key file or an agent is needed. */
+  readonly ssh?: Partial<SshSettings>;
   /** From the start of connecting to the end of the login. Default 10 s. */
   readonly connectTimeoutMs?: number;
   /** A peer from which nothing comes for so long while we wait for it is dropped. Default 60 s. */
@@ -41,7 +46,17 @@ export function createPeer(destination: Destination, settings: PeerSettings): Pe
     case 'tcp':
     case 'unix':
       return new DoveadmPeer(destination, { ...common, secret: settings.secret });
+    case 'command':
+      return new CommandPeer(destination, common);
     case 'ssh':
-      throw new Error('not yet');
+      return new SshPeer(destination, {
+        ...common,
+        ssh: {
+          keyFile: settings.ssh?.keyFile,
+          agentSocket: settings.ssh?.agentSocket,
+          knownHostsFiles: settings.ssh?.knownHostsFiles ?? defaultKnownHostsFiles,
+          command: settings.ssh?.command,
+        },
+      });
   }
 }

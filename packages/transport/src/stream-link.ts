@@ -281,6 +281,7 @@ export class StreamLink implements ByteLink {
   #settle(error: DsyncdError): void {
     this.#detach(error);
     this.#batch.drop();
+    this.#readable.resume(); // an SSH channel is not gone before all that it brought is read
     this.#readable.destroy();
     this.#writable.destroy();
   }

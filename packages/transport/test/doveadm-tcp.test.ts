@@ -2,7 +2,7 @@ import { DsyncdError } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
 import { createPeer, type PeerSettings, parseDestination, startDoveadmServer } from '../src/index.ts';
 import { recordingLogger } from './support/log.ts';
-import { failureOf, never, onCleanup, ShoutingAnswerer, shout, until, user } from './support/parties.ts';
+import { failureOf, fresh, onCleanup, ShoutingAnswerer, shout, until, user } from './support/parties.ts';
 
 const secret = 'correct horse battery staple';
 
@@ -31,7 +31,7 @@ describe('a sync over tcp', () => {
   it('reaches the answerer, and is repeated on the same connection', async () => {
     const { client, answerer, logger } = await startPair();
     for (let round = 0; round < 3; round++) {
-      const sync = await client.startSync(user, never);
+      const sync = await client.startSync(user, fresh());
       expect(await shout(sync.link, 'hello')).toBe('HELLO');
       expect(await shout(sync.link, 'bye')).toBe('BYE');
       expect(sync.traffic?.bytesReceived).toBe('\n+\nHELLO\nBYE\n'.length);
@@ -43,11 +43,11 @@ describe('a sync over tcp', () => {
 
   it('does not let a finished sync write into the next one', async () => {
     const { client } = await startPair();
-    const first = await client.startSync(user, never);
+    const first = await client.startSync(user, fresh());
     await shout(first.link, 'bye');
     first.release(true);
     expect(() => first.link.write('x\n')).toThrow('after its release');
-    const second = await client.startSync(user, never);
+    const second = await client.startSync(user, fresh());
     first.release(false);
     expect(await shout(second.link, 'still here')).toBe('STILL HERE');
     second.release(false);
@@ -55,7 +55,7 @@ describe('a sync over tcp', () => {
 
   it('tells a wrong secret to both operators, once and without the secret', async () => {
     const { client, logger } = await startPair({}, { secret: 'tr0ub4dor' });
-    const failure = await failureOf(client.startSync(user, never));
+    const failure = await failureOf(client.startSync(user, fresh()));
     expect(failure.outcome).toBe('operator');
     expect(failure.code).toBe('DSYNCD_SECRET');
     expect(failure.hint).toContain('/etc/dsyncd/secret');
@@ -71,12 +71,12 @@ describe('a sync over tcp', () => {
     async (outcome) => {
       const { client, answerer } = await startPair();
       answerer.refusal = new DsyncdError('DSYNCD_TEST', 'the disk\nis full', { outcome });
-      const failure = await failureOf(client.startSync(user, never));
+      const failure = await failureOf(client.startSync(user, fresh()));
       expect(failure.outcome).toBe(outcome);
       if (outcome !== 'nouser' && outcome !== 'noreplicate')
         expect(failure.message).toContain('the disk is full');
       answerer.refusal = undefined;
-      const sync = await client.startSync(user, never);
+      const sync = await client.startSync(user, fresh());
       expect(await shout(sync.link, 'hi')).toBe('HI');
       sync.release(false);
     },

@@ -8,7 +8,8 @@ import { afterEach } from 'vitest';
 import type { SyncAnswerer } from '../../src/index.ts';
 
 export const user: UserName = parseUserName('u1@x.test');
-export const never: AbortSignal = new AbortController().signal;
+/** A signal that never aborts. */
+export const fresh = (): AbortSignal => new AbortController().signal;
 
 const cleanups: (() => unknown)[] = [];
 
