@@ -36,11 +36,10 @@ export interface NotifyBatch {
   /** The third field, by index, of the lines that have one. */
   readonly extras: ReadonlyMap<number, string>;
   readonly badCount: number;
-  /** The first few bad lines. */
+  /** The first bad line for each reason. */
   readonly bad: readonly BadLine[];
 }
 
-export const badLinesQuotedMax = 8;
 /** An origin is a host name; an ID of the replicator socket is a number. */
 export const extraFieldBytesMax = 255;
 
@@ -83,7 +82,7 @@ class Batch implements NotifyBatch {
 
   addBad(reason: BadLineReason, line: string): void {
     this.badCount++;
-    if (this.bad.length < badLinesQuotedMax) this.bad.push({ reason, quoted: quote(line) });
+    if (!this.bad.some((bad) => bad.reason === reason)) this.bad.push({ reason, quoted: quote(line) });
   }
 }
 

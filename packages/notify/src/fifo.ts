@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process';
+import { constants, lstatSync, openSync, readSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { DsyncdError } from '@dsyncd/core';
+import { NotifyParser } from '@dsyncd/protocol';
+import { SinkFeed } from './feed.ts';
+import type { ListenerOptions, NotifyListener } from './sink.ts';
+
+export interface FifoOptions extends ListenerOptions {
+  /** Mode of a FIFO that has to be made; default 0o660. */
+  readonly mode?: number;
+}
+
+/**
+ * Reads notifications from a FIFO (`replication-notify-fifo`); makes it when it is missing.
+ * @throws {DsyncdError} `DSYNCD_NOTIFY_FIFO` (operator) when the path is something else or cannot be used.
+ */
+export async function listenFifo(path: string, options: FifoOptions): Promise<NotifyListener> {
+  await ensureFifo(path, options.mode ?? 0o660);
+  // Read and write: with a writer of our own the FIFO never ends when the last other one closes it.
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const feed = new SinkFeed(options, path);
+  const parser = new NotifyParser();
+  // A net.Socket polls the FIFO; a file stream would block a thread of the pool for good.
+  const socket = new Socket({ fd, readable: true, writable: false });
+  feed.attach(socket);
+  socket.on('data', (chunk: Buffer) => feed.add(parser.push(chunk)));
+  socket.on('error', (error) => options.logger.error({ error, listener: path }, 'notification FIFO failed'));
+  return {
+    get badLines() {
+      return feed.badLines;
+    },
+    get taken() {
+      return feed.taken;
+    },
+    async close() {
+      if (socket.destroyed) return;
+      feed.detach(socket);
+      socket.pause();
+      takeTheRest(socket, fd, (chunk) => feed.add(parser.push(chunk)));
+      socket.destroy();
+      await feed.settled();
+    },
+  };
+}
+
+/** What lies in a FIFO is lost when its last reader closes it, so it is read out in the same turn. */
+function takeTheRest(socket: Socket, fd: number, take: (chunk: Buffer) => void): void {
+  for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null)
+    take(chunk);
+  const buffer = Buffer.alloc(65_536);
+  try {
+    // Bounded: a writer that never stops would hold up the shutdown for ever.
+    for (let turn = 0; turn < 1000; turn++) {
+      const length = readSync(fd, buffer);
+      if (length === 0) return;
+      take(Buffer.from(buffer.subarray(0, length)));
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+  }
+}
+
+async function ensureFifo(path: string, mode: number): Promise<void> {
+  try {
+    if (!isFifo(path)) {
+      await mkdir(dirname(path), { recursive: true });
+      await promisify(execFile)('mkfifo', ['-m', mode.toString(8), '--', path]);
+    }
+  } catch (error) {
+    // Another process may have made it just now.
+    if (isFifo(path)) return;
+    throw new DsyncdError('DSYNCD_NOTIFY_FIFO', `cannot make the FIFO ${path}: ${String(error)}`, {
+      outcome: 'operator',
+      hint: 'the folder must exist and be writable for the user that dsyncd runs as',
+      cause: error,
+    });
+  }
+}
+
+function isFifo(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return false;
+  if (stat.isFIFO()) return true;
+  throw new DsyncdError('DSYNCD_NOTIFY_FIFO', `${path} exists and is no FIFO`, {
+    outcome: 'operator',
+    hint: 'move it away; dsyncd makes the FIFO by itself',
+  });
+}

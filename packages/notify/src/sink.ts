@@ -1,0 +1,37 @@
+import type { Clock, Logger, UserName } from '@dsyncd/core';
+import type { NotifyPriority } from '@dsyncd/protocol';
+
+export interface NotifyRequest {
+  readonly user: UserName;
+  readonly priority: NotifyPriority;
+  /** Host that the change was imported from; missing: made here, or by several. */
+  readonly origin?: string;
+}
+
+/** Where notifications go: what the listeners need of the replicator. */
+export interface NotifySink {
+  /** Settles when all of them are durable. No user is in it twice. A rejection means: try again with the same ones. */
+  request(batch: readonly NotifyRequest[]): Promise<void>;
+  /**
+   * Asks for a sync with priority `sync` (durably, as {@link NotifySink.request} does) and settles with true
+   * when the first sync that started after this call has succeeded on every channel, else with false.
+   * Rejects with `signal.reason` when that aborts; what was asked for stays asked for.
+   */
+  waitForSync(user: UserName, signal: AbortSignal): Promise<boolean>;
+}
+
+/** What every listener is made with. */
+export interface ListenerOptions {
+  readonly sink: NotifySink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface NotifyListener {
+  /** Takes no more, and settles when all that was taken is durable. */
+  close(): Promise<void>;
+  /** Lines refused since the start. */
+  readonly badLines: number;
+  /** Notifications taken since the start. */
+  readonly taken: number;
+}

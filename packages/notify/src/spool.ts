@@ -1,0 +1,158 @@
+import { constants, createReadStream, type FSWatcher, watch } from 'node:fs';
+import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NotifyParser } from '@dsyncd/protocol';
+import { SinkFeed } from './feed.ts';
+import { listenerOf } from './notify-socket.ts';
+import type { ListenerOptions, NotifyListener } from './sink.ts';
+import { claimPrefix, temporaryPrefix } from './spool-write.ts';
+
+const pollMs = 5_000;
+/** A file without an end of line may still be written to; after this it will not be. */
+const unfinishedMs = 2_000;
+const temporaryAgeMs = 3_600_000;
+export const spoolFilesPerRound = 1000;
+
+/**
+ * Takes notifications from a spool folder: those that mail processes left while dsyncd was down,
+ * and those of programs that can write files only. Each file holds notification lines. Best written
+ * under a name with a leading dot and then renamed.
+ *
+ * A file is claimed by rename and removed when its lines are durable; after a crash it is taken again.
+ */
+export async function watchSpool(folder: string, options: ListenerOptions): Promise<NotifyListener> {
+  await mkdir(folder, { recursive: true, mode: 0o770 });
+  const feed = new SinkFeed(options, folder);
+  const spool = new Spool(folder, feed, options);
+  await spool.removeOldTemporaries();
+  spool.start();
+  return listenerOf(feed, () => spool.stop());
+}
+
+class Spool {
+  readonly #folder: string;
+  readonly #feed: SinkFeed;
+  readonly #options: ListenerOptions;
+  readonly #stopping = new AbortController();
+  #watcher: FSWatcher | undefined;
+  #claims = 0;
+  #wake: () => void = () => {};
+  #woken = true;
+  #loop: Promise<void> | undefined;
+
+  constructor(folder: string, feed: SinkFeed, options: ListenerOptions) {
+    this.#folder = folder;
+    this.#feed = feed;
+    this.#options = options;
+  }
+
+  start(): void {
+    try {
+      this.#watcher = watch(this.#folder, () => this.#poke());
+      this.#watcher.on('error', () => this.#watcher?.close());
+    } catch (error) {
+      this.#options.logger.warn({ error, folder: this.#folder }, 'spool folder is polled only');
+    }
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#watcher?.close();
+    this.#poke();
+    await this.#loop;
+  }
+
+  #poke(): void {
+    this.#woken = true;
+    this.#wake();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#woken = false;
+      try {
+        while ((await this.#takeRound()) >= spoolFilesPerRound && !this.#stopping.signal.aborted);
+      } catch (error) {
+        this.#options.logger.error({ error, folder: this.#folder }, 'spool folder cannot be read');
+      }
+      await this.#sleep();
+    }
+  }
+
+  async #sleep(): Promise<void> {
+    if (this.#woken || this.#stopping.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(pollMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+
+  /** Takes up to {@link spoolFilesPerRound} files; answers how many it took. */
+  async #takeRound(): Promise<number> {
+    const claims: string[] = [];
+    for await (const { name } of await opendir(this.#folder)) {
+      if (claims.length >= spoolFilesPerRound) break;
+      const claim = await this.#claim(name);
+      if (claim !== undefined) claims.push(claim);
+    }
+    if (claims.length === 0) return 0;
+    for (const claim of claims) await this.#takeLines(claim);
+    await this.#feed.settled();
+    for (const claim of claims) await unlink(claim);
+    return claims.length;
+  }
+
+  async #takeLines(path: string): Promise<void> {
+    const parser = new NotifyParser();
+    for await (const chunk of createReadStream(path)) {
+      this.#feed.add(parser.push(chunk as Buffer));
+      if (this.#feed.isFull) await this.#feed.settled();
+    }
+    // The last line counts too when its end was forgotten.
+    if (parser.heldBytes > 0) this.#feed.add(parser.push(Buffer.from('\n')));
+  }
+
+  /** The path of the claimed file; undefined for what is no file of ours, or is not finished. */
+  async #claim(name: string): Promise<string | undefined> {
+    const path = join(this.#folder, name);
+    if (name.startsWith(claimPrefix)) return path;
+    if (name.startsWith('.')) return undefined;
+    try {
+      if (!(await this.#isFinished(path))) return undefined;
+      const claim = join(this.#folder, `${claimPrefix}${process.pid}-${Date.now()}-${this.#claims++}`);
+      await rename(path, claim);
+      return claim;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ELOOP'))
+        return undefined;
+      throw error;
+    }
+  }
+
+  async #isFinished(path: string): Promise<boolean> {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const stat = await handle.stat();
+      if (!stat.isFile()) return false;
+      if (Date.now() - stat.mtimeMs >= unfinishedMs) return true;
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, Math.max(0, stat.size - 1));
+      return bytesRead === 1 && buffer[0] === 0x0a;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async removeOldTemporaries(): Promise<void> {
+    for await (const { name } of await opendir(this.#folder)) {
+      if (!name.startsWith(temporaryPrefix)) continue;
+      const path = join(this.#folder, name);
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+      if (Date.now() - mtimeMs > temporaryAgeMs) await unlink(path).catch(() => {});
+    }
+  }
+}

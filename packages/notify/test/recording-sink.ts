@@ -1,0 +1,64 @@
+import type { UserName } from '@dsyncd/core';
+import { afterEach } from 'vitest';
+import type { NotifyRequest, NotifySink } from '../src/index.ts';
+
+/** A sink that keeps what it is given, and lets a test hold it up. */
+export class RecordingSink implements NotifySink {
+  readonly requests: NotifyRequest[] = [];
+  readonly batches: number[] = [];
+  readonly waiters: UserName[] = [];
+  abortedWaiters = 0;
+  answer = (_user: UserName): boolean => true;
+  failures = 0;
+  gate: Promise<void> = Promise.resolve();
+
+  async request(batch: readonly NotifyRequest[]): Promise<void> {
+    this.batches.push(batch.length);
+    await this.gate;
+    if (this.failures > 0) {
+      this.failures--;
+      throw new Error('disk full');
+    }
+    this.requests.push(...batch);
+  }
+
+  async waitForSync(user: UserName, signal: AbortSignal): Promise<boolean> {
+    this.waiters.push(user);
+    const aborted = new Promise<never>((_, reject) =>
+      signal.addEventListener('abort', () => {
+        this.abortedWaiters++;
+        reject(signal.reason);
+      }),
+    );
+    return await Promise.race([this.gate.then(() => this.answer(user)), aborted]);
+  }
+
+  /** Holds everything up until the answer is called. */
+  hold(): () => void {
+    let release = (): void => {};
+    this.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
+
+  users = (): string[] => this.requests.map(({ user }) => user).sort();
+}
+
+/** Waits until `condition` holds; fails after ten seconds. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ten seconds: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Things to close after each test, last first. */
+export function closeAfterEach(): (close: () => unknown) => void {
+  const closers: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+  });
+  return (close) => closers.push(close);
+}
