@@ -1,8 +1,8 @@
 import { access, constants, readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type Config, readSecret, type SslConfig } from '@dsyncd/config';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import { mailHomesFolder } from './mail-homes.ts';
 
 /** One thing about a configuration that an operator should know. */
 export interface ConfigFinding {
@@ -59,13 +59,12 @@ async function checkCertificates(ssl: SslConfig): Promise<ConfigFinding[]> {
   return findings;
 }
 
-async function checkFolders({ baseDir, stateDir, mailEngine, mailHome }: Config): Promise<ConfigFinding[]> {
-  // Fixed names up to the first variable: the folder that holds the users' homes.
-  const homes = dirname(`${mailHome.split('%')[0]}x`);
+async function checkFolders(config: Config): Promise<ConfigFinding[]> {
+  const { baseDir, stateDir, mailEngine } = config;
   const folders = [
     ['base_dir', baseDir],
     ['state_dir', stateDir],
-    ...(mailEngine === 'builtin' ? [['the folder of mail_home', homes]] : []),
+    ...(mailEngine === 'builtin' ? [['the folder of mail_home', mailHomesFolder(config)]] : []),
   ];
   const findings: ConfigFinding[] = [];
   for (const [name, folder] of folders) {

@@ -1,11 +1,22 @@
 import { join } from 'node:path';
-import { type Config, configFileName, loadConfig } from '@dsyncd/config';
-import { type Clock, parseUserName, systemClock } from '@dsyncd/core';
+import { type Config, configFileName, listUsers, loadConfig, mailHomeOf } from '@dsyncd/config';
+import {
+  type Clock,
+  type Logger,
+  parseUserName,
+  systemClock,
+  systemRandom,
+  type UserName,
+} from '@dsyncd/core';
 import type { SyncResult } from '@dsyncd/engine';
-import type { MailStore, UserMail } from '@dsyncd/mailstore';
+import { type MaildirStore, openMaildirStore, type UserMail } from '@dsyncd/mailstore';
+import { createNotifier } from '@dsyncd/notify';
 import { notPossible } from './errors.ts';
+import { mailHomesFolder } from './mail-homes.ts';
 import { type OneOffSync, runOneOffSync } from './one-off-sync.ts';
+import { stderrLogger } from './output/stderr-logger.ts';
 import type { Terminal } from './output/terminal.ts';
+import { becomeOwnerOf } from './privileges.ts';
 
 /** What the commands need of the world. The production one is {@link createContext}. */
 export interface CommandContext {
@@ -16,7 +27,7 @@ export interface CommandContext {
   /** Path of the socket `replicator-doveadm` in the configured `base_dir`. */
   replicatorSocket(): Promise<string>;
   /** The built-in mail store. */
-  store(): Promise<MailStore>;
+  store(): Promise<MaildirStore>;
   /** Opens a user's mail for reading. */
   withUserMail<T>(user: string, task: (mail: UserMail) => Promise<T>): Promise<T>;
   /** Opens a user's mail, runs `task` and notifies, as any mail process does. */
@@ -54,13 +65,15 @@ class RealContext implements ProcessContext {
   readonly terminal: Terminal;
   readonly clock = systemClock;
   readonly #configOption: () => string | undefined;
+  readonly #logger: Logger;
   #config: Promise<Config> | undefined;
-  #store: Promise<MailStore> | undefined;
+  #store: Promise<MaildirStore> | undefined;
   #exitCode = 0;
 
   constructor({ terminal, configOption }: ContextOptions) {
     this.terminal = terminal;
     this.#configOption = configOption;
+    this.#logger = stderrLogger(terminal);
   }
 
   get exitCode(): number {
@@ -76,8 +89,8 @@ class RealContext implements ProcessContext {
     return join((await this.config()).baseDir, 'replicator-doveadm');
   }
 
-  store(): Promise<MailStore> {
-    this.#store ??= this.config().then(openStore);
+  store(): Promise<MaildirStore> {
+    this.#store ??= this.config().then((config) => openStore(config, this.#logger));
     return this.#store;
   }
 
@@ -91,7 +104,7 @@ class RealContext implements ProcessContext {
         return await task(mail);
       } finally {
         // Also when the task failed: some of its changes may have been made before.
-        await notify(await this.config(), mail, change.priority);
+        await notify(await this.config(), this.#logger, { user: mail.user, priority: change.priority });
       }
     });
   }
@@ -129,13 +142,37 @@ class RealContext implements ProcessContext {
   }
 }
 
-function openStore(config: Config): MailStore {
-  if (config.mailEngine !== 'builtin')
+async function openStore(config: Config, logger: Logger): Promise<MaildirStore> {
+  const { mailEngine, mailHome } = config;
+  if (mailEngine !== 'builtin')
     throw notPossible(
-      `mail_engine is ${config.mailEngine}: the mail is not in the store of dsyncd`,
-      `use the commands of ${config.mailEngine} for mail; \`dsyncadm status\` and \`dsyncadm replicator\` work`,
+      `mail_engine is ${mailEngine}: the mail is not in the store of dsyncd`,
+      `use the commands of ${mailEngine} for mail; \`dsyncadm status\` and \`dsyncadm replicator\` work`,
     );
-  throw notPossible('no store yet', '-');
+  await becomeOwnerOf(mailHomesFolder(config));
+  return openMaildirStore({
+    home: (user) => mailHomeOf(mailHome, user),
+    users: () => listUsers(mailHome),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    workers: 1,
+  });
 }
 
-async function notify(_config: Config, _mail: UserMail, _priority: 'low' | 'high'): Promise<void> {}
+/** Tells dsyncd of a change and waits until it is told; what failed is on stderr, the change itself is done. */
+async function notify(
+  config: Config,
+  logger: Logger,
+  { user, priority }: { readonly user: UserName; readonly priority: MailChangeIntent['priority'] },
+): Promise<void> {
+  const notifier = createNotifier({
+    baseDir: config.baseDir,
+    spoolDir: config.notifySpoolDir,
+    syncTimeoutMs: config.replicationSyncTimeoutMs,
+    logger,
+  });
+  if (priority === 'high') await notifier.mailSaved(user);
+  else notifier.mailChanged(user);
+  await notifier.close();
+}

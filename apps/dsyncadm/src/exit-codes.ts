@@ -11,6 +11,7 @@ export const exitCodes = {
   noMailbox: 68,
   needsPerson: 69,
   defect: 70,
+  damaged: 74,
   temporary: 75,
   protocol: 76,
   permission: 77,
@@ -30,6 +31,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   noMailbox: 'no such mailbox or mail',
   needsPerson: 'needs a person: see the hint',
   defect: 'a defect of dsyncd',
+  damaged: 'mail or its index is damaged',
   temporary: 'failed for now: try again',
   protocol: 'the other end speaks another protocol',
   permission: 'permission denied',
@@ -46,6 +48,13 @@ const byCode: Readonly<Record<string, number>> = {
   DSYNCD_STORE_MAILBOX_EXISTS: exitCodes.notPossible,
   DSYNCD_REPLICATOR_ANSWER: exitCodes.protocol,
   DSYNCD_STORE_NO_USER: exitCodes.noUser,
+  DSYNCD_STORE_INBOX_STAYS: exitCodes.notPossible,
+  DSYNCD_STORE_BAD_RENAME: exitCodes.notPossible,
+  DSYNCD_STORE_LIMIT: exitCodes.notPossible,
+  DSYNCD_STORE_INDEX_DAMAGED: exitCodes.damaged,
+  DSYNCD_STORE_BODY_LOST: exitCodes.damaged,
+  DSYNCD_STORE_ACCESS: exitCodes.permission,
+  DSYNCD_SECRET: exitCodes.config,
 };
 
 const byOutcome: Readonly<Record<FailureKind, number>> = {

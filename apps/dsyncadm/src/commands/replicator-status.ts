@@ -80,7 +80,7 @@ const usersTable = (users: readonly ReplicatedUser[], nowSeconds: number, widthC
       formatAgo(user.lastFullSync, nowSeconds),
       formatAgo(user.lastSuccess, nowSeconds),
       user.failed ? 'y' : '-',
-      formatHms(user.nextSyncSeconds),
+      user.nextSyncSeconds === undefined ? '-' : formatHms(user.nextSyncSeconds),
     ]),
     { widthColumns },
   );
@@ -92,5 +92,5 @@ const describe = (user: ReplicatedUser): object => ({
   lastFullSyncAt: instantOrNull(user.lastFullSync * 1000),
   lastSuccessAt: instantOrNull(user.lastSuccess * 1000),
   failed: user.failed,
-  nextSyncSeconds: user.nextSyncSeconds,
+  nextSyncSeconds: user.nextSyncSeconds ?? null,
 });

@@ -14,7 +14,7 @@ interface Options {
   readonly user: string;
   readonly full?: boolean;
   readonly oneWay?: boolean;
-  readonly mailbox: readonly string[];
+  readonly mailbox?: readonly string[];
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -31,7 +31,7 @@ export function registerSync(parent: Command, context: CommandContext): void {
     .requiredOption('-u, --user <user>', 'whom to sync')
     .option('-f, --full', 'look at everything')
     .option('-1, --one-way', 'only from here to the destination; nothing is deleted there')
-    .option('-m, --mailbox <mailbox>', 'only this mailbox; may be repeated', addMailbox, [])
+    .option('-m, --mailbox <mailbox>', 'only this mailbox; may be repeated', addMailbox)
     .option('--dry-run', 'say what would be done and change nothing');
   addHelpParts(addJsonOption(command), {
     examples: [
@@ -49,7 +49,7 @@ async function syncOnce(context: CommandContext, destination: string, options: O
     destination: parseDestination(destination),
     full: options.full === true,
     oneWay: options.oneWay === true,
-    mailboxes: options.mailbox.map(parseMailboxName),
+    mailboxes: (options.mailbox ?? []).map(parseMailboxName),
     dryRun: options.dryRun === true,
   });
   if (result.failure !== undefined) throw failureError(result, result.failure);
@@ -97,4 +97,4 @@ function countTexts(counts: SyncCounts): string[] {
   return texts.filter(([count]) => count > 0).map(([, text]) => text);
 }
 
-const addMailbox = (name: string, names: readonly string[]): readonly string[] => [...names, name];
+const addMailbox = (name: string, names: readonly string[] = []): readonly string[] => [...names, name];

@@ -27,7 +27,8 @@ export interface ReplicatedUser {
   readonly lastFullSync: number;
   readonly failed: boolean;
   readonly lastSuccess: number;
-  readonly nextSyncSeconds: number;
+  /** Missing from a Dovecot before 2.3.20. */
+  readonly nextSyncSeconds: number | undefined;
 }
 
 export interface DsyncLine {
@@ -178,8 +179,7 @@ function toUser(fields: readonly string[]): ReplicatedUser {
     lastFullSync: wholeNumber(full, username),
     failed: failed !== '0',
     lastSuccess: wholeNumber(success, username),
-    // Before 2.3.20 Dovecot did not send it.
-    nextSyncSeconds: next === '' ? 0 : wholeNumber(next, username),
+    nextSyncSeconds: next === '' ? undefined : wholeNumber(next, username),
   };
 }
 

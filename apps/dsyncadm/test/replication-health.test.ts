@@ -1,0 +1,112 @@
+import type { ChannelReport, UserReport } from '@dsyncd/protocol';
+import { describe, expect, it } from 'vitest';
+import { healthJson } from '../src/output/health-json.ts';
+import { healthText } from '../src/output/health-text.ts';
+import { judgeHealth, type ReplicationHealth } from '../src/replication-health.ts';
+
+const now = 1_790_000_000_000;
+
+const channel: ChannelReport = {
+  channel: 'default',
+  replica: 'tcps:mx2.example.com',
+  queuedSync: 0,
+  queuedHigh: 0,
+  queuedLow: 0,
+  queuedFailed: 0,
+  queuedFullResync: 0,
+  quarantined: 0,
+  running: 0,
+  users: 3,
+  oldestRequestAt: undefined,
+  breaker: { state: 'closed', consecutiveFailures: 0, retryAt: undefined, lastReason: undefined },
+};
+
+const user: UserReport = {
+  channel: 'default',
+  user: 'ann@example.com',
+  priority: 'low',
+  lastFastSyncAt: undefined,
+  lastFullSyncAt: undefined,
+  lastSuccessAt: now - 3_600_000,
+  failed: false,
+  quarantined: false,
+  failure: undefined,
+  failuresInRow: 0,
+  nextSyncAt: now + 42_000,
+  requestedAt: now - 120_000,
+  running: false,
+};
+
+const failure = { code: 'DSYNCD_X', reason: 'certificate expired', hint: 'renew it' };
+
+const judge = (users: readonly UserReport[], report = channel): ReplicationHealth =>
+  judgeHealth({ channels: [report], behind: users, now, lagMsMax: 300_000 });
+
+const textOf = (health: ReplicationHealth, usersMax = 20): string => healthText(health, { now, usersMax });
+
+describe('judgeHealth', () => {
+  it('is healthy when nobody is behind', () => {
+    const health = judge([]);
+    expect(health.isHealthy).toBe(true);
+    expect(textOf(health)).toBe(
+      'channel default to tcps:mx2.example.com: everything is replicated (3 users)\n',
+    );
+  });
+
+  it('takes a change that waits for a moment as healthy, and one that waits too long as not', () => {
+    expect(judge([{ ...user, requestedAt: now - 300_000 }]).isHealthy).toBe(true);
+    expect(judge([{ ...user, requestedAt: now - 300_001 }]).isHealthy).toBe(false);
+  });
+
+  it('says why a user fails and what to do', () => {
+    const health = judge([{ ...user, failed: true, failuresInRow: 3, failure }]);
+    expect(health.isHealthy).toBe(false);
+    expect(textOf(health)).toContain(
+      'ann@example.com (default): failing, behind for 2 min since 2026-09-21T14:11:20Z, 3 failures in a row, ' +
+        'next try in 42 s\n  why: certificate expired\n  do:  renew it\n',
+    );
+  });
+
+  it('tells how to release a quarantined user, quoted for the shell', () => {
+    const health = judge([{ ...user, user: "o'brien", quarantined: true, failed: true, failure }]);
+    expect(textOf(health)).toContain("do:  renew it; then run `dsyncadm replicator replicate 'o'\\''brien'`");
+  });
+
+  it('blames the peer, not the user, while the breaker is open', () => {
+    const breaker = {
+      state: 'open',
+      consecutiveFailures: 8,
+      retryAt: now + 5000,
+      lastReason: 'connection refused',
+    } as const;
+    const health = judge([{ ...user, failed: true, failure }], { ...channel, breaker });
+    expect(health.isHealthy).toBe(false);
+    expect(health.behind[0]?.state).toBe('held');
+    expect(textOf(health)).toContain('peer down: 8 failures in a row, next try in 5.0 s: connection refused');
+    expect(textOf(health)).toContain('why: the peer is down: connection refused');
+  });
+
+  it('puts first who needs a person, then who has waited longest', () => {
+    const names = judge([
+      { ...user, user: 'young', requestedAt: now - 1 },
+      { ...user, user: 'old', requestedAt: now - 9000 },
+      { ...user, user: 'held', quarantined: true, requestedAt: now },
+    ]).behind.map((each) => each.user);
+    expect(names).toEqual(['held', 'old', 'young']);
+  });
+
+  it('never shows a negative lag when the clock was set back', () =>
+    expect(judge([{ ...user, requestedAt: now + 5000 }]).behind[0]?.lagMs).toBe(0));
+
+  it('counts the users that it does not show', () => {
+    const users = ['a', 'b', 'c'].map((name) => ({ ...user, user: name }));
+    expect(textOf(judge(users), 1)).toContain('... and 2 more users: --limit shows more');
+  });
+
+  it('gives programs the same in JSON', () =>
+    expect(healthJson(judge([{ ...user, failed: true, failure }]))).toMatchObject({
+      healthy: false,
+      channels: [{ channel: 'default', behind: 1, breaker: { state: 'closed', reason: null } }],
+      behind: [{ username: 'ann@example.com', lagSeconds: 120, code: 'DSYNCD_X', remedy: 'renew it' }],
+    }));
+});
