@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Config, configFileName, listUsers, loadConfig, mailHomeOf } from '@dsyncd/config';
 import {
   type Clock,
+  DsyncdError,
   type Logger,
   parseUserName,
   systemClock,
@@ -112,7 +113,7 @@ class RealContext implements ProcessContext {
   async #withMail<T>(name: string, create: boolean, task: (mail: UserMail) => Promise<T>): Promise<T> {
     const user = parseUserName(name);
     const store = await this.store();
-    const mail = await store.open(user, { create });
+    const mail = await store.open(user, { create }).catch(explainNoUser);
     try {
       return await task(mail);
     } finally {
@@ -140,6 +141,15 @@ class RealContext implements ProcessContext {
     const store = await this.#store?.catch(() => undefined);
     await store?.close();
   }
+}
+
+function explainNoUser(error: unknown): never {
+  if (!(error instanceof DsyncdError) || error.code !== 'DSYNCD_STORE_NO_USER') throw error;
+  throw new DsyncdError(error.code, error.message, {
+    outcome: error.outcome,
+    hint: 'check the name; `dsyncadm mail save --create-user` makes the home of a new user',
+    cause: error,
+  });
 }
 
 async function openStore(config: Config, logger: Logger): Promise<MaildirStore> {

@@ -21,6 +21,8 @@ import { registerReplicatorRemove } from './commands/replicator-remove.ts';
 import { registerReplicatorReplicate } from './commands/replicator-replicate.ts';
 import { registerReplicatorStatus } from './commands/replicator-status.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerStoreCheck } from './commands/store-check.ts';
+import { registerStoreRebuild } from './commands/store-rebuild.ts';
 import { registerSync } from './commands/sync.ts';
 import type { CommandContext } from './context.ts';
 
@@ -65,6 +67,7 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
       registerMailExpunge,
     ],
   ],
+  ['store', 'look after the files of the built-in mail store', [registerStoreCheck, registerStoreRebuild]],
   ['config', 'look at the configuration', [registerConfigCheck, registerConfigReference]],
 ];
 

@@ -38,7 +38,7 @@ describe('errorText', () => {
   it('asks for a report of a defect, and shows where it was on request', () => {
     expect(errorText(new TypeError('no'), false)).toContain('a defect of dsyncd');
     expect(errorText(new TypeError('no', { cause: new Error('deep') }), true)).toMatch(
-      /exit-codes\.test[^]*caused by/,
+      /exit-codes\.test[\s\S]*caused by/,
     );
   });
 

@@ -1,2 +1,3 @@
-/** `1 mail`, `5 mails`. */
-export const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** `1 mail`, `5 mails`, `2 mailboxes`. */
+export const countOf = (count: number, noun: string, plural = `${noun}s`): string =>
+  `${count} ${count === 1 ? noun : plural}`;
