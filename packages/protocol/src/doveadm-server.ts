@@ -110,10 +110,14 @@ const refusalWords: Readonly<Record<FailureKind, { readonly word: string; readon
 
 const reasonCharactersMax = 500;
 
-export function encodeCommandRefusal({ outcome, reason }: CommandRefusal): string {
+export const encodeCommandRefusal = (refusal: CommandRefusal): string =>
+  `\n${encodeGreetingRefusal(refusal)}`;
+
+/** Stands where the greeting would: real doveadm prints it as an invalid handshake. */
+export function encodeGreetingRefusal({ outcome, reason }: CommandRefusal): string {
   const { word, takesReason } = refusalWords[outcome];
   const text = reason.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, reasonCharactersMax);
-  return `\n-${word}${takesReason && text !== '' ? ` ${text}` : ''}\n`;
+  return `-${word}${takesReason && text !== '' ? ` ${text}` : ''}\n`;
 }
 
 const outcomeOfWord = new Map<string, FailureKind>([
@@ -128,7 +132,7 @@ const outcomeOfWord = new Map<string, FailureKind>([
 ]);
 
 /**
- * Reads the answer to a command: the line that follows the (empty) line of output.
+ * Reads the answer to a command, the line that follows the (empty) line of output; or a refused greeting.
  * @returns undefined when the command was accepted.
  * @throws {DsyncdError} `DSYNCD_DOVEADM_ANSWER` (transient) when the line is no answer.
  */

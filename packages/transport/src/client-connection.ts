@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Clock, DsyncdError, InvariantError, type Logger, toDsyncdError } from '@dsyncd/core';
 import { readLine } from '@dsyncd/protocol';
-import { admitClient, answerCommand, commandLineBytesMax } from './doveadm-session.ts';
+import { admitClient, answerCommand, type Credentials, commandLineBytesMax } from './doveadm-session.ts';
 import { LeasedLink } from './leased-link.ts';
 import type { SyncAnswerer } from './port.ts';
 import { StreamLink } from './stream-link.ts';
@@ -14,8 +14,7 @@ export interface ServiceSettings {
   readonly stallTimeoutMs: number;
 }
 
-export interface Admission {
-  readonly secret: string;
+export interface Admission extends Credentials {
   readonly loginTimeoutMs: number;
   readonly onAdmitted: () => void;
 }
@@ -57,12 +56,12 @@ export class ClientConnection {
     this.#link.fail(reason);
   }
 
-  async #admit({ secret, loginTimeoutMs, onAdmitted }: Admission): Promise<void> {
+  async #admit({ loginTimeoutMs, onAdmitted, ...credentials }: Admission): Promise<void> {
     const cancel = this.#service.clock.after(loginTimeoutMs, () =>
       this.#link.fail(this.#loginTimeout(loginTimeoutMs)),
     );
     try {
-      await admitClient(this.#link, secret);
+      await admitClient(this.#link, credentials);
       onAdmitted();
     } finally {
       cancel();

@@ -27,6 +27,7 @@ export async function logIn(link: ByteLink, { secret, secretSource }: DoveadmCre
   await link.write(doveadmClientVersion);
   const greeting = await readAnswerLine(link);
   if (greeting === doveadmGreeting.welcome) return;
+  if (/^-[A-Z]/.test(greeting)) throw turnedAway(link, greeting);
   if (greeting !== doveadmGreeting.authenticate) throw greetingError(link, greeting);
   if (secret === undefined || secret === '')
     throw new DsyncdError('DSYNCD_SECRET', `${link.peerName} asks for a secret and none is configured here`, {
@@ -73,6 +74,14 @@ const greetingError = (link: ByteLink, line: string): DsyncdError =>
       hint: 'check that the port in mail_replica is that of the dsync server (Dovecot: the doveadm listener)',
     },
   );
+
+function turnedAway(link: ByteLink, greeting: string): DsyncdError {
+  const { outcome, reason } = parseCommandAnswer(greeting) ?? { outcome: 'transient', reason: greeting };
+  return new DsyncdError('DSYNCD_PEER_REFUSED', `${link.peerName} turns us away: ${reason}`, {
+    outcome,
+    hint: 'see the log of the other host, and check ssl.client_cert_file if it wants a client certificate',
+  });
+}
 
 async function readAnswerLine(link: ByteLink): Promise<string> {
   const line = await readLine(link, lineBytesMax);

@@ -4,7 +4,7 @@ import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { type Clock, DsyncdError, type Logger, systemClock } from '@dsyncd/core';
 import { ClientConnection, type ServiceSettings } from './client-connection.ts';
 import type { SyncAnswerer } from './port.ts';
-import { loadServerTls, type ServerTlsSettings } from './server-tls.ts';
+import { clientCertificateProblem, loadServerTls, type ServerTlsSettings } from './server-tls.ts';
 
 export interface DoveadmServerSettings {
   /** Address to listen on; missing: all, IPv4 and IPv6. */
@@ -162,8 +162,10 @@ class DoveadmService implements DoveadmServer {
     const key = addressOf(socket);
     const client = new ClientConnection(socket, `client ${key}`, this.#service);
     socket.once('close', () => this.#clients.delete(client));
+    const certificateProblem = clientCertificateProblem(socket, this.#settings.tls);
     void client.run({
       secret: this.#secret,
+      ...(certificateProblem === undefined ? {} : { certificateProblem }),
       loginTimeoutMs: this.#loginTimeoutMs,
       onAdmitted: () => {
         this.#strangers.delete(key);

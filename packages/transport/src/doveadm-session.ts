@@ -6,6 +6,7 @@ import {
   doveadmGreeting,
   doveadmVersionProblem,
   encodeCommandRefusal,
+  encodeGreetingRefusal,
   parseDsyncServerCommand,
   parsePlainLogin,
   readLine,
@@ -15,18 +16,36 @@ import type { SyncAnswerer } from './port.ts';
 /** One login or command line, its line feed not counted. */
 export const commandLineBytesMax = 8192;
 
+export interface Credentials {
+  /** What a client must know. Empty: no one comes in. */
+  readonly secret: string;
+  /** Why its certificate keeps the client out. */
+  readonly certificateProblem?: string;
+}
+
 /**
  * Lets a client in, or throws why not.
- * @throws {DsyncdError} `DSYNCD_DOVEADM_CLIENT`, `DSYNCD_SECRET` (operator), or why the link broke.
+ * @throws {DsyncdError} `DSYNCD_DOVEADM_CLIENT`, `DSYNCD_TLS`, `DSYNCD_SECRET` (operator), or why the link broke.
  */
-export async function admitClient(link: ByteLink, secret: string): Promise<void> {
-  const version = await readOrEnd(link);
-  const problem = doveadmVersionProblem(version);
-  if (problem !== undefined)
-    throw new DsyncdError('DSYNCD_DOVEADM_CLIENT', `${link.peerName} ${problem}`, {
-      outcome: 'operator',
-      hint: 'only doveadm and dsyncd may connect to this port; check what that host runs',
-    });
+export async function admitClient(
+  link: ByteLink,
+  { secret, certificateProblem }: Credentials,
+): Promise<void> {
+  if (certificateProblem !== undefined)
+    await turnAway(
+      link,
+      'DSYNCD_TLS',
+      certificateProblem,
+      'give it a certificate of the client CA, or mend the CA file',
+    );
+  const versionProblem = doveadmVersionProblem(await readOrEnd(link));
+  if (versionProblem !== undefined)
+    await turnAway(
+      link,
+      'DSYNCD_DOVEADM_CLIENT',
+      versionProblem,
+      'only doveadm and dsyncd may connect to this port',
+    );
   await link.write(`${doveadmGreeting.authenticate}\n`);
   const given = parsePlainLogin(await readOrEnd(link));
   if (given !== undefined && isSame(given, secret)) {
@@ -35,14 +54,20 @@ export async function admitClient(link: ByteLink, secret: string): Promise<void>
   }
   await link.write('-\n');
   if (given === undefined)
-    throw new DsyncdError('DSYNCD_DOVEADM_CLIENT', `${link.peerName} does not log in as doveadm by PLAIN`, {
-      outcome: 'operator',
+    throw clientError('DSYNCD_DOVEADM_CLIENT', `${link.peerName} does not log in as doveadm by PLAIN`, {
       hint: 'doveadm_username of a Dovecot client must be "doveadm"',
     });
-  throw new DsyncdError('DSYNCD_SECRET', `${link.peerName} has another secret than we`, {
-    outcome: 'operator',
+  throw clientError('DSYNCD_SECRET', `${link.peerName} has another secret than we`, {
     hint: 'compare doveadm_password_file (Dovecot: doveadm_password) of both hosts',
   });
+}
+
+const clientError = (code: string, message: string, { hint }: { readonly hint: string }): DsyncdError =>
+  new DsyncdError(code, message, { outcome: 'operator', hint });
+
+async function turnAway(link: ByteLink, code: string, problem: string, hint: string): Promise<never> {
+  await link.write(encodeGreetingRefusal({ outcome: 'operator', reason: problem }));
+  throw clientError(code, `${link.peerName}: ${problem}`, { hint });
 }
 
 /** In a time that tells nothing about either. */

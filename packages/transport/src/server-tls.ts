@@ -1,5 +1,5 @@
-import type { TlsOptions } from 'node:tls';
-import { createSecureContext } from 'node:tls';
+import type { Socket } from 'node:net';
+import { createSecureContext, TLSSocket, type TlsOptions } from 'node:tls';
 import { readTlsFile, tlsFileError, tlsVersionMin } from './client-tls.ts';
 
 export interface ServerTlsSettings {
@@ -8,6 +8,21 @@ export interface ServerTlsSettings {
   readonly keyFile: string;
   /** When given, a client must show a certificate that this authority signed. */
   readonly clientCaFile?: string;
+}
+
+/**
+ * Why a client may not come in, when certificates are asked for. Checked here and not by Node.js, which would
+ * close the connection without a word to the client's operator.
+ */
+export function clientCertificateProblem(
+  socket: Socket,
+  settings: ServerTlsSettings | undefined,
+): string | undefined {
+  if (settings?.clientCaFile === undefined || !(socket instanceof TLSSocket) || socket.authorized)
+    return undefined;
+  const isMissing = Object.keys(socket.getPeerCertificate()).length === 0;
+  const reason = String(socket.authorizationError);
+  return isMissing ? 'it shows no client certificate' : `its client certificate is not accepted (${reason})`;
 }
 
 /**
@@ -26,7 +41,7 @@ export async function loadServerTls({
     cert,
     key,
     minVersion: tlsVersionMin,
-    ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+    ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false }),
   };
   try {
     createSecureContext(options);
