@@ -7,7 +7,7 @@ import {
   encodeUserReport,
   isBehind,
 } from '@dsyncd/protocol';
-import { priorities, type ReplicationQueue, type RequestPriority } from '@dsyncd/queue';
+import { priorities, type ReplicationQueue, type RequestPriority, type RunningSync } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 import { queueOverview, stateOfWorker, userLine } from './doveadm-answers.ts';
 
@@ -59,16 +59,16 @@ export class DoveadmService {
         yield* this.#workers();
         return;
       case 'REPLICATE':
-        yield await this.#replicate(args);
+        yield await refusing(this.#replicate(args));
         return;
       case 'ADD':
-        yield await this.#add(args);
+        yield await refusing(this.#add(args));
         return;
       case 'REMOVE':
-        yield await this.#remove(args);
+        yield await refusing(this.#remove(args));
         return;
       case 'NOTIFY':
-        yield await this.#notify(args);
+        yield await refusing(this.#notify(args));
         return;
       default:
         throw notUnderstood(`command ${quote(command ?? '')}`);
@@ -78,6 +78,11 @@ export class DoveadmService {
   #channels(): readonly Channel[] {
     const only = this.#onlyChannel;
     return this.#options.channels().filter((channel) => only === undefined || channel.name === only);
+  }
+
+  #running(): readonly RunningSync[] {
+    const names = new Set(this.#channels().map(({ name }) => name));
+    return this.#options.queue.running().filter(({ channel }) => names.has(channel));
   }
 
   async *#overview(): AsyncIterable<AnswerLine> {
@@ -95,10 +100,9 @@ export class DoveadmService {
 
   /** A line a worker, as the stock client expects it: idle ones are "Not connected". */
   async *#workers(): AsyncIterable<AnswerLine> {
-    const running = this.#options.queue.running();
+    const running = this.#running();
     for (const sync of running) yield [sync.user, sync.type, stateOfWorker(sync, this.#options.now())];
-    for (let idle = running.length; idle < this.#options.connsMax(); idle++)
-      yield ['', '-', 'Not connected'];
+    for (let idle = running.length; idle < this.#options.connsMax(); idle++) yield ['', '-', 'Not connected'];
     yield endOfList;
   }
 
@@ -117,7 +121,8 @@ export class DoveadmService {
     }
     const user = checkedUser(mask);
     if (typeof user !== 'string') return user;
-    for (const { name } of this.#channels()) await queue.request(name, [{ user, priority, full }]);
+    for (const { name } of this.#channels())
+      await queue.request(name, [{ user, priority, full, byOperator: true }]);
     return ['+1'];
   }
 
@@ -173,7 +178,7 @@ export class DoveadmService {
             if (!command.behindOnly || isBehind(user)) yield encodeUserReport({ ...user, channel: name });
         break;
       case 'syncs':
-        for (const sync of queue.running()) yield encodeSyncReport(sync);
+        for (const sync of this.#running()) yield encodeSyncReport(sync);
         break;
     }
     yield endOfList;
@@ -183,6 +188,16 @@ export class DoveadmService {
     if (!this.#options.channels().some((channel) => channel.name === name)) return ['-No such channel'];
     this.#onlyChannel = name;
     return ['+'];
+  }
+}
+
+/** What the queue cannot do (its disk is full, it knows too many users) is an answer; not understood is the end. */
+async function refusing(answer: Promise<AnswerLine>): Promise<AnswerLine> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof DsyncdError) || error.code === notUnderstoodCode) throw error;
+    return [`-${error.message}`];
   }
 }
 
@@ -200,8 +215,10 @@ function checkedUser(name: string): UserName | AnswerLine {
   }
 }
 
+const notUnderstoodCode = 'DSYNCD_REPLICATOR_COMMAND';
+
 const notUnderstood = (what: string): DsyncdError =>
-  new DsyncdError('DSYNCD_REPLICATOR_COMMAND', `not understood: ${what}`, { outcome: 'operator' });
+  new DsyncdError(notUnderstoodCode, `not understood: ${what}`, { outcome: 'operator' });
 
 /** Users of a list that a mask takes; for stores that can only list all. */
 export async function* matchingUsers(users: AsyncIterable<UserName>, mask: string): AsyncIterable<UserName> {

@@ -120,8 +120,7 @@ export class WorkerPool {
       ...result.counts,
       ...(result.peer === undefined ? {} : { peer: result.peer }),
     };
-    if (outcomeRules[result.outcome].isFailure)
-      logger.warn({ ...fields, ...result.failure }, 'sync failed');
+    if (outcomeRules[result.outcome].isFailure) logger.warn({ ...fields, ...result.failure }, 'sync failed');
     else logger.info(fields, 'sync done');
     for (const conflict of result.conflicts)
       logger.info({ user: claim.user, channel: claim.channel, conflict }, 'conflict merged');
