@@ -109,7 +109,7 @@ const hostName = /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/;
 const ipv6 = /^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?$/;
 
 function parseAddress(text: string, rest: string, defaultPort: number): Address {
-  const parts = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(rest);
+  const parts = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(rest);
   if (parts === null) {
     if (ipv6.test(rest)) return wrong(text, 'has an IPv6 address that is not in brackets');
     return wrong(text, 'has no HOST or HOST:PORT');

@@ -1,8 +1,27 @@
+import { once } from 'node:events';
+import { connect, Socket } from 'node:net';
 import { DsyncdError } from '@dsyncd/core';
+import { readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
-import { createPeer, type PeerSettings, parseDestination, startDoveadmServer } from '../src/index.ts';
+import {
+  createPeer,
+  type Peer,
+  type PeerSettings,
+  parseDestination,
+  startDoveadmServer,
+} from '../src/index.ts';
 import { recordingLogger } from './support/log.ts';
-import { failureOf, fresh, onCleanup, ShoutingAnswerer, shout, until, user } from './support/parties.ts';
+import { manualClock } from './support/manual-clock.ts';
+import {
+  failureOf,
+  fresh,
+  onCleanup,
+  rawServer,
+  ShoutingAnswerer,
+  shout,
+  until,
+  user,
+} from './support/parties.ts';
 
 const secret = 'correct horse battery staple';
 
@@ -81,4 +100,205 @@ describe('a sync over tcp', () => {
       sync.release(false);
     },
   );
+});
+
+describe('kept connections', () => {
+  const countConnections = async (relayTo: number) => {
+    const sockets: Socket[] = [];
+    const { port } = await rawServer((near) => {
+      sockets.push(near);
+      const far = connect(relayTo, '127.0.0.1');
+      far.on('error', () => near.destroy());
+      near.pipe(far).pipe(near);
+      near.on('close', () => far.destroy());
+    });
+    return { port, sockets };
+  };
+
+  async function startCounted(settings: Partial<PeerSettings> = {}) {
+    const pair = await startPair();
+    const { port, sockets } = await countConnections(pair.service.port);
+    const peer = createPeer(parseDestination(`tcp:127.0.0.1:${port}`, { doveadmPort: 1 }), {
+      secret,
+      ...settings,
+    });
+    onCleanup(() => peer.close());
+    return { ...pair, peer, sockets };
+  }
+
+  async function syncOnce(peer: Peer, reusable = true): Promise<void> {
+    const sync = await peer.startSync(user, fresh());
+    await shout(sync.link, 'bye');
+    sync.release(reusable);
+  }
+
+  it('carry one sync after the other with one write of ours each', async () => {
+    const { peer, sockets } = await startCounted();
+    await syncOnce(peer);
+    let chunks = 0;
+    sockets[0]?.on('data', () => chunks++);
+    const sync = await peer.startSync(user, fresh());
+    expect(chunks).toBe(1);
+    sync.release(false);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it('are given up when the sync did not end in order', async () => {
+    const { peer, sockets } = await startCounted();
+    await syncOnce(peer, false);
+    await syncOnce(peer);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('are given up when bytes are left over', async () => {
+    const { peer, sockets } = await startCounted();
+    const sync = await peer.startSync(user, fresh());
+    await sync.link.write('a\nb\n');
+    const first = await readLine(sync.link, 100);
+    expect(first).toBe('A');
+    sync.link.unread(Buffer.from('rest'));
+    sync.release(true);
+    await syncOnce(peer);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('that the peer has closed meanwhile are not used', async () => {
+    const { peer, sockets } = await startCounted();
+    await syncOnce(peer);
+    sockets[0]?.end();
+    await once(sockets[0] ?? new Socket(), 'close');
+    await syncOnce(peer);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('that die under the command are replaced once', async () => {
+    const { peer, sockets, answerer } = await startCounted();
+    await syncOnce(peer);
+    const kept = sockets[0];
+    kept?.unpipe();
+    kept?.on('data', () => kept.resetAndDestroy());
+    kept?.resume();
+    await syncOnce(peer);
+    expect(sockets).toHaveLength(2);
+    expect(answerer.answered).toEqual([user, user]);
+  });
+
+  it('that die after the answer began are not tried again', async () => {
+    const { peer, sockets } = await startCounted();
+    await syncOnce(peer);
+    const kept = sockets[0];
+    kept?.unpipe();
+    kept?.on('data', () => kept.write('\n', () => kept.destroy()));
+    kept?.resume();
+    expect((await failureOf(peer.startSync(user, fresh()))).outcome).toBe('transient');
+    expect(sockets).toHaveLength(1);
+  });
+
+  it('are no more than the limit', async () => {
+    const { peer, sockets } = await startCounted({ idleConnectionsMax: 2 });
+    const syncs = await Promise.all([1, 2, 3].map(() => peer.startSync(user, fresh())));
+    for (const sync of syncs) await shout(sync.link, 'bye');
+    for (const sync of syncs) sync.release(true);
+    await until('one is closed', () => sockets.filter((socket) => socket.destroyed).length === 1);
+    const again = await Promise.all([1, 2].map(() => peer.startSync(user, fresh())));
+    expect(sockets).toHaveLength(3);
+    for (const sync of again) sync.release(false);
+  });
+
+  it('are closed when they were idle for too long', async () => {
+    const clock = manualClock();
+    const { peer, sockets } = await startCounted({ clock, idleTimeoutMs: 60_000 });
+    await syncOnce(peer);
+    clock.advance(59_999);
+    expect(sockets[0]?.destroyed).toBe(false);
+    clock.advance(1);
+    await until('it is closed', () => sockets[0]?.destroyed === true);
+  });
+
+  it('end with the peer, as do running syncs', async () => {
+    const { peer, sockets } = await startCounted();
+    await syncOnce(peer);
+    const running = await Promise.all([1, 2].map(() => peer.startSync(user, fresh())));
+    running[0]?.release(true);
+    const reading = failureOf(running[1]?.link.read() ?? Promise.resolve());
+    await peer.close();
+    expect((await reading).code).toBe('DSYNCD_PEER_CLOSED');
+    await until('all are closed', () => sockets.every((socket) => socket.destroyed));
+    expect((await failureOf(peer.startSync(user, fresh()))).code).toBe('DSYNCD_PEER_CLOSED');
+  });
+});
+
+describe('a peer that is not as it should be', () => {
+  const peerTo = (port: number, settings: Partial<PeerSettings> = {}) => {
+    const peer = createPeer(parseDestination(`tcp:127.0.0.1:${port}`, { doveadmPort: 1 }), {
+      secret,
+      ...settings,
+    });
+    onCleanup(() => peer.close());
+    return peer;
+  };
+
+  it('and listens nowhere is transient', async () => {
+    const { port, server } = await rawServer(() => {});
+    server.close();
+    const failure = await failureOf(peerTo(port).startSync(user, fresh()));
+    expect([failure.code, failure.outcome]).toEqual(['DSYNCD_CONNECT', 'transient']);
+    expect(failure.message).toBe(`cannot connect to tcp:127.0.0.1:${port}: nothing listens there`);
+  });
+
+  it.each([
+    ['an SMTP server', '220 mx2.example.com ESMTP\r\n', 'DSYNCD_DOVEADM_GREETING'],
+    ['a web server', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'DSYNCD_DOVEADM_GREETING'],
+    ['noise without end', '\u0000'.repeat(5000), 'DSYNCD_LINE_TOO_LONG'],
+    ['a server that leaves', undefined, 'DSYNCD_LINK_LOST'],
+  ])('is told: %s', async (_, greeting, code) => {
+    let received = '';
+    const { port } = await rawServer((socket) => {
+      socket.on('data', (chunk) => {
+        received += chunk.toString();
+      });
+      if (greeting === undefined) socket.end();
+      else socket.write(greeting);
+    });
+    const failure = await failureOf(peerTo(port).startSync(user, fresh()));
+    expect([failure.code, failure.outcome]).toEqual([code, 'transient']);
+    expect(failure.hint).toBeDefined();
+    expect(received).not.toContain('PLAIN');
+  });
+
+  it.each([
+    ['greets and says no more', ['-\n'], 'cannot connect'],
+    ['says nothing at all', [], 'cannot connect'],
+    ['lets us in and says no more', ['-\n', '+\n'], 'has sent nothing'],
+  ])('and %s is dropped', async (_, answers, words) => {
+    const { port } = await rawServer((socket) => {
+      const left = [...answers];
+      socket.on('data', () => socket.write(left.shift() ?? ''));
+    });
+    const failure = await failureOf(
+      peerTo(port, { connectTimeoutMs: 100, stallTimeoutMs: 100 }).startSync(user, fresh()),
+    );
+    expect(failure.outcome).toBe('transient');
+    expect(failure.message).toContain(words);
+  });
+
+  it('and stops in the middle of a sync fails that sync', async () => {
+    const { client, service } = await startPair();
+    const sync = await client.startSync(user, fresh());
+    expect(await shout(sync.link, 'hello')).toBe('HELLO');
+    await service.stop(0);
+    const line = await readLine(sync.link, 100).catch((error: DsyncdError) => error.outcome);
+    expect([undefined, 'transient']).toContain(line);
+    sync.release(true);
+    expect((await failureOf(client.startSync(user, fresh()))).outcome).toBe('transient');
+  });
+
+  it('is left at once when the sync is aborted, at any stage', async () => {
+    const { port } = await rawServer(() => {});
+    const abort = new AbortController();
+    const starting = failureOf(peerTo(port).startSync(user, abort.signal));
+    abort.abort(new DsyncdError('DSYNCD_DEADLINE', 'too late', { outcome: 'transient' }));
+    expect((await starting).code).toBe('DSYNCD_DEADLINE');
+    expect((await failureOf(peerTo(port).startSync(user, abort.signal))).code).toBe('DSYNCD_DEADLINE');
+  });
 });
