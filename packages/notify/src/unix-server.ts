@@ -10,6 +10,8 @@ export const connectionsMax = 2000;
 export interface UnixServer {
   /** Ends all connections and removes the socket. */
   close(): Promise<void>;
+  /** Takes no more connections and removes the socket; settles when those that are open have ended by themselves. */
+  stopListening(): Promise<void>;
 }
 
 /**
@@ -46,10 +48,16 @@ export async function listenUnix(
       },
     );
   }
+  const stopListening = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    await closed;
+  };
   return {
+    stopListening,
     async close() {
-      const closed = once(server, 'close');
-      server.close();
+      const closed = stopListening();
       for (const socket of sockets) socket.destroy();
       await closed;
     },

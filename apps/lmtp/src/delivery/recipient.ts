@@ -1,0 +1,39 @@
+import {
+  isUserName,
+  type MailboxPath,
+  mailboxPathProblem,
+  normalizeMailboxPath,
+  type UserName,
+  userNameProblem,
+} from '@dsyncd/core';
+
+/** Where a mail goes. */
+export interface Recipient {
+  /** As the client wrote it, for replies. */
+  readonly address: string;
+  readonly user: UserName;
+  readonly mailbox: MailboxPath;
+}
+
+const inbox: MailboxPath = ['INBOX'];
+
+/**
+ * The user and mailbox of an address: `jane+Lists/dsync@example.com` is mailbox `Lists/dsync` of
+ * `jane@example.com`. Users are in lower case, as in Dovecot; mailboxes are as written.
+ *
+ * @param delimiter - one character, or empty for none
+ */
+export function parseRecipient(address: string, delimiter: string): Recipient | { readonly problem: string } {
+  const at = address.lastIndexOf('@');
+  const localPart = at < 0 ? address : address.slice(0, at);
+  const domain = at < 0 ? '' : address.slice(at);
+  const cut = delimiter === '' ? -1 : localPart.indexOf(delimiter);
+  const user = ((cut < 0 ? localPart : localPart.slice(0, cut)) + domain).toLowerCase();
+  const detail = cut < 0 ? '' : localPart.slice(cut + 1);
+  if (user.startsWith('@')) return { problem: 'the address has no user' };
+  if (!isUserName(user)) return { problem: `the user name ${userNameProblem(user) ?? 'is wrong'}` };
+  if (detail === '') return { address, user, mailbox: inbox };
+  const mailbox = normalizeMailboxPath(detail.split('/'));
+  const problem = mailboxPathProblem(mailbox);
+  return problem === undefined ? { address, user, mailbox } : { problem: `the mailbox name ${problem}` };
+}
