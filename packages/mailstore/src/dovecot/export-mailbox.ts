@@ -1,0 +1,117 @@
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { DsyncdError, type MailboxPath } from '@dsyncd/core';
+import type { MailboxMail, MailRecord } from '../port.ts';
+import { placeBody } from './body-file.ts';
+import type { ExportedMailbox, MailState } from './export-record.ts';
+import { exportedBase, keywordLettersMax, mailFileName } from './mail-file-name.ts';
+import { mailsOf } from './pages.ts';
+import { formatKeywords } from './small-files.ts';
+import { uidRanges } from './uid-ranges.ts';
+import { uidListHeader, uidListLine } from './uidlist.ts';
+
+export interface MailboxExport {
+  readonly record: ExportedMailbox;
+  readonly linked: number;
+  readonly copied: number;
+  readonly problems: readonly string[];
+}
+
+const placedAtOnce = 16;
+
+/** Makes one folder of the Maildir with its mails. */
+export async function exportMailbox(
+  mailbox: MailboxMail,
+  to: { readonly maildir: string; readonly folder: string; readonly path: MailboxPath },
+): Promise<MailboxExport> {
+  const status = await mailbox.status();
+  const folder = to.folder === '' ? to.maildir : `${to.maildir}/.${to.folder}`;
+  for (const name of ['cur', 'new', 'tmp'])
+    await mkdir(`${folder}/${name}`, { recursive: true, mode: 0o700 });
+  if (to.folder !== '') await writeFile(`${folder}/maildirfolder`, '', { mode: 0o600 });
+  const keywords = await chooseKeywords(mailbox, status.uidNext);
+  if (keywords.kept.length > 0)
+    await writeFile(`${folder}/dovecot-keywords`, formatKeywords(keywords.kept), { mode: 0o600 });
+  await writeFile(`${folder}/dovecot-uidlist`, uidListHeader(status), { mode: 0o600 });
+
+  const counts = { linked: 0, copied: 0 };
+  const lost: number[] = [];
+  const differing: [number, MailState][] = [];
+  const leftOut = new Set(keywords.leftOut);
+  let batch: MailRecord[] = [];
+  const placeBatch = async (): Promise<void> => {
+    const placed = await Promise.all(
+      batch.map((mail) => placeMail(mailbox, mail, { folder, keywords: keywords.kept })),
+    );
+    let lines = '';
+    for (const [index, mail] of batch.entries()) {
+      const result = placed[index];
+      if (result === 'linked' || result === 'copied') {
+        counts[result]++;
+        lines += uidListLine(mail, exportedBase(mail));
+        const kept = mail.keywords.filter((keyword) => !leftOut.has(keyword));
+        if (kept.length < mail.keywords.length)
+          differing.push([mail.uid, { flags: mail.flags, keywords: kept }]);
+      } else if (result === 'lost') lost.push(mail.uid);
+    }
+    await appendFile(`${folder}/dovecot-uidlist`, lines);
+    batch = [];
+  };
+  for await (const mail of mailsOf(mailbox, status.uidNext)) {
+    batch.push(mail);
+    if (batch.length === placedAtOnce) await placeBatch();
+  }
+  await placeBatch();
+
+  const name = to.path.join('/');
+  return {
+    ...counts,
+    record: {
+      folder: to.folder,
+      path: to.path,
+      guid: status.guid,
+      dovecotGuid: status.guid,
+      uidNext: status.uidNext,
+      highestModSeq: status.highestModSeq,
+      notThere: uidRanges(lost),
+      aliases: {},
+      differing: Object.fromEntries(differing),
+    },
+    problems: [
+      ...lost.map((uid) => `mailbox "${name}": the body of UID ${uid} is lost, the mail is left out`),
+      ...keywords.leftOut.map((word) => `mailbox "${name}": no letter is left for the keyword "${word}"`),
+    ],
+  };
+}
+
+/** A Maildir has letters for 26 keywords; the most used ones get them. */
+async function chooseKeywords(
+  mailbox: MailboxMail,
+  uidEnd: number,
+): Promise<{ readonly kept: readonly string[]; readonly leftOut: readonly string[] }> {
+  const uses = new Map<string, number>();
+  for await (const mail of mailsOf(mailbox, uidEnd))
+    for (const keyword of mail.keywords) uses.set(keyword, (uses.get(keyword) ?? 0) + 1);
+  const byUse = [...uses].sort(([a, usesOfA], [b, usesOfB]) => usesOfB - usesOfA || (a < b ? -1 : 1));
+  const keywords = byUse.map(([keyword]) => keyword);
+  return { kept: keywords.slice(0, keywordLettersMax), leftOut: keywords.slice(keywordLettersMax) };
+}
+
+/** `lost`: the body is not there; `gone`: expunged meanwhile. */
+async function placeMail(
+  mailbox: MailboxMail,
+  mail: MailRecord,
+  to: { readonly folder: string; readonly keywords: readonly string[] },
+): Promise<'linked' | 'copied' | 'lost' | 'gone'> {
+  const keywordIndexes = mail.keywords.flatMap((keyword) => {
+    const index = to.keywords.indexOf(keyword);
+    return index < 0 ? [] : [index];
+  });
+  const name = mailFileName(exportedBase(mail), { flags: mail.flags, keywordIndexes });
+  try {
+    return await placeBody(await mailbox.body(mail.uid), `${to.folder}/cur/${name}`, mail.receivedAt);
+  } catch (error) {
+    if (error instanceof DsyncdError && error.code === 'DSYNCD_STORE_BODY_LOST') return 'lost';
+    if (error instanceof DsyncdError && error.code === 'DSYNCD_STORE_NO_MAIL') return 'gone';
+    throw error;
+  }
+}

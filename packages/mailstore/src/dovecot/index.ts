@@ -1,0 +1,2 @@
+export { type DovecotExportReport, type DovecotHome, exportDovecot } from './export.ts';
+export { type DovecotImportReport, importDovecot } from './import.ts';
