@@ -1,8 +1,9 @@
 import { DsyncdError } from '@dsyncd/core';
-import { Client, type ClientChannel, type ConnectConfig } from 'ssh2';
+import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
 import { abortError } from './abort-error.ts';
 import { connectSocket } from './connect.ts';
 import type { SshDestination } from './destination.ts';
+import { loadSsh } from './load-ssh.ts';
 import { HostKeyCheck } from './ssh-host-key.ts';
 import type { SshSettings } from './ssh-settings.ts';
 import { loadSshLogin } from './ssh-settings.ts';
@@ -42,6 +43,7 @@ export class SshConnection {
     const hostKeys = await HostKeyCheck.load(destination, settings.knownHostsFiles);
     const login = await loadSshLogin(settings);
     const { host, port, name } = destination;
+    const { Client } = await loadSsh();
     const socket = await connectSocket({ kind: 'tcp', tls: false, host, port, name }, signal);
     const client = new Client();
     await logIn(client, destination, hostKeys, signal, {

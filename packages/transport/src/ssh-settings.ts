@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DsyncdError } from '@dsyncd/core';
-import { type ConnectConfig, utils } from 'ssh2';
+import type { ConnectConfig } from 'ssh2';
+import { loadSsh } from './load-ssh.ts';
 
 export interface SshSettings {
   /** Private key without a passphrase; read at each new connection. */
@@ -62,6 +63,7 @@ async function readKey(keyFile: string): Promise<Buffer> {
       error,
     );
   }
+  const { utils } = await loadSsh();
   const parsed = utils.parseKey(content);
   if (parsed instanceof Error)
     throw keyError(`cannot use the SSH key ${keyFile}: ${parsed.message}`, undefined);

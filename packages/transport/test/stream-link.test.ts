@@ -21,7 +21,7 @@ async function linkAndSocket(
   onCleanup(() => near.destroy());
   await once(near, 'connect');
   return {
-    link: new StreamLink(near, near, { peerName: 'the far end', stallTimeoutMs }),
+    link: new StreamLink(near, near, { peerName: 'the far end', stallTimeoutMs, clock }),
     far: await arrived,
     near,
   };

@@ -87,9 +87,9 @@ export async function failureOf(promise: Promise<unknown>): Promise<DsyncdError>
   throw new Error('did not fail');
 }
 
-export async function until(what: string, condition: () => boolean): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 10_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within 10 s: ${what}`);
     await new Promise((wake) => setTimeout(wake, 5));
   }
