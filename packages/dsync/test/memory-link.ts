@@ -15,6 +15,10 @@ export class MemoryLink implements ByteLink {
   readonly #input: Pipe;
   readonly #output: Pipe;
   #unread: Uint8Array[] = [];
+  /** Cut the connection at this read. */
+  cutAfter: number | undefined;
+  other: MemoryLink | undefined;
+  #reads = 0;
 
   constructor(peerName: string, input: Pipe, output: Pipe) {
     this.peerName = peerName;
@@ -23,6 +27,11 @@ export class MemoryLink implements ByteLink {
   }
 
   async read(): Promise<Uint8Array | undefined> {
+    if (this.cutAfter !== undefined && ++this.#reads > this.cutAfter) {
+      const error = new Error('the cable was cut');
+      this.cut(error);
+      this.other?.cut(error);
+    }
     return this.#unread.pop() ?? (await this.#input.take());
   }
 

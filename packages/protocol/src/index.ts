@@ -2,6 +2,7 @@ export * from './byte-link.ts';
 export * from './doveadm-server.ts';
 export * from './dsync/body.ts';
 export { DsyncStream, type Received, type StreamMark } from './dsync/dsync-stream.ts';
+export { encodeItem } from './dsync/encode-item.ts';
 export * from './dsync/items.ts';
 export * from './dsync/state-string.ts';
 export * from './notify.ts';

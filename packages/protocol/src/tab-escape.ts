@@ -26,7 +26,7 @@ export const tabEscape = (text: string): string =>
 /** An escape that is not known stands for the character after it; a lone `\001` at the end is dropped. */
 export const tabUnescape = (text: string): string =>
   text.includes('\u0001')
-    ? text.replace(/\u0001([^]?)/g, (_, character: string) => unescapes[character] ?? character)
+    ? text.replace(/\u0001([\s\S]?)/g, (_, character: string) => unescapes[character] ?? character)
     : text;
 
 /** One line without its line feed. */

@@ -86,6 +86,12 @@ class Fields {
     return this.integer(key, Number.MAX_SAFE_INTEGER) ?? 0;
   }
 
+  hex(key: string): number | undefined {
+    const value = this.#values[key];
+    if (value === undefined) return undefined;
+    return /^[0-9a-f]{1,12}$/.test(value) ? Number.parseInt(value, 16) : this.bad(key);
+  }
+
   flags(key: string): number {
     const value = this.#values[key];
     if (value === undefined) return 0;
@@ -224,6 +230,7 @@ const mailbox = (fields: Fields): MailboxHeader => ({
   haveGuids: fields.has('have_guids'),
   haveSaveGuids: fields.has('have_save_guids'),
   haveOnlyGuid128: fields.has('have_only_guid128'),
+  ignoreState: fields.has('dsyncd_ignore_state'),
 });
 
 function attribute(fields: Fields): Attribute {
@@ -280,6 +287,7 @@ function change(fields: Fields): MailChangeItem {
     finalFlags: fields.flags('final_flags'),
     keywordsReset: fields.has('keywords_reset'),
     keywords: fields.list('keyword_changes').map((text) => keywordChange(fields, text)),
+    ...optional('receivedAt', fields.hex('received_timestamp')),
     ...optional('flagModSeqs', flagModSeqs(fields)),
   };
 }

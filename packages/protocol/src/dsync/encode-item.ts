@@ -93,6 +93,7 @@ const mailboxValues = (item: MailboxHeader): Values => ({
   have_guids: present(item.haveGuids),
   have_save_guids: present(item.haveSaveGuids),
   have_only_guid128: present(item.haveOnlyGuid128),
+  dsyncd_ignore_state: present(item.ignoreState),
 });
 
 const attributeValues = (item: Attribute): Values => ({
@@ -127,6 +128,7 @@ const changeValues = (item: MailChangeItem): Values => ({
   final_flags: hex(item.finalFlags),
   keywords_reset: present(item.keywordsReset),
   keyword_changes: encodeKeywords(item.keywords),
+  received_timestamp: item.receivedAt === undefined ? undefined : hex(item.receivedAt),
   dsyncd_flag_modseqs: encodeFlagModSeqs(item.flagModSeqs),
 });
 

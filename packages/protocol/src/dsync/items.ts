@@ -40,7 +40,7 @@ export interface Handshake {
   readonly syncUntilTimestamp?: number;
   readonly syncMaxSize?: number;
   readonly syncFlags?: string;
-  /** Ours: what else this side can do, for example `expunges-kept reuse`. Missing: a Dovecot. */
+  /** Ours: what else this side can do, for example `expunges reuse`. Missing: a Dovecot. */
   readonly features?: readonly string[];
 }
 
@@ -100,6 +100,8 @@ export interface MailboxHeader {
   readonly haveGuids: boolean;
   readonly haveSaveGuids: boolean;
   readonly haveOnlyGuid128: boolean;
+  /** Ours: the state of this mailbox does not fit it any more; both sides tell everything. */
+  readonly ignoreState: boolean;
 }
 
 export interface Attribute {
@@ -129,6 +131,8 @@ export interface MailChangeItem {
   readonly finalFlags: number;
   readonly keywordsReset: boolean;
   readonly keywords: readonly KeywordChange[];
+  /** Unix seconds; a Dovecot tells it only when asked to sync by date. */
+  readonly receivedAt?: number;
   /** Ours: modseqs of flag and keyword changes, so that a conflict is settled flag by flag. */
   readonly flagModSeqs?: Readonly<Record<string, number>>;
 }
@@ -231,6 +235,7 @@ export const itemTable: readonly {
       'have_guids',
       'have_save_guids',
       'have_only_guid128',
+      'dsyncd_ignore_state',
     ],
   },
   {

@@ -25,7 +25,7 @@ export function encodeRecord(keys: readonly string[], values: Values): string {
 
 export function decodeRecord(keys: readonly string[], line: string): Values {
   const values: Record<string, string | undefined> = {};
-  const fields = splitTabs(line);
+  const fields = decodeList(line);
   for (let index = 0; index < fields.length && index < keys.length; index++) {
     const field = fields[index];
     const key = keys[index];

@@ -1,0 +1,33 @@
+/** What one sync moved, as seen from this host; added up while it runs. */
+export interface Counts {
+  mailsReceived: number;
+  mailsSent: number;
+  bodiesSpared: number;
+  flagsChanged: number;
+  expunged: number;
+  mailboxesChanged: number;
+  bytesReceived: number;
+  bytesSent: number;
+}
+
+export const newCounts = (): Counts => ({
+  mailsReceived: 0,
+  mailsSent: 0,
+  bodiesSpared: 0,
+  flagsChanged: 0,
+  expunged: 0,
+  mailboxesChanged: 0,
+  bytesReceived: 0,
+  bytesSent: 0,
+});
+
+/** A body's chunks as they pass by, counted. */
+export async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  add: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    add(chunk.length);
+    yield chunk;
+  }
+}

@@ -1,0 +1,23 @@
+import type { MailboxAttribute } from '@dsyncd/mailstore';
+import type { Attribute } from '@dsyncd/protocol';
+
+/**
+ * Does the peer's attribute replace ours? It does where only the peer changed it since the last
+ * sync. Otherwise the later change wins; at the same time the greater value, where a deleted one is the
+ * least: the same on both hosts.
+ *
+ * @param commonModSeq - our modseq of the last sync; 0 when there is none, and both sides tell everything
+ */
+export function isTheirsNewer(
+  ours: MailboxAttribute | undefined,
+  theirs: Attribute,
+  commonModSeq: number,
+): boolean {
+  const theirValue = theirs.deleted ? undefined : theirs.value;
+  if (ours === undefined) return theirValue !== undefined;
+  if (theirValue === ours.value) return false;
+  if (ours.modSeq <= commonModSeq) return true;
+  if (theirs.lastChange !== ours.changedAt) return theirs.lastChange > ours.changedAt;
+  if (theirValue === undefined) return false;
+  return ours.value === undefined || theirValue > ours.value;
+}

@@ -1,0 +1,46 @@
+import type { MailRecord } from '@dsyncd/mailstore';
+import type { MailChangeItem } from '@dsyncd/protocol';
+import type { Entry } from './entries.ts';
+
+/** A mail that only one side has above the last common UID, or that both name by different UIDs. */
+export interface LocalNew {
+  readonly uid: number;
+  readonly guid: string;
+  readonly mail: MailRecord;
+}
+export interface RemoteNew {
+  readonly uid: number;
+  readonly guid: string;
+  readonly change: MailChangeItem;
+}
+
+/** What is to be done about one UID above the last common one. */
+export type Decision =
+  | { readonly type: 'same'; readonly mail: MailRecord; readonly change: MailChangeItem }
+  | { readonly type: 'expunge'; readonly mail: MailRecord }
+  | { readonly type: 'note-expunge'; readonly change: MailChangeItem }
+  | { readonly type: 'local-new'; readonly mail: MailRecord }
+  | { readonly type: 'remote-new'; readonly change: MailChangeItem }
+  | { readonly type: 'nothing' };
+
+/**
+ * Compares what both sides know of one UID. A mail is the same where UID and GUID are; it was expunged
+ * where one side has an expunge record with its GUID; everything else is new to the other side.
+ */
+export function compareUid(ours: Entry | undefined, theirs: MailChangeItem | undefined): Decision[] {
+  if (theirs === undefined) return ours?.mail === undefined ? [] : [{ type: 'local-new', mail: ours.mail }];
+  const isExpunge = theirs.kind === 'expunge';
+  if (ours === undefined) return [{ type: isExpunge ? 'note-expunge' : 'remote-new', change: theirs }];
+  if (ours.mail === undefined) {
+    // Expunged here: the peer learns it from our own record; another mail under that UID is new to us.
+    if (isExpunge || theirs.guid === ours.expunge.guid) return [{ type: 'nothing' }];
+    return [{ type: 'remote-new', change: theirs }];
+  }
+  const isSameMail = theirs.guid === ours.mail.guid || (isExpunge && theirs.guid === undefined);
+  if (isExpunge) return [{ type: isSameMail ? 'expunge' : 'local-new', mail: ours.mail }];
+  if (isSameMail) return [{ type: 'same', mail: ours.mail, change: theirs }];
+  return [
+    { type: 'local-new', mail: ours.mail },
+    { type: 'remote-new', change: theirs },
+  ];
+}

@@ -1,0 +1,199 @@
+import { asMailGuid, DsyncdError } from '@dsyncd/core';
+import type { MailboxMail, MailboxStatus, MailRecord } from '@dsyncd/mailstore';
+import type { MailboxHeader, MailRequest } from '@dsyncd/protocol';
+import { counted } from '../counts.ts';
+import type { Session } from '../session.ts';
+import { type CommonPoint, exportAttributes, exportChanges } from './export.ts';
+import { type ImportResult, MailboxImport } from './import.ts';
+
+export interface MailboxExchange {
+  readonly mailbox: MailboxMail;
+  readonly snapshot: MailboxStatus;
+  readonly remote: MailboxHeader;
+  readonly since: CommonPoint;
+}
+
+/** Requests for bodies of one mailbox that a peer may make. */
+const requestsMax = 5_000_000;
+
+/**
+ * Both directions of one mailbox at once: our changes and the bodies that the peer asks for go out
+ * while its changes and bodies come in.
+ */
+export async function exchangeMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
+  const { mailbox, snapshot, remote, since } = exchange;
+  const importer = new MailboxImport({
+    user: session.user,
+    mailbox,
+    snapshot,
+    remote,
+    since,
+    isMaster: session.isMaster,
+    peerKeepsExpunges: session.peerCan('expunges'),
+    isDryRun: session.isDryRun,
+    counts: session.counts,
+  });
+  const steps = {
+    /** Our changes are all sent: from here on the import may renumber our mails. */
+    exported: new Step<void>(),
+    ours: new Step<readonly MailRequest[]>(),
+    theirs: new Step<readonly MailRequest[]>(),
+    /** The peer has every body that it asked for: from here on mails may go. */
+    sent: new Step<void>(),
+  };
+  const sending = send(session, exchange, steps);
+  const receiving = receive(session, importer, steps);
+  try {
+    const [, result] = await Promise.all([sending, receiving]);
+    return result;
+  } catch (error) {
+    for (const step of Object.values(steps)) step.fail(error);
+    session.abort(error);
+    await Promise.allSettled([sending, receiving]);
+    await importer.abort();
+    throw error;
+  }
+}
+
+/** Something that one direction waits for the other to do. */
+class Step<T> {
+  readonly done: Promise<T>;
+  finish: (value: T) => void = () => {};
+  fail: (error: unknown) => void = () => {};
+
+  constructor() {
+    this.done = new Promise<T>((resolve, reject) => {
+      this.finish = resolve;
+      this.fail = reject;
+    });
+    this.done.catch(() => {});
+  }
+}
+
+interface Steps {
+  readonly exported: Step<void>;
+  readonly ours: Step<readonly MailRequest[]>;
+  readonly theirs: Step<readonly MailRequest[]>;
+  readonly sent: Step<void>;
+}
+
+async function send(session: Session, exchange: MailboxExchange, steps: Steps): Promise<void> {
+  const { stream } = session;
+  const { mailbox, snapshot, since } = exchange;
+  for await (const attribute of exportAttributes(mailbox, since)) await stream.send(attribute);
+  await stream.sendEnd();
+  for await (const changes of exportChanges(mailbox, since, snapshot))
+    for (const change of changes) await stream.send(change);
+  await stream.sendEnd();
+  await stream.flush();
+  steps.exported.finish();
+  for (const request of await steps.ours.done) await stream.send(request);
+  await stream.sendEnd();
+  await stream.flush();
+  await sendMails(session, mailbox, await steps.theirs.done);
+  await stream.sendEnd();
+  await stream.flush();
+  steps.sent.finish();
+}
+
+async function receive(session: Session, importer: MailboxImport, steps: Steps): Promise<ImportResult> {
+  const { stream } = session;
+  await importer.start();
+  for (
+    let item = await session.next('attribute');
+    item !== undefined;
+    item = await session.next('attribute')
+  ) {
+    const value = item.hasStream ? await readText(stream.body()) : item.value;
+    await importer.addAttribute({ ...item, ...(value === undefined ? {} : { value }) });
+  }
+  for (let item = await session.next('change'); item !== undefined; item = await session.next('change'))
+    await importer.addChange(item);
+  await steps.exported.done;
+  steps.ours.finish(await importer.finishChanges());
+  const theirs: MailRequest[] = [];
+  for (let item = await session.next('request'); item !== undefined; item = await session.next('request')) {
+    theirs.push(item);
+    if (theirs.length > requestsMax) throw session.unexpected(item, 'reasonable number of');
+  }
+  steps.theirs.finish(theirs);
+  for (let item = await session.next('mail'); item !== undefined; item = await session.next('mail'))
+    await importer.addMail(item, item.hasStream ? stream.body() : undefined);
+  await steps.sent.done;
+  return await importer.finish();
+}
+
+const attributeBytesMax = 16 * 1024 * 1024;
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size <= attributeBytesMax) chunks.push(Buffer.from(chunk));
+  }
+  if (size > attributeBytesMax)
+    throw new DsyncdError('DSYNCD_PEER_LIMIT', `an attribute has more than ${attributeBytesMax} bytes`, {
+      outcome: 'operator',
+      hint: 'shorten it on the peer',
+    });
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const guidsAtOnce = 500;
+
+async function sendMails(
+  session: Session,
+  mailbox: MailboxMail,
+  requests: readonly MailRequest[],
+): Promise<void> {
+  for (let from = 0; from < requests.length; from += guidsAtOnce) {
+    const part = requests.slice(from, from + guidsAtOnce);
+    const guids = part.flatMap(({ guid }) => (guid === undefined || guid === '' ? [] : [asMailGuid(guid)]));
+    const mails = new Map((await mailbox.mailsByGuid(guids)).map((mail) => [mail.guid as string, mail]));
+    for (const { guid, uid } of part) {
+      if (guid !== undefined && guid !== '') await sendMail(session, mailbox, mails.get(guid), { guid });
+      else if (uid !== undefined) await sendMail(session, mailbox, await mailbox.mail(uid), { uid });
+    }
+  }
+}
+
+/** The mail with its body; without, when it was expunged meanwhile or its body is lost. */
+async function sendMail(
+  session: Session,
+  mailbox: MailboxMail,
+  mail: MailRecord | undefined,
+  name: { readonly guid: string } | { readonly uid: MailRecord['uid'] },
+): Promise<void> {
+  const { stream, counts } = session;
+  const body = mail === undefined ? undefined : await openBody(session, mailbox, mail);
+  await stream.send({
+    type: 'mail',
+    ...('guid' in name ? { guid: asMailGuid(name.guid) } : { uid: name.uid }),
+    ...(mail === undefined ? {} : { receivedAt: mail.receivedAt, savedAt: mail.savedAt }),
+    ...(mail?.pop3Uidl === undefined ? {} : { pop3Uidl: mail.pop3Uidl }),
+    ...(mail?.pop3Order === undefined ? {} : { pop3Order: mail.pop3Order }),
+    hasStream: body !== undefined,
+  });
+  if (body === undefined) return;
+  counts.mailsSent++;
+  await stream.sendBody(counted(body, (bytes) => (counts.bytesSent += bytes)));
+}
+
+async function openBody(
+  session: Session,
+  mailbox: MailboxMail,
+  mail: MailRecord,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  try {
+    return await mailbox.body(mail.uid);
+  } catch (error) {
+    if (!(error instanceof DsyncdError)) throw error;
+    if (error.code === 'DSYNCD_STORE_NO_MAIL') return undefined;
+    if (error.code !== 'DSYNCD_STORE_BODY_LOST') throw error;
+    // The peer cannot give it back in this sync: it does not know that we need it.
+    session.requiresFullResync = true;
+    session.changes.push(`the body of UID ${mail.uid} in mailbox ${mailbox.guid} is lost on this host`);
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import type { ModSeq } from '@dsyncd/core';
+import type { ExpungeRecord, MailboxMail, MailboxStatus } from '@dsyncd/mailstore';
+import type { Attribute, MailChangeItem } from '@dsyncd/protocol';
+import { readEntries } from './entries.ts';
+import { changeOfMail } from './merge-flags.ts';
+
+/** From where on our side tells its changes: what both sides had in common after the last sync. */
+export interface CommonPoint {
+  /** 0: no common point, everything is told. */
+  readonly lastCommonUid: number;
+  /** Our modseq up to which the peer knows our changes; 0 without a common point. */
+  readonly localModSeq: number;
+}
+
+export async function* exportAttributes(mailbox: MailboxMail, since: CommonPoint): AsyncGenerator<Attribute> {
+  for (const attribute of await mailbox.attributes(since.localModSeq as ModSeq)) {
+    yield {
+      type: 'attribute',
+      scope: attribute.type,
+      key: attribute.key,
+      ...(attribute.value === undefined ? {} : { value: attribute.value }),
+      hasStream: false,
+      deleted: attribute.value === undefined,
+      lastChange: attribute.changedAt,
+      modSeq: attribute.modSeq,
+    };
+  }
+}
+
+/**
+ * The changes of a mailbox since `since`, in batches, strictly ascending by UID: flag changes up to
+ * the last common UID, saves above it, and expunges. Mails that come while this runs (UIDs from
+ * `snapshot.uidNext` on) are left to the next sync.
+ */
+export async function* exportChanges(
+  mailbox: MailboxMail,
+  since: CommonPoint,
+  snapshot: MailboxStatus,
+): AsyncGenerator<MailChangeItem[]> {
+  const { lastCommonUid, localModSeq: modSeq } = since;
+  const ranges = [
+    { kind: 'flags', afterUid: 0, lastUid: lastCommonUid, onlyChanged: true },
+    { kind: 'save', afterUid: lastCommonUid, lastUid: snapshot.uidNext - 1, onlyChanged: false },
+  ] as const;
+  for (const { kind, ...range } of ranges)
+    for await (const entries of readEntries(mailbox, { ...range, modSeq }))
+      yield entries.map((entry) =>
+        entry.mail === undefined ? changeOfExpunge(entry.expunge) : changeOfMail(entry.mail, kind, modSeq),
+      );
+}
+
+const changeOfExpunge = ({ uid, guid, modSeq }: ExpungeRecord): MailChangeItem => ({
+  type: 'change',
+  kind: 'expunge',
+  uid,
+  guid,
+  modSeq,
+  pvtModSeq: 0 as ModSeq,
+  addFlags: 0,
+  removeFlags: 0,
+  finalFlags: 0,
+  keywordsReset: false,
+  keywords: [],
+});

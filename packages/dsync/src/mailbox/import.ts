@@ -1,0 +1,307 @@
+import { asUid, DsyncdError, type MailGuid } from '@dsyncd/core';
+import type { MailboxMail, MailboxStatus, MailChange, StagedBody, UserMail } from '@dsyncd/mailstore';
+import type { Attribute, MailboxHeader, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
+import type { Counts } from '../counts.ts';
+import { counted } from '../counts.ts';
+import { assignUids } from './assign-uids.ts';
+import { isTheirsNewer } from './attributes.ts';
+import { compareUid, type Decision, type LocalNew, type RemoteNew } from './compare.ts';
+import { type Entry, readEntries } from './entries.ts';
+import type { CommonPoint } from './export.ts';
+import { mergeFlags } from './merge-flags.ts';
+import { NewMails } from './new-mails.ts';
+import { MailboxWriter } from './writer.ts';
+
+export interface ImportOptions {
+  readonly user: UserMail;
+  readonly mailbox: MailboxMail;
+  /** How the mailbox was when its sync began; the peer was told the same. */
+  readonly snapshot: MailboxStatus;
+  readonly remote: MailboxHeader;
+  readonly since: CommonPoint;
+  readonly isMaster: boolean;
+  /** A dsyncd keeps every expunge record; a Dovecot forgets, so a gap in its UIDs may be an expunge. */
+  readonly peerKeepsExpunges: boolean;
+  readonly isDryRun: boolean;
+  readonly counts: Counts;
+}
+
+/** Where a mailbox stands after its sync, as our side sees it. */
+export interface ImportResult {
+  readonly lastCommonUid: number;
+  readonly localModSeq: number;
+  readonly messagesCount: number;
+  readonly isChangedMeanwhile: boolean;
+  /** Flags that both sides had changed differently. */
+  readonly conflicts: number;
+  /** Mails that had to get another UID, because both sides had given it out. */
+  readonly renumbered: number;
+}
+
+/** Changes of up to the last common UID whose mails are looked up together. */
+const lookupMails = 500;
+
+/** Takes the peer's changes to one mailbox in: the importing half of the brain. */
+export class MailboxImport {
+  readonly #options: ImportOptions;
+  readonly #writer: MailboxWriter;
+  readonly #newMails: NewMails;
+  readonly #localNew: LocalNew[] = [];
+  readonly #remoteNew: RemoteNew[] = [];
+  /** Written last: a mail to be saved may share the body of one that goes, and UIDs are given out upwards only. */
+  readonly #expunges: MailChange[] = [];
+  #common: MailChangeItem[] = [];
+  #entries: AsyncGenerator<Entry[]>;
+  #batch: readonly Entry[] = [];
+  #batchAt = 0;
+  #previousUid = 0;
+  /** Highest UID up to which both sides' UIDs tell the same story; for peers that forget expunges. */
+  #matchedUid = 0;
+  #hasMismatch = false;
+  #lost = new Map<string, number>();
+  #conflicts = 0;
+  #renumbered = 0;
+  #uidNext = 0;
+
+  constructor(options: ImportOptions) {
+    this.#options = options;
+    const { mailbox, snapshot, since, user, isMaster, isDryRun } = options;
+    this.#writer = new MailboxWriter(mailbox, snapshot, { isDryRun });
+    this.#newMails = new NewMails({
+      user,
+      mailbox: mailbox.guid,
+      writer: this.#writer,
+      lastCommonModSeq: since.localModSeq,
+      isMaster,
+      isDryRun,
+      expungeLater: (mail) => void this.#expunges.push({ type: 'expunge', ...mail }),
+    });
+    this.#entries = readEntries(mailbox, {
+      afterUid: since.lastCommonUid,
+      lastUid: snapshot.uidNext - 1,
+      modSeq: 0,
+      onlyChanged: false,
+    });
+  }
+
+  /** To be called first: changes get modseqs above all that either side ever gave out. */
+  async start(): Promise<void> {
+    const { mailbox, remote, snapshot, since } = this.#options;
+    if (remote.highestModSeq > snapshot.highestModSeq)
+      await this.#writer.push({ type: 'raise', highestModSeq: remote.highestModSeq });
+    if (since.lastCommonUid > 0) return;
+    for (const uid of await mailbox.lostBodies()) {
+      const mail = await mailbox.mail(uid);
+      if (mail !== undefined) this.#lost.set(mail.guid, uid);
+    }
+  }
+
+  async addAttribute(theirs: Attribute): Promise<void> {
+    const { mailbox } = this.#options;
+    const { scope, key, lastChange, value, deleted } = theirs;
+    const ours = (await mailbox.attributes(0 as MailboxStatus['highestModSeq'])).find(
+      (attribute) => attribute.type === scope && attribute.key === key,
+    );
+    if (!isTheirsNewer(ours, theirs, this.#options.since.localModSeq)) return;
+    const isSet = !deleted && value !== undefined;
+    await this.#writer.push({
+      type: 'attribute',
+      attribute: { type: scope, key, changedAt: lastChange, ...(isSet ? { value } : {}) },
+    });
+  }
+
+  /** Takes one change; they come strictly ascending by UID. */
+  async addChange(change: MailChangeItem): Promise<void> {
+    const { since } = this.#options;
+    if (change.uid <= this.#previousUid) throw this.#disorder(change);
+    this.#previousUid = change.uid;
+    if (change.uid > since.lastCommonUid) return await this.#compare(change);
+    if (change.kind === 'save') throw this.#disorder(change);
+    this.#common.push(change);
+    if (this.#common.length >= lookupMails) await this.#applyCommon();
+  }
+
+  #disorder(change: MailChangeItem): DsyncdError {
+    return new DsyncdError(
+      'DSYNCD_PROTOCOL',
+      `the peer sent a ${change.kind} of UID ${change.uid} out of order in mailbox ${this.#options.mailbox.guid}`,
+      { outcome: 'transient', hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd' },
+    );
+  }
+
+  /** Changes to mails that both sides have had since the last sync. */
+  async #applyCommon(): Promise<void> {
+    const changes = this.#common;
+    this.#common = [];
+    const mails = await Promise.all(changes.map(({ uid }) => this.#options.mailbox.mail(uid)));
+    for (const [index, change] of changes.entries()) {
+      const mail = mails[index];
+      if (mail === undefined || (change.guid !== undefined && change.guid !== mail.guid)) continue;
+      if (change.kind === 'expunge') this.#expunge(mail);
+      else await this.#mergeFlags(mail, change);
+    }
+  }
+
+  async #compare(change: MailChangeItem): Promise<void> {
+    let ours = await this.#nextEntry();
+    while (ours !== undefined && ours.uid < change.uid) {
+      await this.#decide(compareUid(ours, undefined));
+      this.#batchAt++;
+      ours = await this.#nextEntry();
+    }
+    if (ours?.uid === change.uid) this.#batchAt++;
+    else ours = undefined;
+    await this.#decide(compareUid(ours, change));
+  }
+
+  async #nextEntry(): Promise<Entry | undefined> {
+    while (this.#batchAt >= this.#batch.length) {
+      const { value, done } = await this.#entries.next();
+      if (done === true) return undefined;
+      this.#batch = value;
+      this.#batchAt = 0;
+    }
+    return this.#batch[this.#batchAt];
+  }
+
+  async #decide(decisions: readonly Decision[]): Promise<void> {
+    if (decisions.length > 1) this.#hasMismatch = true;
+    for (const decision of decisions) {
+      switch (decision.type) {
+        case 'same':
+          if (!this.#hasMismatch) this.#matchedUid = decision.mail.uid;
+          await this.#mergeFlags(decision.mail, decision.change);
+          break;
+        case 'expunge':
+          this.#expunge(decision.mail);
+          break;
+        case 'note-expunge':
+          this.#noteExpunge(decision.change);
+          break;
+        case 'local-new':
+          this.#localNew.push({ uid: decision.mail.uid, guid: decision.mail.guid, mail: decision.mail });
+          break;
+        case 'remote-new': {
+          const { change } = decision;
+          this.#remoteNew.push({ uid: change.uid, guid: change.guid ?? '', change });
+          break;
+        }
+        case 'nothing':
+          break;
+      }
+    }
+  }
+
+  #expunge({ uid, guid }: LocalNew['mail']): void {
+    this.#options.counts.expunged++;
+    this.#expunges.push({ type: 'expunge', uid, guid });
+  }
+
+  /** So that a third host, which still has the mail, learns from us that it is gone. */
+  #noteExpunge({ uid, guid }: MailChangeItem): void {
+    if (guid === undefined || guid === '' || !this.#options.peerKeepsExpunges) return;
+    this.#expunges.push({ type: 'expunged-elsewhere', uid, guid: guid as MailGuid });
+  }
+
+  async #mergeFlags(mail: LocalNew['mail'], change: MailChangeItem): Promise<void> {
+    const { since, isMaster, counts } = this.#options;
+    const edit = mergeFlags(mail, change, { lastCommonModSeq: since.localModSeq, isMaster });
+    if (edit === undefined) return;
+    const { isConflict, ...wanted } = edit;
+    if (isConflict) this.#conflicts++;
+    counts.flagsChanged++;
+    await this.#writer.push({ type: 'flags', uid: mail.uid, ...wanted });
+  }
+
+  /**
+   * After the peer's last change, and after our own were all sent: settles UIDs, writes what can be
+   * written, and answers which bodies are needed.
+   */
+  async finishChanges(): Promise<MailRequest[]> {
+    const { snapshot, remote, isDryRun, counts } = this.#options;
+    await this.#applyCommon();
+    for (let ours = await this.#nextEntry(); ours !== undefined; ours = await this.#nextEntry()) {
+      await this.#decide(compareUid(ours, undefined));
+      this.#batchAt++;
+    }
+    const localNew = this.#dropForgottenExpunges();
+    const { assigned, uidNext } = assignUids(localNew, this.#remoteNew, {
+      local: snapshot.uidNext,
+      remote: remote.uidNext,
+    });
+    this.#uidNext = uidNext;
+    this.#renumbered = assigned.filter(({ uid, local }) => local !== undefined && local.uid !== uid).length;
+    const requests = await this.#newMails.plan(assigned);
+    if (isDryRun) counts.mailsReceived += assigned.filter(({ local }) => local === undefined).length;
+    for (const guid of isDryRun ? [] : this.#lost.keys())
+      if (!this.#newMails.isWaitingFor(guid)) requests.push({ type: 'request', guid });
+    return requests;
+  }
+
+  /** A Dovecot that says nothing about a UID below one that matches has expunged that mail. */
+  #dropForgottenExpunges(): LocalNew[] {
+    const { peerKeepsExpunges } = this.#options;
+    if (peerKeepsExpunges) return this.#localNew;
+    for (const { uid, mail } of this.#localNew) if (uid < this.#matchedUid) this.#expunge(mail);
+    return this.#localNew.filter(({ uid }) => uid >= this.#matchedUid);
+  }
+
+  /** Takes a body that was asked for. */
+  async addMail(item: MailItem, body: AsyncIterable<Uint8Array> | undefined): Promise<void> {
+    const { user, mailbox, counts } = this.#options;
+    const guid = item.guid;
+    if (guid === undefined) return;
+    const staged =
+      body === undefined
+        ? undefined
+        : await user.stageBody(counted(body, (bytes) => (counts.bytesReceived += bytes)));
+    const lostUid = this.#lost.get(guid);
+    if (lostUid === undefined || this.#newMails.isWaitingFor(guid))
+      return await this.#newMails.take(guid, item, staged);
+    this.#lost.delete(guid);
+    if (staged !== undefined) await restore(mailbox, lostUid, staged);
+  }
+
+  /** After the peer's last mail: writes the rest and says where the mailbox stands now. */
+  async finish(): Promise<ImportResult> {
+    const { snapshot, remote, counts } = this.#options;
+    await this.#newMails.finish();
+    for (const change of this.#expunges) await this.#writer.push(change);
+    await this.#writer.flush();
+    const uidNext = Math.max(remote.uidNext, this.#uidNext);
+    if (this.#writer.status.uidNext < uidNext) {
+      await this.#writer.push({ type: 'raise', uidNext: asUid(uidNext) });
+      await this.#writer.flush();
+    }
+    counts.mailsReceived += this.#newMails.received + this.#newMails.spared;
+    counts.bodiesSpared += this.#newMails.spared;
+    const { isChangedMeanwhile, status } = this.#writer;
+    const { missingUid } = this.#newMails;
+    const reached = isChangedMeanwhile ? snapshot.uidNext - 1 : uidNext - 1;
+    return {
+      lastCommonUid: missingUid === undefined ? reached : Math.min(reached, missingUid - 1),
+      localModSeq:
+        isChangedMeanwhile || missingUid !== undefined ? snapshot.highestModSeq : status.highestModSeq,
+      messagesCount: status.messagesCount,
+      isChangedMeanwhile: isChangedMeanwhile || missingUid !== undefined,
+      conflicts: this.#conflicts + this.#newMails.conflicts,
+      renumbered: this.#renumbered,
+    };
+  }
+
+  /** Gives back what was staged, when the sync failed. */
+  async abort(): Promise<void> {
+    await this.#newMails.discard();
+  }
+}
+
+async function restore(mailbox: MailboxMail, uid: number, staged: StagedBody): Promise<void> {
+  try {
+    await mailbox.restoreBody(asUid(uid), staged);
+  } catch (error) {
+    await staged.discard();
+    // The mail was expunged meanwhile, or the replica's body is another one: ours stays known as lost.
+    const tolerated = ['DSYNCD_STORE_NO_MAIL', 'DSYNCD_STORE_BODY_DIFFERS'];
+    if (!(error instanceof DsyncdError) || !tolerated.includes(error.code)) throw error;
+  }
+}

@@ -1,0 +1,238 @@
+import { asMailGuid, asUid, DsyncdError, type MailboxGuid, type MailGuid } from '@dsyncd/core';
+import type { MailPlace, MailRecord, SaveChange, StagedBody, UserMail } from '@dsyncd/mailstore';
+import type { MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
+import type { Assigned } from './assign-uids.ts';
+import type { LocalNew, RemoteNew } from './compare.ts';
+import { mergeFlags } from './merge-flags.ts';
+import type { MailboxWriter } from './writer.ts';
+
+/** A mail to be saved under its agreed UID, as soon as its body is here. */
+interface Wanted {
+  readonly uid: number;
+  readonly guid: string;
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  readonly local?: MailRecord;
+  body: StagedBody | MailPlace | undefined;
+  dates: Pick<SaveChange, 'receivedAt' | 'savedAt' | 'pop3Uidl' | 'pop3Order'>;
+  /** The peer does not have the body (any more). */
+  isMissing: boolean;
+}
+
+const guidsAtOnce = 1000;
+
+export interface NewMailsContext {
+  readonly user: UserMail;
+  readonly mailbox: MailboxGuid;
+  readonly writer: MailboxWriter;
+  readonly lastCommonModSeq: number;
+  readonly isMaster: boolean;
+  readonly isDryRun: boolean;
+  /** Expunges wait until everything is saved: a mail to be saved may share the body of one that goes. */
+  readonly expungeLater: (mail: Pick<MailRecord, 'uid' | 'guid'>) => void;
+}
+
+/**
+ * Saves what is new in a mailbox in the order of the agreed UIDs (a store gives out UIDs only
+ * upwards), taking each body from another mail of the user where there is one, or else from the peer.
+ */
+export class NewMails {
+  readonly #context: NewMailsContext;
+  readonly #waitingByGuid = new Map<string, Wanted[]>();
+  #wanted: Wanted[] = [];
+  #next = 0;
+  #saved = new Map<string, MailPlace>();
+  /** Lowest UID whose body the peer could not give. */
+  missingUid: number | undefined;
+  /** Mails saved with a body that was here already. */
+  spared = 0;
+  received = 0;
+  conflicts = 0;
+
+  constructor(context: NewMailsContext) {
+    this.#context = context;
+  }
+
+  /** Plans what to save, and answers what to ask the peer for. */
+  async plan(assigned: readonly Assigned<LocalNew, RemoteNew>[]): Promise<MailRequest[]> {
+    for (const { local, remote, uid } of assigned) await this.#planOne(local, remote, uid);
+    await this.#findBodies();
+    const requests: MailRequest[] = [];
+    for (const wanted of this.#wanted) {
+      if (wanted.body !== undefined) continue;
+      const list = this.#waitingByGuid.get(wanted.guid);
+      if (list !== undefined) {
+        list.push(wanted);
+        continue;
+      }
+      this.#waitingByGuid.set(wanted.guid, [wanted]);
+      requests.push({ type: 'request', guid: wanted.guid });
+    }
+    if (this.#context.isDryRun) return [];
+    await this.#saveReady();
+    return requests;
+  }
+
+  async #planOne(local: LocalNew | undefined, remote: RemoteNew | undefined, uid: number): Promise<void> {
+    const edit =
+      local === undefined || remote === undefined
+        ? undefined
+        : mergeFlags(local.mail, remote.change, this.#context);
+    if (edit?.isConflict === true) this.conflicts++;
+    if (local !== undefined && local.uid === uid) {
+      if (edit !== undefined) await this.#context.writer.push({ type: 'flags', uid: asUid(uid), ...edit });
+      return;
+    }
+    this.#wanted.push(
+      local === undefined
+        ? wantedOfRemote(uid, remote)
+        : wantedOfLocal(uid, local.mail, edit, this.#context.mailbox),
+    );
+  }
+
+  async #findBodies(): Promise<void> {
+    const lacking = this.#wanted.filter(({ body }) => body === undefined);
+    for (let from = 0; from < lacking.length; from += guidsAtOnce) {
+      const part = lacking.slice(from, from + guidsAtOnce);
+      const places = await this.#context.user.findBodies(part.map(({ guid }) => asMailGuid(guid)));
+      for (const wanted of part) {
+        const place = places.get(wanted.guid as MailGuid);
+        if (place === undefined) continue;
+        wanted.body = place;
+        if (wanted.dates.receivedAt === undefined) wanted.dates = await this.#datesAt(place);
+      }
+    }
+  }
+
+  /** A copy was received when the mail was that it is a copy of. */
+  async #datesAt({ mailbox, uid }: MailPlace): Promise<Wanted['dates']> {
+    const mail = await (await this.#context.user.mailbox(mailbox)).mail(uid);
+    return mail === undefined ? {} : { receivedAt: mail.receivedAt };
+  }
+
+  isWaitingFor(guid: string): boolean {
+    return this.#waitingByGuid.has(guid);
+  }
+
+  /** Takes the body of a mail that was asked for. */
+  async take(guid: string, item: MailItem, body: StagedBody | undefined): Promise<void> {
+    const waiting = this.#waitingByGuid.get(guid);
+    if (waiting === undefined) {
+      await body?.discard();
+      return;
+    }
+    this.#waitingByGuid.delete(guid);
+    waiting.forEach((wanted, index) => {
+      if (index === 0) wanted.body = body;
+      wanted.isMissing = body === undefined;
+      wanted.dates = { ...wanted.dates, ...datesOf(item) };
+    });
+    if (body !== undefined) this.received++;
+    await this.#saveReady();
+  }
+
+  /** After the peer's last mail: what did not come is missing. */
+  async finish(): Promise<void> {
+    for (const waiting of this.#waitingByGuid.values()) for (const wanted of waiting) wanted.isMissing = true;
+    this.#waitingByGuid.clear();
+    await this.#saveReady();
+  }
+
+  /** Gives staged bodies back after a failure. */
+  async discard(): Promise<void> {
+    for (const { body } of this.#wanted.slice(this.#next))
+      if (body !== undefined && 'discard' in body) await body.discard();
+  }
+
+  async #saveReady(): Promise<void> {
+    for (let wanted = this.#wanted[this.#next]; wanted !== undefined; wanted = this.#wanted[this.#next]) {
+      if (wanted.isMissing) this.missingUid ??= wanted.uid;
+      else if (!(await this.#save(wanted))) return;
+      this.#next++;
+    }
+  }
+
+  /** Answers false while the body is not here yet. */
+  async #save(wanted: Wanted): Promise<boolean> {
+    const { writer } = this.#context;
+    if (wanted.body === undefined) {
+      // Another instance of a mail whose body came with the first one.
+      if (this.#waitingByGuid.has(wanted.guid)) return false;
+      if (!this.#saved.has(wanted.guid)) await writer.flush();
+      wanted.body = this.#saved.get(wanted.guid);
+      if (wanted.body === undefined) {
+        this.missingUid ??= wanted.uid;
+        return true;
+      }
+    }
+    if ('mailbox' in wanted.body && wanted.local === undefined) this.spared++;
+    const { uid, guid, flags, keywords, body, dates, local } = wanted;
+    const change: SaveChange = {
+      type: 'save',
+      uid: asUid(uid),
+      guid: asMailGuid(guid),
+      body,
+      flags,
+      keywords,
+      ...dates,
+    };
+    await writer.save(change, (savedUid) => {
+      this.#saved.set(guid, { mailbox: this.#context.mailbox, uid: asUid(savedUid) });
+    });
+    if (local !== undefined) this.#context.expungeLater({ uid: local.uid, guid: local.guid });
+    return true;
+  }
+}
+
+const finalKeywords = (change: MailChangeItem): string[] =>
+  change.keywords.filter(({ kind }) => kind === 'final' || kind === 'add-and-final').map(({ name }) => name);
+
+function wantedOfRemote(uid: number, remote: RemoteNew | undefined): Wanted {
+  if (remote === undefined || remote.guid === '')
+    throw new DsyncdError('DSYNCD_NO_GUIDS', 'the peer has mails without GUIDs', {
+      outcome: 'operator',
+      hint: 'use a mailbox format with GUIDs on the peer: Maildir, sdbox or mdbox',
+    });
+  const { guid, change } = remote;
+  return {
+    uid,
+    guid,
+    flags: change.finalFlags,
+    keywords: finalKeywords(change),
+    body: undefined,
+    dates: change.receivedAt === undefined ? {} : { receivedAt: change.receivedAt },
+    isMissing: false,
+  };
+}
+
+/** A mail of ours that gets another UID: a copy of itself, and then an expunge. */
+function wantedOfLocal(
+  uid: number,
+  mail: MailRecord,
+  edit: ReturnType<typeof mergeFlags>,
+  mailbox: MailboxGuid,
+): Wanted {
+  const removed = new Set(edit?.removeKeywords ?? []);
+  return {
+    uid,
+    guid: mail.guid,
+    flags: (mail.flags | (edit?.addFlags ?? 0)) & ~(edit?.removeFlags ?? 0),
+    keywords: [...mail.keywords.filter((name) => !removed.has(name)), ...(edit?.addKeywords ?? [])],
+    local: mail,
+    body: { mailbox, uid: mail.uid },
+    dates: {
+      receivedAt: mail.receivedAt,
+      savedAt: mail.savedAt,
+      ...(mail.pop3Uidl === undefined ? {} : { pop3Uidl: mail.pop3Uidl }),
+      ...(mail.pop3Order === undefined ? {} : { pop3Order: mail.pop3Order }),
+    },
+    isMissing: false,
+  };
+}
+
+const datesOf = (item: MailItem): Wanted['dates'] => ({
+  ...(item.receivedAt === undefined ? {} : { receivedAt: item.receivedAt }),
+  ...(item.savedAt === undefined ? {} : { savedAt: item.savedAt }),
+  ...(item.pop3Uidl === undefined ? {} : { pop3Uidl: item.pop3Uidl }),
+  ...(item.pop3Order === undefined ? {} : { pop3Order: item.pop3Order }),
+});

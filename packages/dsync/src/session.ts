@@ -1,0 +1,121 @@
+import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
+import type { UserMail } from '@dsyncd/mailstore';
+import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from '@dsyncd/protocol';
+import { DsyncStream, encodeItem } from '@dsyncd/protocol';
+import { AbortableLink } from './abortable-link.ts';
+import { type Counts, newCounts } from './counts.ts';
+
+/** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
+export const ourFeatures = ['expunges', 'reuse', 'dry-run'] as const;
+export type Feature = (typeof ourFeatures)[number];
+
+/** One end of a running sync: the stream, the user's mail, and what is known so far. */
+export class Session {
+  readonly stream: DsyncStream;
+  readonly user: UserMail;
+  readonly isMaster: boolean;
+  readonly hostname: string;
+  readonly counts: Counts = newCounts();
+  /** Lines for the log about what both sides had changed at once. */
+  readonly conflicts: string[] = [];
+  /** Why the next sync should come soon, one line each. */
+  readonly changes: string[] = [];
+  /** By mailbox, as the last sync left them; those of this sync replace them one by one. */
+  readonly states = new Map<MailboxGuid, MailboxSyncState>();
+  /** The state is not to be trusted: the next sync must be a full one. */
+  requiresFullResync = false;
+  isDryRun = false;
+  syncType: 'full' | 'changed' | 'state' = 'full';
+  #peer: Handshake | undefined;
+  #putBack: Exclude<Received, { type: 'done' }> | undefined;
+  readonly #link: AbortableLink;
+
+  constructor(options: { link: ByteLink; user: UserMail; isMaster: boolean; hostname: string }) {
+    this.#link = new AbortableLink(options.link);
+    this.stream = new DsyncStream(this.#link);
+    this.user = options.user;
+    this.isMaster = options.isMaster;
+    this.hostname = options.hostname;
+  }
+
+  get peer(): Handshake {
+    if (this.#peer === undefined) throw new TypeError('no handshake yet');
+    return this.#peer;
+  }
+
+  get isPeerKnown(): boolean {
+    return this.#peer !== undefined;
+  }
+
+  set peer(handshake: Handshake) {
+    this.#peer = handshake;
+  }
+
+  /** Is the peer a dsyncd that can do this? */
+  peerCan(feature: Feature): boolean {
+    return this.#peer?.features?.includes(feature) === true;
+  }
+
+  /** A last word to the peer, even after {@link abort}; one that comes in the middle of something else just breaks the stream. */
+  async tell(item: DsyncItem): Promise<void> {
+    await this.#link.writeAnyway(encodeItem(item));
+  }
+
+  /** Ends everything that waits for the peer. */
+  abort(reason: unknown): void {
+    this.#link.fail(reason);
+  }
+
+  /** The next item, which must be of `type`, or the end of its list. */
+  async next<Type extends DsyncItem['type']>(
+    type: Type,
+  ): Promise<(DsyncItem & { readonly type: Type }) | undefined> {
+    const item = await this.receive();
+    if (item.type === 'end') return undefined;
+    if (item.type === type) return item as DsyncItem & { readonly type: Type };
+    throw this.unexpected(item, type);
+  }
+
+  /** Any item; a peer that gives up is an error. */
+  async receive(): Promise<Exclude<Received, { type: 'done' }>> {
+    const putBack = this.#putBack;
+    this.#putBack = undefined;
+    if (putBack !== undefined) return putBack;
+    const item = await this.stream.receive();
+    if (item.type === 'done') throw this.#gaveUp();
+    if (item.type === 'finish' && (item.error !== undefined || !this.isMaster)) throw peerFailed(this, item);
+    return item;
+  }
+
+  /** Waits for the next item and leaves it to the next {@link receive}. */
+  async awaitNext(): Promise<void> {
+    this.#putBack = await this.receive();
+  }
+
+  unexpected(item: Received, wanted: string): DsyncdError {
+    return new DsyncdError(
+      'DSYNCD_PROTOCOL',
+      `${this.stream.peerName} sent a ${item.type} record where a ${wanted} one was due`,
+      { outcome: 'transient', hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd' },
+    );
+  }
+
+  #gaveUp(): DsyncdError {
+    return new DsyncdError('DSYNCD_PEER_GAVE_UP', `${this.stream.peerName} ended the sync before its end`, {
+      outcome: 'transient',
+      hint: 'its log says why',
+    });
+  }
+}
+
+const outcomes = ['busy', 'transient', 'operator', 'nouser', 'noreplicate'] as const;
+
+/** The peer says itself what went wrong; a dsyncd also how to count it. */
+function peerFailed(session: Session, finish: DsyncItem & { readonly type: 'finish' }): DsyncdError {
+  const outcome = outcomes.find((known) => known === finish.outcome) ?? 'transient';
+  const text = finish.error ?? 'ended the sync before its end';
+  return new DsyncdError(finish.code ?? 'DSYNCD_PEER_FAILED', `${session.stream.peerName}: ${text}`, {
+    outcome,
+    hint: finish.hint ?? 'the log of the peer says more',
+  });
+}

@@ -1,0 +1,115 @@
+import { DsyncdError, limits, type MailboxGuid, type MailboxPath } from '@dsyncd/core';
+import type { MailboxTree } from '@dsyncd/mailstore';
+import type { TreeDeletes, TreeNode } from '@dsyncd/protocol';
+import type { Session } from '../session.ts';
+import { applyTreeSteps } from './apply.ts';
+import { mergeTrees } from './merge.ts';
+import { planTree } from './plan.ts';
+import { nameHash, ourSeparator, pathKey, sideOfPeer, sideOfStore } from './side.ts';
+
+export type IsWanted = (path: MailboxPath) => boolean;
+
+/** Tells the peer our tree and what we deleted. */
+export async function sendTree(session: Session, tree: MailboxTree, isWanted: IsWanted): Promise<void> {
+  const { stream } = session;
+  for (const { path, exists, mailbox, ...node } of tree.nodes) {
+    if (!isWanted(path)) continue;
+    await stream.send({
+      type: 'node',
+      path,
+      existence: exists ? 'exists' : 'nonexistent',
+      ...(mailbox === undefined
+        ? {}
+        : {
+            guid: mailbox.guid,
+            uidValidity: mailbox.uidValidity,
+            uidNext: mailbox.uidNext,
+            highestModSeq: mailbox.highestModSeq,
+            messagesCount: mailbox.messagesCount,
+          }),
+      lastRenamedOrCreated: node.lastRenamedOrCreated,
+      subscribed: node.subscribed,
+      lastSubscriptionChange: node.lastSubscriptionChange,
+    });
+  }
+  await stream.sendEnd();
+  await stream.send(deletesOf(tree));
+  await stream.flush();
+}
+
+function deletesOf(tree: MailboxTree): TreeDeletes {
+  const mailboxes: { guid: MailboxGuid; at: number }[] = [];
+  const directories: { hash: string; at: number }[] = [];
+  const unsubscribes: { hash: string; at: number }[] = [];
+  for (const record of tree.deletes) {
+    const at = record.deletedAt;
+    if (record.type === 'mailbox') mailboxes.push({ guid: record.guid, at });
+    else {
+      const hash = nameHash(pathKey(record.path), ourSeparator);
+      (record.type === 'directory' ? directories : unsubscribes).push({ hash, at });
+    }
+  }
+  return {
+    type: 'deletes',
+    hierarchySeparator: ourSeparator,
+    escapeCharacter: '',
+    mailboxes,
+    directories,
+    unsubscribes,
+  };
+}
+
+export interface PeerTree {
+  readonly nodes: readonly TreeNode[];
+  readonly deletes: TreeDeletes;
+}
+
+export async function receiveTree(session: Session): Promise<PeerTree> {
+  const nodes: TreeNode[] = [];
+  for (let node = await session.next('node'); node !== undefined; node = await session.next('node')) {
+    nodes.push(node);
+    if (nodes.length > limits.mailboxesPerUserMax)
+      throw new DsyncdError(
+        'DSYNCD_PEER_LIMIT',
+        `${session.stream.peerName} has more than ${limits.mailboxesPerUserMax} mailboxes for this user`,
+        { outcome: 'operator', hint: 'remove mailboxes there, or check what the peer is' },
+      );
+  }
+  const deletes = await session.next('deletes');
+  if (deletes === undefined) throw session.unexpected({ type: 'end' }, 'deletes');
+  checkGuids(session, nodes);
+  return { nodes, deletes };
+}
+
+function checkGuids(session: Session, nodes: readonly TreeNode[]): void {
+  const seen = new Set<string>();
+  for (const { guid } of nodes) {
+    if (guid === undefined) continue;
+    if (seen.has(guid))
+      throw new DsyncdError(
+        'DSYNCD_PROTOCOL',
+        `${session.stream.peerName} has two mailboxes with the GUID ${guid}`,
+        {
+          outcome: 'operator',
+          hint: 'repair the mailboxes on the peer; one was probably copied with its index files',
+        },
+      );
+    seen.add(guid);
+  }
+}
+
+/** Brings our tree to what both trees merged are. */
+export async function mergeTree(
+  session: Session,
+  tree: MailboxTree,
+  peer: PeerTree,
+  isWanted: IsWanted,
+): Promise<void> {
+  const local = sideOfStore(tree, isWanted);
+  const merged = mergeTrees(local, sideOfPeer(peer.nodes, peer.deletes, isWanted));
+  const steps = planTree(local, merged);
+  session.counts.mailboxesChanged += steps.length;
+  session.conflicts.push(...merged.conflicts);
+  if (session.isDryRun) return;
+  session.changes.push(...(await applyTreeSteps(session.user, steps)));
+}

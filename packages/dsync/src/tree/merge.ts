@@ -1,0 +1,249 @@
+import type { MailboxGuid, UidValidity } from '@dsyncd/core';
+import {
+  inboxKey,
+  isBelow,
+  nameHash,
+  type PathKey,
+  parentKey,
+  pathKey,
+  pathOf,
+  type SideNode,
+  type TreeSide,
+} from './side.ts';
+
+/** What both sides look like after the merge. */
+export interface MergedTree {
+  readonly mailboxes: ReadonlyMap<MailboxGuid, MergedMailbox>;
+  /** Directories to keep or create, beside those that are parents of a mailbox. */
+  readonly directories: ReadonlySet<PathKey>;
+  readonly subscriptions: ReadonlyMap<PathKey, MergedSubscription>;
+  /** Mailboxes of the same name that both sides created: the first GUID becomes the second. */
+  readonly replacedGuids: ReadonlyMap<MailboxGuid, MailboxGuid>;
+  readonly deletedMailboxes: ReadonlySet<MailboxGuid>;
+  /** One line each about what both sides had changed at once. */
+  readonly conflicts: readonly string[];
+}
+
+export interface MergedMailbox {
+  readonly guid: MailboxGuid;
+  readonly uidValidity: UidValidity;
+  readonly key: PathKey;
+  readonly namedAt: number;
+}
+
+export interface MergedSubscription {
+  readonly subscribed: boolean;
+  readonly changedAt: number;
+}
+
+interface Candidate {
+  readonly key: PathKey;
+  readonly namedAt: number;
+  readonly uidValidity: UidValidity;
+}
+
+/**
+ * Merges two mailbox trees. Pure, and the same whichever side is named first, so that both hosts
+ * come to the same result on their own.
+ *
+ * Mailboxes are known by GUID. A deletion always wins. Where both sides have a mailbox under
+ * different names, the later rename wins. Two mailboxes that were created independently under one name
+ * become one (the greater GUID stays, as in Dovecot); otherwise the later one keeps the name and
+ * the other gets its GUID appended.
+ */
+export function mergeTrees(one: TreeSide, other: TreeSide): MergedTree {
+  const conflicts: string[] = [];
+  const deletedMailboxes = new Set([...one.deletedMailboxes, ...other.deletedMailboxes]);
+  const replacedGuids = findTwins(one, other, deletedMailboxes);
+  for (const guid of replacedGuids.values()) deletedMailboxes.delete(guid);
+  const candidates = collectCandidates([one, other], deletedMailboxes, replacedGuids);
+  const mailboxes = assignNames(candidates, conflicts);
+  return {
+    mailboxes,
+    directories: mergeDirectories(one, other, mailboxes, replacedGuids),
+    subscriptions: mergeSubscriptions(one, other),
+    replacedGuids,
+    deletedMailboxes,
+    conflicts,
+  };
+}
+
+const guidsOf = (side: TreeSide): Set<MailboxGuid> =>
+  new Set([...side.nodes.values()].flatMap(({ mailbox }) => (mailbox === undefined ? [] : [mailbox.guid])));
+
+/** Same name, different GUIDs, and neither side knows the other's: loser to winner. */
+function findTwins(
+  one: TreeSide,
+  other: TreeSide,
+  deleted: ReadonlySet<MailboxGuid>,
+): Map<MailboxGuid, MailboxGuid> {
+  const twins = new Map<MailboxGuid, MailboxGuid>();
+  const [oneGuids, otherGuids] = [guidsOf(one), guidsOf(other)];
+  for (const { key, mailbox } of one.nodes.values()) {
+    const twin = other.nodes.get(key)?.mailbox;
+    if (mailbox === undefined || twin === undefined || mailbox.guid === twin.guid) continue;
+    if (otherGuids.has(mailbox.guid) || oneGuids.has(twin.guid)) continue;
+    // The INBOX cannot go, so a GUID that was deleted elsewhere is given up for the other one.
+    const isInbox = key === inboxKey;
+    if (!isInbox && (deleted.has(mailbox.guid) || deleted.has(twin.guid))) continue;
+    const oneStays =
+      deleted.has(mailbox.guid) === deleted.has(twin.guid)
+        ? mailbox.guid > twin.guid
+        : deleted.has(twin.guid);
+    if (oneStays) twins.set(twin.guid, mailbox.guid);
+    else twins.set(mailbox.guid, twin.guid);
+  }
+  return twins;
+}
+
+function collectCandidates(
+  sides: readonly TreeSide[],
+  deleted: Set<MailboxGuid>,
+  replaced: ReadonlyMap<MailboxGuid, MailboxGuid>,
+): Map<MailboxGuid, Candidate[]> {
+  const candidates = new Map<MailboxGuid, Candidate[]>();
+  for (const side of sides) {
+    for (const { key, mailbox, namedAt } of side.nodes.values()) {
+      if (mailbox === undefined) continue;
+      const guid = replaced.get(mailbox.guid) ?? mailbox.guid;
+      if (deleted.has(guid)) {
+        // An INBOX is always there, whatever a deletion record of an earlier life says.
+        if (key !== inboxKey) continue;
+        deleted.delete(guid);
+      }
+      const list = candidates.get(guid) ?? [];
+      list.push({ key, namedAt, uidValidity: mailbox.uidValidity });
+      candidates.set(guid, list);
+    }
+  }
+  return candidates;
+}
+
+/** Later first; at the same time the lesser name, so that both sides choose alike. */
+const byNaming = (a: { key: PathKey; namedAt: number }, b: { key: PathKey; namedAt: number }): number =>
+  b.namedAt - a.namedAt || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+
+function assignNames(
+  candidates: ReadonlyMap<MailboxGuid, readonly Candidate[]>,
+  conflicts: string[],
+): Map<MailboxGuid, MergedMailbox> {
+  const wishes = [...candidates].map(([guid, names]) => {
+    const [best] = names.toSorted(byNaming);
+    const uidValidity = Math.max(...names.map((name) => name.uidValidity)) as UidValidity;
+    return { guid, names, uidValidity, key: best?.key ?? '', namedAt: best?.namedAt ?? 0 };
+  });
+  keepInbox(wishes);
+  wishes.sort((a, b) => b.namedAt - a.namedAt || (a.guid < b.guid ? 1 : -1));
+  const taken = new Set<PathKey>();
+  const merged = new Map<MailboxGuid, MergedMailbox>();
+  for (const { guid, names, uidValidity, key, namedAt } of wishes) {
+    const isFree = !taken.has(key);
+    const free = isFree ? key : nameWithGuid(key, guid, taken);
+    if (!isFree)
+      conflicts.push(
+        `two mailboxes were named ${pathOf(key).join('/')}: one is now ${pathOf(free).join('/')}`,
+      );
+    else if (new Set(names.map((name) => name.key)).size > 1)
+      conflicts.push(`a mailbox had two names: it is now ${pathOf(key).join('/')}`);
+    taken.add(free);
+    merged.set(guid, { guid, uidValidity, key: free, namedAt });
+  }
+  return merged;
+}
+
+/** Someone must be the INBOX: if every holder was renamed away elsewhere, the last one stays. */
+function keepInbox(
+  wishes: { guid: MailboxGuid; names: readonly Candidate[]; key: PathKey; namedAt: number }[],
+): void {
+  if (wishes.some(({ key }) => key === inboxKey)) return;
+  const holders = wishes.flatMap((wish) =>
+    wish.names.filter(({ key }) => key === inboxKey).map(({ namedAt }) => ({ wish, namedAt })),
+  );
+  holders.sort((a, b) => b.namedAt - a.namedAt || (a.wish.guid < b.wish.guid ? 1 : -1));
+  const keeper = holders[0]?.wish;
+  if (keeper !== undefined) keeper.key = inboxKey;
+}
+
+const partBytesMax = 255;
+
+function nameWithGuid(key: PathKey, guid: MailboxGuid, taken: ReadonlySet<PathKey>): PathKey {
+  const path = pathOf(key);
+  const parents = path.slice(0, -1);
+  let name = path.at(-1) ?? '';
+  while (Buffer.byteLength(name) > partBytesMax - guid.length - 1) name = [...name].slice(0, -1).join('');
+  let free = pathKey([...parents, `${name}-${guid}`]);
+  for (let count = 2; taken.has(free); count++) free = pathKey([...parents, `${guid}-${count}`]);
+  return free;
+}
+
+function mergeDirectories(
+  one: TreeSide,
+  other: TreeSide,
+  mailboxes: ReadonlyMap<MailboxGuid, MergedMailbox>,
+  replaced: ReadonlyMap<MailboxGuid, MailboxGuid>,
+): Set<PathKey> {
+  const mailboxKeys = new Set([...mailboxes.values()].map(({ key }) => key));
+  const kept = new Set<PathKey>();
+  const names = new Set([...one.nodes.keys(), ...other.nodes.keys()]);
+  for (const key of names) {
+    if (mailboxKeys.has(key)) continue;
+    const nodes = [one.nodes.get(key), other.nodes.get(key)].filter((node) => node !== undefined);
+    const holdsName = nodes.some((node) => node.exists && !isMailboxMovedAway(node, mailboxes, replaced));
+    if (holdsName && !isDirectoryDeleted(key, nodes, [one, other])) kept.add(key);
+  }
+  return kept;
+}
+
+/** A mailbox that was deleted or got another name does not leave a directory behind. */
+const isMailboxMovedAway = (
+  node: SideNode,
+  mailboxes: ReadonlyMap<MailboxGuid, MergedMailbox>,
+  replaced: ReadonlyMap<MailboxGuid, MailboxGuid>,
+): boolean => {
+  if (node.mailbox === undefined) return false;
+  const guid = replaced.get(node.mailbox.guid) ?? node.mailbox.guid;
+  return mailboxes.get(guid)?.key !== node.key;
+};
+
+function isDirectoryDeleted(key: PathKey, nodes: readonly SideNode[], sides: readonly TreeSide[]): boolean {
+  const namedAt = Math.max(...nodes.filter(({ exists }) => exists).map((node) => node.namedAt));
+  return sides.some((side) => {
+    const deletedAt = side.deletedDirectories.get(nameHash(key, side.hierarchySeparator));
+    // The side that has the directory made it again after it deleted it.
+    return deletedAt !== undefined && deletedAt > namedAt && side.nodes.get(key)?.exists !== true;
+  });
+}
+
+function mergeSubscriptions(one: TreeSide, other: TreeSide): Map<PathKey, MergedSubscription> {
+  const merged = new Map<PathKey, MergedSubscription>();
+  for (const key of new Set([...one.nodes.keys(), ...other.nodes.keys()])) {
+    const views = [one, other].map((side) => subscriptionOf(side, key));
+    // At the same time subscribing wins.
+    const [best] = views.toSorted(
+      (a, b) => b.changedAt - a.changedAt || Number(b.subscribed) - Number(a.subscribed),
+    );
+    if (best !== undefined) merged.set(key, best);
+  }
+  return merged;
+}
+
+function subscriptionOf(side: TreeSide, key: PathKey): MergedSubscription {
+  const node = side.nodes.get(key);
+  const unsubscribedAt = side.unsubscribes.get(nameHash(key, side.hierarchySeparator)) ?? 0;
+  if (node !== undefined && (node.subscribed || node.subscribedAt >= unsubscribedAt))
+    return { subscribed: node.subscribed, changedAt: node.subscribedAt };
+  return { subscribed: false, changedAt: unsubscribedAt };
+}
+
+/** Is there a mailbox or kept directory at this name or below it? */
+export function isNameInUse(tree: MergedTree, key: PathKey): boolean {
+  for (const { key: used } of tree.mailboxes.values()) if (used === key || isBelow(used, key)) return true;
+  for (const used of tree.directories) if (used === key || isBelow(used, key)) return true;
+  return false;
+}
+
+export const parentsOf = (key: PathKey): PathKey[] => {
+  const parents: PathKey[] = [];
+  for (let parent = parentKey(key); parent !== undefined; parent = parentKey(parent)) parents.push(parent);
+  return parents;
+};
