@@ -11,6 +11,8 @@ export const schedulerLimits = { channelsMax: 64, usersMax: 10_000_000, channelN
 export interface SchedulerOptions {
   readonly random: Random;
   readonly settings: QueueSettings;
+  /** Channels by index, as they were stored; others follow. */
+  readonly channels?: readonly string[];
   readonly usersMax?: number;
   /** A record has changed so that a crash must not undo it. */
   readonly onChange: (channel: number, user: number) => void;
@@ -38,6 +40,7 @@ export class Scheduler {
     this.#onChange = options.onChange;
     this.#settings = options.settings;
     this.users = new UserTable(options.usersMax ?? schedulerLimits.usersMax, options.onUserChange);
+    for (const name of options.channels ?? []) this.obtainChannel(name);
     this.configure(options.settings);
   }
 

@@ -1,0 +1,74 @@
+import { growFloat64 } from '../model/growth.ts';
+import { channelOfKey, recordKey, userOfKey } from './messages.ts';
+
+/** One commit holds at most so many records: a bound on memory and on how long a commit takes. */
+export const batchRecordsMax = 10_000;
+
+export interface Batch {
+  readonly number: number;
+  readonly keys: number[];
+  readonly users: Set<number>;
+}
+
+/**
+ * Which records are to be written, in numbered batches that are written one after another. A record
+ * that changes again while it waits is written once.
+ */
+export class Batches {
+  /** By channel, then by user: the batch of the record's last change. */
+  readonly #numbers: Float64Array[] = [];
+  #waiting: Batch[] = [newBatch(1)];
+  /** Batches from this number on are not yet taken. */
+  #firstWaiting = 1;
+
+  noteRecord(channel: number, user: number): void {
+    const numbers = this.#numbersOf(channel, user);
+    if ((numbers[user] as number) >= this.#firstWaiting) return;
+    let tail = this.#tail();
+    if (tail.keys.length >= batchRecordsMax) {
+      tail = newBatch(tail.number + 1);
+      this.#waiting.push(tail);
+    }
+    tail.keys.push(recordKey(channel, user));
+    numbers[user] = tail.number;
+  }
+
+  noteUser(user: number): void {
+    this.#tail().users.add(user);
+  }
+
+  batchOf(channel: number, user: number): number {
+    return this.#numbers[channel]?.[user] ?? 0;
+  }
+
+  /** The next batch to write, or undefined when nothing has changed. */
+  take(): Batch | undefined {
+    const batch = this.#waiting[0];
+    if (batch === undefined || (batch.keys.length === 0 && batch.users.size === 0)) return undefined;
+    this.#waiting.shift();
+    this.#firstWaiting = batch.number + 1;
+    if (this.#waiting.length === 0) this.#waiting = [newBatch(batch.number + 1)];
+    return batch;
+  }
+
+  /** Takes back a batch that could not be written. */
+  giveBack(batch: Batch): void {
+    for (const user of batch.users) this.noteUser(user);
+    for (const key of batch.keys) this.noteRecord(channelOfKey(key), userOfKey(key));
+  }
+
+  #tail(): Batch {
+    return this.#waiting[this.#waiting.length - 1] as Batch;
+  }
+
+  #numbersOf(channel: number, user: number): Float64Array {
+    const numbers = this.#numbers[channel];
+    if (numbers !== undefined && user < numbers.length) return numbers;
+    const grown = growFloat64(numbers ?? new Float64Array(0), Math.ceil((user + 1) * 1.5));
+    while (this.#numbers.length < channel) this.#numbers.push(new Float64Array(0));
+    this.#numbers[channel] = grown;
+    return grown;
+  }
+}
+
+const newBatch = (number: number): Batch => ({ number, keys: [], users: new Set() });

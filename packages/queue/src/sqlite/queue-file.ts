@@ -1,0 +1,217 @@
+import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
+import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import Database from 'better-sqlite3';
+import {
+  type CommitBatch,
+  type FailureRow,
+  type FileCalls,
+  type FileProblem,
+  messageRowWidth,
+  type OpenedFile,
+  type UsersPage,
+} from './messages.ts';
+import { applicationId, createTables, putRow, schemaVersion, selectRows } from './schema.ts';
+
+const pageRows = 20_000;
+const busyTimeoutMs = 5_000;
+const lockTimeoutMs = 1_000;
+
+/**
+ * The queue's SQLite file. Everything here blocks: it belongs into a thread of its own.
+ *
+ * The lock is a second file that is held in an exclusive transaction: the kernel frees it when the
+ * process dies, and the queue file itself stays readable for `sqlite3` while the service runs.
+ */
+export class QueueFile implements FileCalls {
+  #file = '';
+  #lock: Database.Database | undefined;
+  #database: Database.Database | undefined;
+  #commit: ((batch: CommitBatch) => void) | undefined;
+  #channelCount = 0;
+
+  open(file: string): OpenedFile {
+    this.#file = file;
+    this.#lock = takeLock(`${file}.lock`);
+    let damaged: OpenedFile['damaged'];
+    try {
+      this.#openDatabase();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      damaged = { movedTo: this.moveAside(), reason: error.message };
+    }
+    const channels = this.#db.prepare('SELECT name FROM channels ORDER BY id').pluck().all().map(String);
+    const idMax = this.#db.prepare('SELECT max(id) FROM users').pluck().get();
+    this.#channelCount = channels.length;
+    return { channels, userIdBound: typeof idMax === 'number' ? idMax + 1 : 0, damaged };
+  }
+
+  users(afterId: number): UsersPage {
+    const rows = this.#db
+      .prepare<[number, number], [number, unknown]>(
+        'SELECT id, name FROM users WHERE id > ? ORDER BY id LIMIT ?',
+      )
+      .raw()
+      .all(afterId, pageRows);
+    return { ids: Float64Array.from(rows, ([id]) => id), names: rows.map(([, name]) => name) };
+  }
+
+  rows(afterKey: number): Float64Array<ArrayBuffer> {
+    const rows = this.#db.prepare<[number, number], unknown[]>(selectRows).raw().all(afterKey, pageRows);
+    const numbers = new Float64Array(rows.length * messageRowWidth);
+    let offset = 0;
+    for (const row of rows)
+      for (const value of row) numbers[offset++] = typeof value === 'number' ? value : 0;
+    return numbers;
+  }
+
+  failures(afterKey: number): readonly FailureRow[] {
+    return this.#db
+      .prepare<[number, number], [number, unknown, unknown, unknown]>(
+        'SELECT id, code, reason, hint FROM failures WHERE id > ? ORDER BY id LIMIT ?',
+      )
+      .raw()
+      .all(afterKey, pageRows)
+      .map(([key, code, reason, hint]) => ({
+        key,
+        code: String(code),
+        reason: String(reason),
+        hint: hint === null ? undefined : String(hint),
+      }));
+  }
+
+  state(key: number): string | undefined {
+    const state = this.#db.prepare('SELECT state FROM states WHERE id = ?').pluck().get(key);
+    return typeof state === 'string' ? state : undefined;
+  }
+
+  commit(batch: CommitBatch): void {
+    if (this.#commit === undefined) throw new Error('the queue file is not open');
+    this.#commit(batch);
+    this.#channelCount = batch.channels.length;
+  }
+
+  moveAside(): string {
+    this.#database?.close();
+    const movedTo = freeName(`${this.#file}.damaged`);
+    for (const suffix of ['', '-wal', '-shm'])
+      if (existsSync(this.#file + suffix)) renameSync(this.#file + suffix, movedTo + suffix);
+    this.#channelCount = 0;
+    this.#openDatabase();
+    return movedTo;
+  }
+
+  close(): void {
+    this.#database?.close();
+    this.#lock?.close();
+  }
+
+  get #db(): Database.Database {
+    if (this.#database === undefined) throw new Error('the queue file is not open');
+    return this.#database;
+  }
+
+  #openDatabase(): void {
+    // User names are nobody else's business: made with this mode before SQLite opens it.
+    closeSync(openSync(this.#file, 'a', 0o600));
+    const database = new Database(this.#file, { timeout: busyTimeoutMs });
+    this.#database = database;
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('cache_size = -8000');
+    checkOwner(database, this.#file);
+    const problem = database.pragma('quick_check(1)', { simple: true });
+    if (problem !== 'ok') throw new Damage(String(problem));
+    this.#commit = this.#prepareCommit(database);
+  }
+
+  #prepareCommit(database: Database.Database): (batch: CommitBatch) => void {
+    const putChannel = database.prepare('INSERT OR REPLACE INTO channels (id, name) VALUES (?, ?)');
+    const putUser = database.prepare('INSERT OR REPLACE INTO users (id, name) VALUES (?, ?)');
+    const dropUser = database.prepare('DELETE FROM users WHERE id = ?');
+    const put = database.prepare(putRow);
+    const drops = ['entries', 'states', 'failures'].map((table) =>
+      database.prepare(`DELETE FROM ${table} WHERE id = ?`),
+    );
+    const putState = database.prepare('INSERT OR REPLACE INTO states (id, state) VALUES (?, ?)');
+    const dropState = database.prepare('DELETE FROM states WHERE id = ?');
+    const putFailure = database.prepare(
+      'INSERT OR REPLACE INTO failures (id, code, reason, hint) VALUES (?, ?, ?, ?)',
+    );
+    const transaction = database.transaction((batch: CommitBatch) => {
+      for (let index = this.#channelCount; index < batch.channels.length; index++)
+        putChannel.run(index, batch.channels[index]);
+      for (const { id, name } of batch.users) {
+        if (name === undefined) dropUser.run(id);
+        else putUser.run(id, name);
+      }
+      for (let offset = 0; offset < batch.rows.length; offset += messageRowWidth) {
+        const row = batch.rows.subarray(offset, offset + messageRowWidth);
+        if (row[1] === 0) for (const drop of drops) drop.run(row[0]);
+        else put.run(...row);
+      }
+      for (const { key, state } of batch.states) {
+        if (state === '') dropState.run(key);
+        else putState.run(key, state);
+      }
+      for (const { key, code, reason, hint } of batch.failures)
+        putFailure.run(key, code, reason, hint ?? null);
+    });
+    return (batch) => transaction.immediate(batch);
+  }
+}
+
+class Damage extends Error {
+  readonly code = 'SQLITE_CORRUPT';
+}
+
+const isDamage = (error: unknown): error is Error =>
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+
+function takeLock(lockFile: string): Database.Database {
+  const lock = new Database(lockFile, { timeout: lockTimeoutMs });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')) throw error;
+    throw new DsyncdError('DSYNCD_QUEUE_LOCKED', `another process uses the queue: ${lockFile} is locked`, {
+      outcome: 'operator',
+      hint: 'one dsyncd per state_dir: stop the other one, or give this one its own state_dir',
+    });
+  }
+}
+
+/** @throws {DsyncdError} `DSYNCD_QUEUE_FOREIGN` for a file of something else or of a later version. */
+function checkOwner(database: Database.Database, file: string): void {
+  const id = database.pragma('application_id', { simple: true });
+  const version = database.pragma('user_version', { simple: true });
+  if (id === applicationId && version === schemaVersion) return;
+  const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
+  if (id === 0 && version === 0 && tables === 0) {
+    database.transaction(() => database.exec(createTables)).immediate();
+    return;
+  }
+  const what =
+    id === applicationId ? `has format ${version}, this version knows ${schemaVersion}` : 'is not ours';
+  throw new DsyncdError('DSYNCD_QUEUE_FOREIGN', `the queue file ${file} ${what}`, {
+    outcome: 'operator',
+    hint: 'check state_dir; after a downgrade, move the file away: every user is then synced in full',
+  });
+}
+
+function freeName(name: string): string {
+  for (let count = 1; ; count++) if (!existsSync(`${name}-${count}`)) return `${name}-${count}`;
+}
+
+/** What went wrong as fields that can pass to another thread. */
+export function problemOf(error: unknown): FileProblem {
+  const hint = error instanceof DsyncdError ? error.hint : systemErrorHint(error);
+  const code =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+  const message = error instanceof Error ? error.message : String(error);
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
+}

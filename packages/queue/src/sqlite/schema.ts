@@ -1,0 +1,32 @@
+import type { rowWidth } from '../model/user-records.ts';
+
+/** "dsyq": says whose file this is, to `file` and to us. */
+export const applicationId = 0x64737971;
+export const schemaVersion = 1;
+
+/** The columns of a record, in the order of its row. */
+const columns = [
+  'flags',
+  'priority',
+  'requested_at',
+  'last_fast_at',
+  'full_base_at',
+  'last_success_at',
+  'not_before',
+  'failures',
+  'soons',
+] as const satisfies { readonly length: typeof rowWidth };
+
+/** `id` of entries, states and failures is channel * 2^32 + user. Instants are Unix milliseconds, 0 for never. */
+export const createTables = `
+  CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+  CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+  CREATE TABLE entries (id INTEGER PRIMARY KEY, ${columns.map((name) => `${name} INTEGER NOT NULL`).join(', ')});
+  CREATE TABLE states (id INTEGER PRIMARY KEY, state TEXT NOT NULL);
+  CREATE TABLE failures (id INTEGER PRIMARY KEY, code TEXT NOT NULL, reason TEXT NOT NULL, hint TEXT);
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+export const selectRows = `SELECT id, ${columns.join(', ')} FROM entries WHERE id > ? ORDER BY id LIMIT ?`;
+export const putRow = `INSERT OR REPLACE INTO entries (id, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)})`;
