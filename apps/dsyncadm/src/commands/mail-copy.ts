@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
+import { checkUidSet } from '../input/uid-set.ts';
 import { copyMails } from '../mail-copying.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
 import { countOf } from '../output/counts.ts';
@@ -15,7 +16,7 @@ export function registerMailCopy(parent: Command, context: CommandContext): void
     .command('copy')
     .summary('copy mails to another mailbox')
     .description('Copy mails to another mailbox of the user, with their flags, dates and GUIDs.')
-    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*')
+    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*', checkUidSet)
     .argument('<destination>', 'mailbox that exists');
   addHelpParts(addMailboxOption(addUserOption(command)), {
     examples: ['mail copy -u ann@example.com 1:5 Archive', "mail copy -u ann@example.com -m Work '*' INBOX"],

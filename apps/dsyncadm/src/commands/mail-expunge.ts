@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
+import { checkUidSet } from '../input/uid-set.ts';
 import { expungeMails } from '../mail-copying.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
 import { countOf } from '../output/counts.ts';
@@ -15,7 +16,7 @@ export function registerMailExpunge(parent: Command, context: CommandContext): v
     .command('expunge')
     .summary('remove mails for good')
     .description('Remove mails for good, here and then on the replicas, whatever their flags.')
-    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*');
+    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*', checkUidSet);
   addHelpParts(addMailboxOption(addUserOption(command)), {
     examples: ['mail expunge -u ann@example.com 17', 'mail expunge -u ann@example.com -m Trash 1:*'],
     exits: mailExits,

@@ -4,6 +4,7 @@ import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../com
 import type { CommandContext } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { type FlagSet, parseFlags } from '../input/flags.ts';
+import { checkUidSet } from '../input/uid-set.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
 import { countOf } from '../output/counts.ts';
 
@@ -21,7 +22,7 @@ export function registerMailFlags(parent: Command, context: CommandContext): voi
     .summary('change the flags of mails')
     .description('Add, remove or replace flags and keywords of mails.')
     .addArgument(new Argument('<action>', 'what to do').choices(actions))
-    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*')
+    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*', checkUidSet)
     .argument('[flag...]', '\\Seen or seen, ...; anything else is a keyword');
   addHelpParts(addMailboxOption(addUserOption(command)), {
     examples: [

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { addHelpParts, addJsonOption, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { flagNames } from '../input/flags.ts';
+import { checkUidSet } from '../input/uid-set.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
 import { formatInstant } from '../output/durations.ts';
 import { printable } from '../output/table.ts';
@@ -19,7 +20,7 @@ export function registerMailList(parent: Command, context: CommandContext): void
     .command('list')
     .summary('list the mails of a mailbox')
     .description('List the mails of a mailbox, a line each, with tabs between the fields.')
-    .argument('[uids]', 'UIDs as in IMAP: 7, 1:5,12:*', '1:*');
+    .argument('[uids]', 'UIDs as in IMAP: 7, 1:5,12:*', checkUidSet, '1:*');
   addHelpParts(addJsonOption(addMailboxOption(addUserOption(command))), {
     examples: ['mail list -u ann@example.com', 'mail list -u ann@example.com -m Archive 100:* --json'],
     exits: mailExits,

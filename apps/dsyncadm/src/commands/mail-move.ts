@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { usageError } from '../errors.ts';
+import { checkUidSet } from '../input/uid-set.ts';
 import { copyMails, expungeMails } from '../mail-copying.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
 import { countOf } from '../output/counts.ts';
@@ -19,7 +20,7 @@ export function registerMailMove(parent: Command, context: CommandContext): void
       'Move mails to another mailbox of the user: saved there first, then expunged here, so that a crash ' +
         'in between leaves both and loses none.',
     )
-    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*')
+    .argument('<uids>', 'UIDs as in IMAP: 7, 1:5,12:*', checkUidSet)
     .argument('<destination>', 'mailbox that exists');
   addHelpParts(addMailboxOption(addUserOption(command)), {
     examples: ['mail move -u ann@example.com 1:5 Archive', "mail move -u ann@example.com -m Work '*' INBOX"],

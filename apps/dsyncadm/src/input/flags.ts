@@ -46,5 +46,5 @@ function checkKeyword(text: string): string {
 /** Flags as IMAP lists them: `\Answered \Seen $Forwarded`. */
 export const flagNames = ({ flags, keywords }: FlagSet): string[] => [
   ...systemFlags.filter((_flag, position) => (flags & (1 << position)) !== 0),
-  ...keywords,
+  ...[...keywords].sort(),
 ];

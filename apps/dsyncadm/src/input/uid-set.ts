@@ -24,6 +24,12 @@ export function parseUidSet(text: string, highestUid: number): readonly UidRange
   return merge(parts.flatMap((part) => parsePart(part, highestUid)));
 }
 
+/** Refuses a wrong UID set before anything is opened; `*` needs the mailbox and is looked at later. */
+export function checkUidSet(text: string): string {
+  parseUidSet(text, 1);
+  return text;
+}
+
 function parsePart(part: string, highestUid: number): UidRange[] {
   const ends = part.split(':');
   if (ends.length > 2) throw badPart(part);
