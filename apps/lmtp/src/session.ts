@@ -43,10 +43,10 @@ export class Session {
     const { input, write, parts, isStopping } = this.#ports;
     await write(`220 ${parts().hostname} dsync-lmtp\r\n`);
     for (;;) {
-      if (isStopping() && !this.#hasSender) return await write('421 4.3.2 Shutting down\r\n');
+      if (isStopping() && !this.#hasSender) return write('421 4.3.2 Shutting down\r\n');
       const line = await input.line(commandBytesMax);
       if (line === undefined) return;
-      if (typeof line !== 'string') return await write('500 5.5.2 Line too long\r\n');
+      if (typeof line !== 'string') return write('500 5.5.2 Line too long\r\n');
       const command = parseCommand(line);
       this.isIdle = false;
       const reply = await this.#answer(command);
@@ -54,7 +54,7 @@ export class Session {
       this.isIdle = !this.#hasSender;
       if (command.type === 'quit') return;
       if (command.type === 'wrong' && ++this.#wrongCommands > wrongCommandsMax)
-        return await write('421 4.7.0 Too many wrong commands\r\n');
+        return write('421 4.7.0 Too many wrong commands\r\n');
     }
   }
 
@@ -67,9 +67,9 @@ export class Session {
       case 'mail':
         return this.#mail(command.size);
       case 'rcpt':
-        return await this.#recipient(command.address);
+        return this.#recipient(command.address);
       case 'data':
-        return await this.#data();
+        return this.#data();
       case 'rset':
         this.#reset();
         return '250 2.0.0 OK\r\n';

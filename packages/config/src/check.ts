@@ -28,7 +28,7 @@ export function readTable(
     return {};
   }
   const record = recordOf(node);
-  const result: Record<string, unknown> = Object.create(null);
+  const result = Object.create(null) as Record<string, unknown>;
   if (record !== undefined) {
     for (const [name, value] of Object.entries(table)) {
       if (record.name.test(name)) result[name] = readTable(record.value, value, [...path, name], problems);

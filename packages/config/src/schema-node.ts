@@ -15,7 +15,7 @@ export interface SchemaNode {
   readonly patternProperties?: Readonly<Record<string, TSchema>>;
 }
 
-export const nodeOf = (schema: TSchema): SchemaNode => schema as SchemaNode;
+export const nodeOf = (schema: TSchema): SchemaNode => schema;
 
 /** The one schema of a table with free names, and the pattern of its names. */
 export function recordOf(node: SchemaNode): { readonly name: RegExp; readonly value: TSchema } | undefined {

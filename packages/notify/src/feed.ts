@@ -4,8 +4,11 @@ import { BadLineLog } from './bad-line-log.ts';
 import { MergedRequests } from './merge.ts';
 import type { ListenerOptions, NotifySink } from './sink.ts';
 
-/** Users that may wait for the sink before its sources are told to stop reading. */
-export const waitingUsersMax = 20_000;
+/**
+ * Users that may wait for the sink before its sources are told to stop reading: some 30 MB. As many
+ * as a large site has, so that a flood of notifications merges instead of queueing up.
+ */
+export const waitingUsersMax = 200_000;
 /** Users in one call of the sink: what commits in well under a second. */
 export const batchUsersMax = 5_000;
 const retryDelayMs = 1000;

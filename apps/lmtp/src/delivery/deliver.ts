@@ -30,7 +30,7 @@ export async function deliver(
     if (!copies.has(place)) copies.set(place, new Copy(parts, recipient));
   }
   await feed(mail, [...copies.values()], parts.messageSizeLimitBytes);
-  return await Promise.all(
+  return Promise.all(
     recipients.map(async (recipient) => {
       const result = await copies.get(placeOf(recipient))?.result;
       return result === undefined ? savedReply(recipient.address) : result(recipient.address);

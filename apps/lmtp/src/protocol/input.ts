@@ -42,7 +42,7 @@ export class Input {
   }
 
   async #next(): Promise<Buffer | undefined> {
-    const { value, done } = await this.#chunks.next();
-    return done ? undefined : value;
+    const result = await this.#chunks.next();
+    return result.done ? undefined : result.value;
   }
 }
