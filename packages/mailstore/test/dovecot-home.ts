@@ -96,7 +96,9 @@ export class DovecotHome {
           else resolve(stdout);
         },
       );
-      child.stdin?.end(input);
+      // imap drops what is left to do when its input ends; LOGOUT ends it.
+      if (isQuiet) child.stdin?.end(input);
+      else child.stdin?.write(input);
     });
   }
 }

@@ -47,7 +47,7 @@ export async function exportMailbox(
       const result = placed[index];
       if (result === 'linked' || result === 'copied') {
         counts[result]++;
-        lines += uidListLine(mail, exportedBase(mail));
+        lines += uidListLine(mail, exportedBase(mail, mailbox.guid));
         const kept = mail.keywords.filter((keyword) => !leftOut.has(keyword));
         if (kept.length < mail.keywords.length)
           differing.push([mail.uid, { flags: mail.flags, keywords: kept }]);
@@ -106,7 +106,7 @@ async function placeMail(
     const index = to.keywords.indexOf(keyword);
     return index < 0 ? [] : [index];
   });
-  const name = mailFileName(exportedBase(mail), { flags: mail.flags, keywordIndexes });
+  const name = mailFileName(exportedBase(mail, mailbox.guid), { flags: mail.flags, keywordIndexes });
   try {
     return await placeBody(await mailbox.body(mail.uid), `${to.folder}/cur/${name}`, mail.receivedAt);
   } catch (error) {

@@ -26,8 +26,6 @@ export interface ImportedMailbox {
   readonly folder: MaildirFolder;
   /** What both sides had when they were last compared. */
   readonly base: ExportedMailbox;
-  /** Set when the store deleted the mailbox meanwhile and it was made anew for Dovecot's new mails. */
-  readonly goneBelowUid: number;
 }
 
 const changesAtOnce = 500;
@@ -47,7 +45,7 @@ export async function importMails(one: ImportedMailbox): Promise<MailsImport> {
     expunged,
     aliases,
     isSameUidValidity,
-    goneBelowUid: one.goneBelowUid,
+    mailbox: mailbox.guid,
   });
 
   const inDovecot = new Map<number, FolderMail>(pairs.map(({ record, mail }) => [record.uid, mail]));
@@ -127,7 +125,7 @@ async function comparedNow(
       notThere.push(asUid(record.uid));
       continue;
     }
-    if (mail.base !== exportedBase(record)) aliases.push([mail.base, record.uid]);
+    if (mail.base !== exportedBase(record, mailbox.guid)) aliases.push([mail.base, record.uid]);
     const state = dovecotState(mail, record);
     if (!sameState(state, record)) differing.push([String(record.uid), state]);
   }

@@ -2,7 +2,7 @@
 
 import { lstat, readdir } from 'node:fs/promises';
 import { asUid, asUidValidity, DsyncdError, type MailboxPath } from '@dsyncd/core';
-import type { UserMail } from '../port.ts';
+import type { MailChange, UserMail } from '../port.ts';
 import { type DovecotHome, defaultLockTimeoutMs, maildirOf } from './export.ts';
 import { type ExportedMailbox, type ExportRecord, readRecord, writeRecord } from './export-record.ts';
 import { type PathOf, pathsOfFolders } from './folder-names.ts';
@@ -17,8 +17,8 @@ import {
   pathsByGuid,
   renameMailboxes,
 } from './import-tree.ts';
-import { exportedUid } from './mail-file-name.ts';
-import { type MaildirFolder, scanFolders, scanMails } from './scan-maildir.ts';
+import { exportedUid, isExportedBase } from './mail-file-name.ts';
+import { type FolderMail, type MaildirFolder, scanFolders, scanMails } from './scan-maildir.ts';
 
 export interface DovecotImportReport {
   readonly mailboxesCreated: number;
@@ -145,8 +145,8 @@ async function importFolder(
   const at =
     base === undefined ? await newMailbox(mail, folder, run) : await knownMailbox(mail, folder, base, run);
   if (at === undefined) return base;
-  const mailbox = await mail.mailbox(at.base.guid);
-  const imported = await importMails({ mail, mailbox, folder, ...at });
+  const mailbox = await mail.mailbox(at.guid);
+  const imported = await importMails({ mail, mailbox, folder, base: at });
   run.counts.saved += imported.saved;
   run.counts.flagsChanged += imported.flagsChanged;
   run.counts.expunged += imported.expunged;
@@ -159,16 +159,11 @@ interface Run {
   readonly pathOf: PathOf;
 }
 
-interface Target {
-  readonly base: ExportedMailbox;
-  readonly goneBelowUid: number;
-}
-
 async function newMailbox(
   mail: UserMail,
   folder: MaildirFolder,
   { counts, pathOf }: Run,
-): Promise<Target | undefined> {
+): Promise<ExportedMailbox | undefined> {
   const path: MailboxPath | undefined = folder.name === '' ? ['INBOX'] : pathOf(folder.name);
   if (path === undefined) {
     counts.problems.push(`folder "${folder.name}" has a name that no mailbox can have and is left there`);
@@ -178,7 +173,7 @@ async function newMailbox(
   if (isNew) counts.mailboxesCreated++;
   const nothingKnown = { uidNext: 1, highestModSeq: 0, notThere: [], aliases: {}, differing: {} };
   const dovecotGuid = folder.uidList?.guid ?? guid;
-  return { base: { folder: folder.name, path: kept, guid, dovecotGuid, ...nothingKnown }, goneBelowUid: 0 };
+  return { folder: folder.name, path: kept, guid, dovecotGuid, ...nothingKnown };
 }
 
 /** The mailbox where it is now; made anew when the store deleted it but Dovecot got mails in it since. */
@@ -187,20 +182,31 @@ async function knownMailbox(
   folder: MaildirFolder,
   base: ExportedMailbox,
   { counts, pathOf }: Run,
-): Promise<Target | undefined> {
+): Promise<ExportedMailbox | undefined> {
   const path = (await pathsByGuid(mail)).get(base.guid);
-  if (path !== undefined) return { base: { ...base, path }, goneBelowUid: 0 };
-  const mails = [...(await scanMails(folder)).values()];
-  const isNews = ({ base: name, uid }: { base: string; uid: number | undefined }): boolean =>
-    exportedUid(name) === undefined &&
-    !Object.hasOwn(base.aliases, name) &&
-    (uid ?? base.uidNext) >= base.uidNext;
-  if (!mails.some(isNews)) return undefined;
+  if (path !== undefined) return { ...base, path };
+  const known: MailChange[] = [];
+  let isNews = false;
+  for (const mail of (await scanMails(folder)).values()) {
+    const uid = knownUid(mail, base);
+    if (uid === undefined) isNews = true;
+    else known.push({ type: 'expunged-elsewhere', uid: asUid(uid), guid: mail.guid });
+  }
+  if (!isNews) return undefined;
   const created = await mail.createMailbox(await freePath(mail, pathOf(folder.name) ?? base.path), {
     guid: base.guid,
     ...(folder.uidList === undefined ? {} : { uidValidity: asUidValidity(folder.uidList.uidValidity) }),
   });
   counts.mailboxesCreated++;
-  await (await mail.mailbox(created.guid)).apply([{ type: 'raise', uidNext: asUid(base.uidNext) }]);
-  return { base: { ...base, path: created.path, highestModSeq: 0 }, goneBelowUid: base.uidNext };
+  // What was deleted with the mailbox stays so.
+  await (await mail.mailbox(base.guid)).apply([...known, { type: 'raise', uidNext: asUid(base.uidNext) }]);
+  return { ...base, path: created.path, highestModSeq: 0 };
+}
+
+/** The UID in the store of a mail that the mailbox had when both sides were last compared. */
+function knownUid(mail: FolderMail, base: ExportedMailbox): number | undefined {
+  if (Object.hasOwn(base.aliases, mail.base)) return base.aliases[mail.base];
+  const uid = exportedUid(mail.base);
+  if (uid !== undefined && isExportedBase(mail.base, base.guid, uid, mail.guid)) return uid;
+  return mail.uid !== undefined && mail.uid < base.uidNext ? mail.uid : undefined;
 }

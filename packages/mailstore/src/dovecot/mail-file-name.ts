@@ -1,7 +1,7 @@
 /** File names of mails in a Maildir: `BASE:2,LETTERS`. Pure. */
 
 import { createHash } from 'node:crypto';
-import type { MailGuid } from '@dsyncd/core';
+import type { MailboxGuid, MailGuid } from '@dsyncd/core';
 import type { MailRecord } from '../port.ts';
 
 /** Maildir's letters of the system flags, by position. */
@@ -19,21 +19,22 @@ export interface MailFileName extends FileFlags {
   readonly base: string;
 }
 
-/** The base name that an exported mail gets; the same each time, so that an import knows the mail by it. */
-export const exportedBase = (mail: MailRecord): string =>
-  `${mail.receivedAt}${exportMark(mail.uid, mail.guid)}S=${mail.size},W=${mail.virtualSize}`;
+/** The base name that a mail of `mailbox` gets; the same each time, so that an import knows the mail by it. */
+export const exportedBase = (mail: MailRecord, mailbox: MailboxGuid): string =>
+  `${mail.receivedAt}${exportMark(mail.uid, mail.guid, mailbox)}S=${mail.size},W=${mail.virtualSize}`;
 
-/** The UID that an exported mail had, when `base` is the name of one. */
+/** The UID that an exported mail had, when `base` is the name of one; in which mailbox it does not tell. */
 export function exportedUid(base: string): number | undefined {
   const uid = /^\d+\.u(\d+)_[0-9a-f]{16}\.dsyncd,/.exec(base)?.[1];
   return uid === undefined ? undefined : Number(uid);
 }
 
-export const isExportedBase = (base: string, uid: number, guid: MailGuid): boolean =>
-  base.includes(exportMark(uid, guid));
+export const isExportedBase = (base: string, mailbox: MailboxGuid, uid: number, guid: MailGuid): boolean =>
+  base.includes(exportMark(uid, guid, mailbox));
 
-const exportMark = (uid: number, guid: MailGuid): string =>
-  `.u${uid}_${createHash('sha256').update(guid).digest('hex').slice(0, 16)}.dsyncd,`;
+/** The mailbox is part of the hash, for a move leaves the name as it is. */
+const exportMark = (uid: number, guid: MailGuid, mailbox: MailboxGuid): string =>
+  `.u${uid}_${createHash('sha256').update(`${mailbox} ${guid}`).digest('hex').slice(0, 16)}.dsyncd,`;
 
 export function mailFileName(base: string, { flags, keywordIndexes }: FileFlags): string {
   const letters = flagLetters.filter((_, bit) => flags & (1 << bit));

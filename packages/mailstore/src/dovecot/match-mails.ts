@@ -1,11 +1,12 @@
 /** Says which mail of the store each mail of Dovecot's is. Pure. */
 
-import type { MailGuid } from '@dsyncd/core';
+import type { MailboxGuid, MailGuid } from '@dsyncd/core';
 import type { MailRecord } from '../port.ts';
 import { exportedBase, exportedUid, isExportedBase } from './mail-file-name.ts';
 import type { FolderMail } from './scan-maildir.ts';
 
 export interface StoreSide {
+  readonly mailbox: MailboxGuid;
   readonly records: ReadonlyMap<number, MailRecord>;
   /** GUIDs by UID of mails that were expunged in the store. */
   readonly expunged: ReadonlyMap<number, MailGuid>;
@@ -13,8 +14,6 @@ export interface StoreSide {
   readonly aliases: ReadonlyMap<string, number>;
   /** Whether UIDs of both sides can be compared: the UIDVALIDITY is the same. */
   readonly isSameUidValidity: boolean;
-  /** Mails below were known to both sides when a mailbox was deleted in the store; else 0. */
-  readonly goneBelowUid: number;
 }
 
 export interface MailMatch {
@@ -32,7 +31,9 @@ export function matchMails(mails: Iterable<FolderMail>, store: StoreSide): MailM
     pairs.push({ record, mail });
     return true;
   };
-  const byBase = new Map([...store.records.values()].map((record) => [exportedBase(record), record]));
+  const byBase = new Map(
+    [...store.records.values()].map((record) => [exportedBase(record, store.mailbox), record]),
+  );
   const unnamed = [...mails].filter((mail) => {
     const alias = store.aliases.get(mail.base);
     return !pair(mail, alias === undefined ? byBase.get(mail.base) : store.records.get(alias));
@@ -64,8 +65,12 @@ function isGone(mail: FolderMail, store: StoreSide): boolean {
   if (alias !== undefined) return !store.records.has(alias);
   const named = exportedUid(mail.base);
   const namedGuid = named === undefined ? undefined : store.expunged.get(named);
-  if (named !== undefined && namedGuid !== undefined && isExportedBase(mail.base, named, namedGuid))
+  if (
+    named !== undefined &&
+    namedGuid !== undefined &&
+    isExportedBase(mail.base, store.mailbox, named, namedGuid)
+  )
     return true;
   if (!store.isSameUidValidity || mail.uid === undefined) return false;
-  return mail.uid < store.goneBelowUid || store.expunged.get(mail.uid) === mail.guid;
+  return store.expunged.get(mail.uid) === mail.guid;
 }
