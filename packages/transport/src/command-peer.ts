@@ -4,6 +4,7 @@ import { type Clock, DsyncdError, type UserName } from '@dsyncd/core';
 import { abortError } from './abort-error.ts';
 import type { CommandDestination } from './destination.ts';
 import { LeasedLink } from './leased-link.ts';
+import { peerClosed } from './peer-errors.ts';
 import type { Peer, SyncConnection } from './port.ts';
 import { ProcessEnd } from './process-end.ts';
 import { errorCode } from './stream-error.ts';
@@ -37,11 +38,11 @@ export class CommandPeer implements Peer {
   }
 
   async startSync(user: UserName, signal: AbortSignal): Promise<SyncConnection> {
-    if (this.#isClosed) throw this.#closedError();
+    if (this.#isClosed) throw peerClosed(this.name);
     if (signal.aborted) throw abortError(this.name, signal);
     const { link, child } = this.#start(user);
     link.bind(signal);
-    if (this.#destination.sendsUserName === true) link.write(`${user}\n`);
+    if (this.#destination.sendsUserName === true) await link.write(`${user}\n`);
     const lease = new LeasedLink(link);
     return {
       link: lease,
@@ -57,7 +58,7 @@ export class CommandPeer implements Peer {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const [child, link] of this.#running) {
-      link.fail(this.#closedError());
+      link.fail(peerClosed(this.name));
       child.kill('SIGKILL');
     }
   }
@@ -97,12 +98,6 @@ export class CommandPeer implements Peer {
       this.#settings.clock.after(endGraceMs, () => {
         if (isRunning()) child.kill('SIGKILL');
       });
-    });
-  }
-
-  #closedError(): DsyncdError {
-    return new DsyncdError('DSYNCD_PEER_CLOSED', `the connections to ${this.name} are being closed`, {
-      outcome: 'transient',
     });
   }
 }

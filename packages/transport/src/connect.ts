@@ -18,6 +18,9 @@ export async function connectSocket(
   tls: ClientTls = new ClientTls({}),
 ): Promise<Socket> {
   const socket = await startConnecting(destination, tls);
+  // Not among the options: tls.connect does not pass them on.
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, keepAliveAfterMs);
   await settled(socket, isTls(destination) ? 'secureConnect' : 'connect', destination.name, signal);
   return socket;
 }
@@ -31,11 +34,11 @@ async function startConnecting(
 ): Promise<Socket> {
   if (destination.kind === 'unix') return connectTcp({ path: destination.path });
   const { host, port } = destination;
-  const common = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs };
-  if (!destination.tls) return connectTcp(common);
+  if (!destination.tls) return connectTcp({ host, port });
   const secureContext = await tls.context();
   const socket = connectTls({
-    ...common,
+    host,
+    port,
     secureContext,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(tls.session === undefined ? {} : { session: tls.session }),

@@ -7,6 +7,7 @@ import type { TcpDestination, UnixDestination } from './destination.ts';
 import { type DoveadmCredentials, logIn, requestSync } from './doveadm-login.ts';
 import { IdleLinks } from './idle-links.ts';
 import { LeasedLink } from './leased-link.ts';
+import { connectTimeout, peerClosed } from './peer-errors.ts';
 import type { Peer, SyncConnection } from './port.ts';
 import { StreamLink } from './stream-link.ts';
 
@@ -42,7 +43,7 @@ export class DoveadmPeer implements Peer {
   }
 
   async startSync(user: UserName, signal: AbortSignal): Promise<SyncConnection> {
-    if (this.#isClosed) throw this.#closedError();
+    if (this.#isClosed) throw peerClosed(this.name);
     if (signal.aborted) throw abortError(this.name, signal);
     const kept = this.#idle.take();
     if (kept !== undefined) {
@@ -60,18 +61,12 @@ export class DoveadmPeer implements Peer {
   }
 
   async close(): Promise<void> {
-    const error = this.#closedError();
+    const error = peerClosed(this.name);
     this.#isClosed = true;
     this.#idle.closeAll();
     for (const attempt of this.#connecting) attempt.abort(error);
     for (const link of this.#busy) link.fail(error);
     this.#busy.clear();
-  }
-
-  #closedError(): DsyncdError {
-    return new DsyncdError('DSYNCD_PEER_CLOSED', `the connections to ${this.name} are being closed`, {
-      outcome: 'transient',
-    });
   }
 
   async #startOn(link: StreamLink, user: UserName, signal: AbortSignal): Promise<SyncConnection> {
@@ -113,7 +108,7 @@ export class DoveadmPeer implements Peer {
     const attempt = new AbortController();
     const onAbort = (): void => attempt.abort(signal.reason);
     const cancelTimeout = this.#settings.clock.after(this.#settings.connectTimeoutMs, () =>
-      attempt.abort(this.#connectTimeout()),
+      attempt.abort(connectTimeout(this.name, this.#settings.connectTimeoutMs)),
     );
     signal.addEventListener('abort', onAbort, { once: true });
     this.#connecting.add(attempt);
@@ -138,17 +133,5 @@ export class DoveadmPeer implements Peer {
       link.close();
       throw error;
     }
-  }
-
-  #connectTimeout(): DsyncdError {
-    const seconds = this.#settings.connectTimeoutMs / 1000;
-    return new DsyncdError(
-      'DSYNCD_CONNECT',
-      `cannot connect to ${this.name}: no answer within ${seconds} s`,
-      {
-        outcome: 'transient',
-        hint: 'check that the other host is up, that no firewall drops the connection, and the port',
-      },
-    );
   }
 }

@@ -104,7 +104,9 @@ class DoveadmService implements DoveadmServer {
     } catch (error) {
       throw listenError(address, port, error);
     }
-    server.on('error', (error) => this.#settings.logger.error({ reason: error.message }, 'listener failed'));
+    server.on('error', (error: Error) =>
+      this.#settings.logger.error({ reason: error.message }, 'listener failed'),
+    );
   }
 
   async reload(changes: { readonly secret?: string } = {}): Promise<void> {

@@ -3,6 +3,7 @@ import type { ClientChannel } from 'ssh2';
 import { abortError } from './abort-error.ts';
 import type { SshDestination } from './destination.ts';
 import { LeasedLink } from './leased-link.ts';
+import { connectTimeout, peerClosed } from './peer-errors.ts';
 import type { Peer, SyncConnection } from './port.ts';
 import { ProcessEnd } from './process-end.ts';
 import { SshConnection } from './ssh-connection.ts';
@@ -58,7 +59,7 @@ export class SshPeer implements Peer {
     const channel = await giveUpOn(signal, this.name, this.#openChannel(command), discard);
     const link = this.#linkTo(channel);
     link.bind(signal);
-    if (sendsUserName) link.write(`${user}\n`);
+    if (sendsUserName) await link.write(`${user}\n`);
     const lease = new LeasedLink(link);
     return {
       link: lease,
@@ -70,9 +71,7 @@ export class SshPeer implements Peer {
   }
 
   async close(): Promise<void> {
-    const error = new DsyncdError('DSYNCD_PEER_CLOSED', `the connections to ${this.name} are being closed`, {
-      outcome: 'transient',
-    });
+    const error = peerClosed(this.name);
     this.#closedBy = error;
     for (const link of this.#links) link.fail(error);
     for (const slot of this.#slots) {
@@ -122,7 +121,7 @@ export class SshPeer implements Peer {
   #openSlot(): Slot {
     const timeout = new AbortController();
     const cancel = this.#settings.clock.after(this.#settings.connectTimeoutMs, () =>
-      timeout.abort(this.#connectTimeout()),
+      timeout.abort(connectTimeout(this.name, this.#settings.connectTimeoutMs)),
     );
     const opening = SshConnection.open(this.#destination, this.#settings.ssh, timeout.signal);
     const slot: Slot = { opening, giveUp: timeout, connection: undefined, waiting: 0, cancelIdle: undefined };
@@ -184,18 +183,6 @@ export class SshPeer implements Peer {
       outcome: 'transient',
       hint: 'check MaxSessions in the sshd_config of the other host',
     });
-  }
-
-  #connectTimeout(): DsyncdError {
-    const seconds = this.#settings.connectTimeoutMs / 1000;
-    return new DsyncdError(
-      'DSYNCD_CONNECT',
-      `cannot connect to ${this.name}: no answer within ${seconds} s`,
-      {
-        outcome: 'transient',
-        hint: 'check that the other host is up, that no firewall drops the connection, and the port',
-      },
-    );
   }
 }
 

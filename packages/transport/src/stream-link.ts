@@ -2,7 +2,10 @@ import type { Readable, Writable } from 'node:stream';
 import { type Clock, DsyncdError, InvariantError, systemClock } from '@dsyncd/core';
 import type { ByteLink } from '@dsyncd/protocol';
 import { abortError } from './abort-error.ts';
+import { ReceivedChunks } from './received-chunks.ts';
+import { StallWatch } from './stall-watch.ts';
 import { describeStreamError } from './stream-error.ts';
+import { createWaiter, type Waiter } from './waiter.ts';
 import { WriteBatch } from './write-batch.ts';
 
 export interface StreamLinkOptions {
@@ -25,24 +28,6 @@ const closedError = (peerName: string): DsyncdError =>
 /** Received but not yet read, at most; then the peer has to wait. */
 const readAheadBytesMax = 256 * 1024;
 
-interface Waiter<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-function createWaiter<T>(): Waiter<T> {
-  let resolve: (value: T) => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  // Whoever waits sees the rejection; one that no one waits for any more must not end the process.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
-}
-
 /**
  * A {@link ByteLink} over node streams. Listeners are set once for the life of the stream, writes of one
  * turn of the event loop go out together, and at most {@link readAheadBytesMax} are held unread.
@@ -54,10 +39,8 @@ export class StreamLink implements ByteLink {
   readonly #batch: WriteBatch;
   readonly #options: StreamLinkOptions;
   readonly #clock: Clock;
-  readonly #putBack: Uint8Array[] = [];
-  #received: Uint8Array[] = [];
-  #receivedIndex = 0;
-  #receivedBytes = 0;
+  readonly #stall: StallWatch;
+  readonly #received = new ReceivedChunks();
   #bytesRead = 0;
   #bytesWritten = 0;
   #reader: Waiter<Uint8Array | undefined> | undefined;
@@ -65,9 +48,6 @@ export class StreamLink implements ByteLink {
   #isFinishing = false;
   #ended = false;
   #failure: DsyncdError | undefined;
-  #movedAt = 0;
-  #stallTimeoutMs: number;
-  #stopWatching: (() => void) | undefined;
   #unbind: (() => void) | undefined;
 
   /** `readable` and `writable` are the same object for a socket. */
@@ -76,8 +56,13 @@ export class StreamLink implements ByteLink {
     this.#readable = readable;
     this.#writable = writable;
     this.#options = options;
-    this.#stallTimeoutMs = options.stallTimeoutMs;
     this.#clock = options.clock ?? systemClock;
+    this.#stall = new StallWatch(
+      this.#clock,
+      options.stallTimeoutMs,
+      () => this.#reader !== undefined || this.#drain !== undefined,
+      () => this.fail(this.#stallError()),
+    );
     this.#batch = new WriteBatch(writable, () => this.#awaitDrain());
     readable.on('data', (chunk: Uint8Array) => this.#onData(chunk));
     readable.on('end', () => void this.#finish(undefined));
@@ -99,8 +84,7 @@ export class StreamLink implements ByteLink {
 
   /** True when the link works and nothing is under way on it, so that it can be kept for later. */
   get isQuiet(): boolean {
-    const isUnread = this.#receivedBytes > 0 || this.#putBack.length > 0;
-    return !this.isOver && !isUnread && this.#reader === undefined && this.#drain === undefined;
+    return !this.isOver && this.#received.isEmpty && this.#reader === undefined && this.#drain === undefined;
   }
 
   /** True from the moment that the peer has ended or the connection broke. */
@@ -109,19 +93,19 @@ export class StreamLink implements ByteLink {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    const chunk = this.#putBack.pop() ?? this.#takeReceived();
+    const chunk = this.#takeReceived();
     if (chunk !== undefined) return Promise.resolve(chunk);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.resolve(undefined);
     if (this.#reader !== undefined)
       return Promise.reject(new InvariantError(`two reads at once of ${this.peerName}`));
     this.#reader = createWaiter();
-    this.#watchForStall();
+    this.#stall.onWait();
     return this.#reader.promise;
   }
 
   unread(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#putBack.push(bytes);
+    this.#received.putBack(bytes);
   }
 
   /** @throws {DsyncdError} at once when the link is known to be broken. */
@@ -137,10 +121,7 @@ export class StreamLink implements ByteLink {
 
   /** Another patience for the next phase of a connection: waiting for a command, say. */
   setStallTimeout(stallTimeoutMs: number): void {
-    this.#stallTimeoutMs = stallTimeoutMs;
-    this.#stopWatching?.();
-    this.#stopWatching = undefined;
-    if (this.#reader !== undefined || this.#drain !== undefined) this.#watchForStall();
+    this.#stall.setTimeout(stallTimeoutMs);
   }
 
   /** From now on, and until bound anew, the link fails with the signal's reason as soon as that aborts. */
@@ -165,7 +146,7 @@ export class StreamLink implements ByteLink {
     // What still comes is read and dropped: closing a socket over unread bytes would reset it, and the peer
     // could lose the end of what we sent.
     this.#detach(closedError(this.peerName));
-    this.#forgetReceived();
+    this.#received.clear();
     this.#readable.resume();
     this.#clock.after(graceMs, () => {
       this.#readable.destroy();
@@ -175,33 +156,20 @@ export class StreamLink implements ByteLink {
 
   /** Ends the link now: what is unread or unsent is dropped, who waits is told `error`. */
   fail(error: DsyncdError): void {
-    this.#forgetReceived();
+    this.#received.clear();
     this.#settle(error);
   }
 
-  #forgetReceived(): void {
-    this.#received = [];
-    this.#receivedIndex = 0;
-    this.#receivedBytes = 0;
-    this.#putBack.length = 0;
-  }
-
   #takeReceived(): Uint8Array | undefined {
-    const chunk = this.#received[this.#receivedIndex];
-    if (chunk === undefined) return undefined;
-    this.#receivedIndex++;
-    this.#receivedBytes -= chunk.length;
-    if (this.#receivedIndex === this.#received.length) {
-      this.#received = [];
-      this.#receivedIndex = 0;
-    }
-    if (this.#receivedBytes < readAheadBytesMax && this.#readable.isPaused()) this.#readable.resume();
+    const chunk = this.#received.take();
+    if (chunk !== undefined && this.#received.bytes < readAheadBytesMax && this.#readable.isPaused())
+      this.#readable.resume();
     return chunk;
   }
 
   #onData(chunk: Uint8Array): void {
     this.#bytesRead += chunk.length;
-    this.#movedAt = this.#clock.now();
+    this.#stall.onMove();
     const reader = this.#reader;
     if (reader !== undefined) {
       this.#reader = undefined;
@@ -209,44 +177,28 @@ export class StreamLink implements ByteLink {
       return;
     }
     if (this.#failure !== undefined) return;
-    this.#received.push(chunk);
-    this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes >= readAheadBytesMax) this.#readable.pause();
+    this.#received.add(chunk);
+    if (this.#received.bytes >= readAheadBytesMax) this.#readable.pause();
   }
 
   #awaitDrain(): Promise<void> {
-    this.#drain ??= createWaiter();
-    this.#watchForStall();
+    if (this.#drain === undefined) {
+      this.#drain = createWaiter();
+      this.#stall.onWait();
+    }
     return this.#drain.promise;
   }
 
   #onDrain(): void {
-    this.#movedAt = this.#clock.now();
+    this.#stall.onMove();
     const drain = this.#drain;
     this.#drain = undefined;
     drain?.resolve();
   }
 
-  /** One timer a link at most, looked at again only when it has run out: no timer churn per read. */
-  #watchForStall(): void {
-    if (this.#stopWatching !== undefined) return;
-    this.#movedAt = this.#clock.now();
-    this.#startWatching(this.#stallTimeoutMs);
-  }
-
-  #startWatching(delayMs: number): void {
-    this.#stopWatching = this.#clock.after(delayMs, () => {
-      this.#stopWatching = undefined;
-      if (this.#reader === undefined && this.#drain === undefined) return;
-      const stillMs = this.#clock.now() - this.#movedAt;
-      if (stillMs < this.#stallTimeoutMs) this.#startWatching(this.#stallTimeoutMs - stillMs);
-      else this.fail(this.#stallError());
-    });
-  }
-
   #stallError(): DsyncdError {
     const did = this.#reader === undefined ? 'has taken' : 'has sent';
-    const seconds = this.#stallTimeoutMs / 1000;
+    const seconds = this.#stall.timeoutMs / 1000;
     return new DsyncdError('DSYNCD_LINK_STALLED', `${this.peerName} ${did} nothing for ${seconds} s`, {
       outcome: 'transient',
       hint: 'check the load and the log of the other host, and the network between',
@@ -291,7 +243,7 @@ export class StreamLink implements ByteLink {
     const failure = this.#failure ?? error;
     this.#failure = failure;
     this.bind(undefined);
-    this.#stopWatching?.();
+    this.#stall.stop();
     const reader = this.#reader;
     this.#reader = undefined;
     reader?.reject(failure);

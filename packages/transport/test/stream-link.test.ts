@@ -222,8 +222,12 @@ describe('a link that is given up', () => {
     clock.advance(999);
     far.write('y');
     expect(await late).toBe('y');
+    clock.advance(600); // the time before we began to wait does not count
     const failing = failureOf(link.read());
-    clock.advance(1000);
+    clock.advance(999);
+    await new Promise(setImmediate);
+    expect(link.isOver).toBe(false);
+    clock.advance(1);
     const failure = await failing;
     expect([failure.code, failure.outcome]).toEqual(['DSYNCD_LINK_STALLED', 'transient']);
     expect(failure.message).toBe('the far end has sent nothing for 1 s');

@@ -1,0 +1,46 @@
+/** Bytes that came and were not read yet, as they came. */
+export class ReceivedChunks {
+  #chunks: Uint8Array[] = [];
+  #index = 0;
+  #bytes = 0;
+  readonly #putBack: Uint8Array[] = [];
+
+  /** Bytes that were put back are not counted: their reader had them once. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0 && this.#putBack.length === 0;
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  putBack(chunk: Uint8Array): void {
+    if (chunk.length > 0) this.#putBack.push(chunk);
+  }
+
+  take(): Uint8Array | undefined {
+    const again = this.#putBack.pop();
+    if (again !== undefined) return again;
+    const chunk = this.#chunks[this.#index];
+    if (chunk === undefined) return undefined;
+    this.#index++;
+    this.#bytes -= chunk.length;
+    if (this.#index === this.#chunks.length) {
+      this.#chunks = [];
+      this.#index = 0;
+    }
+    return chunk;
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#index = 0;
+    this.#bytes = 0;
+    this.#putBack.length = 0;
+  }
+}

@@ -1,0 +1,18 @@
+/** A promise with the means to settle it. */
+export interface Waiter<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export function createWaiter<T>(): Waiter<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (reason: unknown) => void = () => {};
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  // Whoever waits sees the rejection; one that no one waits for any more must not end the process.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
