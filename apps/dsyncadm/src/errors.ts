@@ -15,6 +15,12 @@ export const noMailbox = (user: string, mailbox: string): DsyncdError =>
     hint: `\`dsyncadm mailbox list -u ${user}\` shows those that exist`,
   });
 
+export const noUsers = (mask: string): DsyncdError =>
+  new DsyncdError('DSYNCD_NO_USERS', `no user matches ${JSON.stringify(mask)}`, {
+    outcome: 'nouser',
+    hint: 'a mask takes whole names: * is any text, ? one character',
+  });
+
 /**
  * What the user reads on stderr: what failed, in one line, one line how to mend it where that is known.
  * @param showStack - for whoever debugs dsyncd itself

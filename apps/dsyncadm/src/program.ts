@@ -22,6 +22,8 @@ import { registerReplicatorReplicate } from './commands/replicator-replicate.ts'
 import { registerReplicatorStatus } from './commands/replicator-status.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStoreCheck } from './commands/store-check.ts';
+import { registerStoreExport } from './commands/store-export.ts';
+import { registerStoreImport } from './commands/store-import.ts';
 import { registerStoreRebuild } from './commands/store-rebuild.ts';
 import { registerSync } from './commands/sync.ts';
 import type { CommandContext } from './context.ts';
@@ -67,7 +69,11 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
       registerMailExpunge,
     ],
   ],
-  ['store', 'look after the files of the built-in mail store', [registerStoreCheck, registerStoreRebuild]],
+  [
+    'store',
+    'look after the files of the built-in mail store',
+    [registerStoreCheck, registerStoreRebuild, registerStoreExport, registerStoreImport],
+  ],
   ['config', 'look at the configuration', [registerConfigCheck, registerConfigReference]],
 ];
 

@@ -52,7 +52,7 @@ async function problemOf(mailbox: MailboxMail, { uid, size }: MailRecord): Promi
     if (!(error instanceof DsyncdError)) throw error;
     // Expunged since the page was read.
     if (error.code === 'DSYNCD_STORE_NO_MAIL') return undefined;
-    if (error.code === 'DSYNCD_STORE_BODY_LOST') return 'is missing on disk';
+    if (error.code === 'DSYNCD_STORE_BODY_LOST') return 'is missing or cut short on disk';
     throw error;
   }
 }
