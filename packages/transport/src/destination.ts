@@ -24,7 +24,10 @@ export interface SshDestination {
   readonly login: string;
   readonly host: string;
   readonly port: number;
-  /** `remoteprefix:`: the user name goes first over the stream, as a line of its own. */
+  /**
+   * `remoteprefix:`: the user name and a line feed go first over the stream, and the dsync stream follows at
+   * once, without an answer. A trusted wrapper on the other host reads that line and starts the dsync server.
+   */
   readonly sendsUserName: boolean;
   readonly name: string;
 }

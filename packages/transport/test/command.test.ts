@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type ByteLink, readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
 import { createPeer, exitStatusOf, type PeerSettings } from '../src/index.ts';
-import { failureOf, fresh, onCleanup, shout, until, user } from './support/parties.ts';
+import { failureOf, fresh, isAlive, onCleanup, shout, until, user } from './support/parties.ts';
 
 function peerOf(
   command: string,
@@ -17,15 +17,6 @@ function peerOf(
 
 const shell = (script: string, ...args: string[]) => peerOf('sh', ['-c', script, 'sh', ...args]);
 const pidOf = async (link: ByteLink): Promise<number> => Number(await readLine(link, 100));
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe('a child process as peer', () => {
   it('gets the user name in its arguments, and speaks by stdin and stdout', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect, Socket } from 'node:net';
+import { connect, createServer, Socket } from 'node:net';
+import { join } from 'node:path';
 import { DsyncdError } from '@dsyncd/core';
 import { readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +9,7 @@ import {
   type Peer,
   type PeerSettings,
   parseDestination,
+  StreamLink,
   startDoveadmServer,
 } from '../src/index.ts';
 import { recordingLogger } from './support/log.ts';
@@ -18,6 +20,7 @@ import {
   onCleanup,
   rawServer,
   ShoutingAnswerer,
+  scratchFolder,
   shout,
   until,
   user,
@@ -300,5 +303,35 @@ describe('a peer that is not as it should be', () => {
     abort.abort(new DsyncdError('DSYNCD_DEADLINE', 'too late', { outcome: 'transient' }));
     expect((await starting).code).toBe('DSYNCD_DEADLINE');
     expect((await failureOf(peerTo(port).startSync(user, abort.signal))).code).toBe('DSYNCD_DEADLINE');
+  });
+});
+
+describe('a unix socket', () => {
+  it('that greets with + needs no secret', async () => {
+    const path = join(scratchFolder(), 'doveadm');
+    const server = createServer(async (socket) => {
+      const link = new StreamLink(socket, socket, { peerName: 'client', stallTimeoutMs: 10_000 });
+      expect(await readLine(link, 100)).toMatch(/^VERSION\tdoveadm-server\t1\t0$/);
+      await link.write('+\n');
+      expect(await readLine(link, 100)).toBe(`\t${user}\tdsync-server\t-u${user}`);
+      await link.write('\n+\nstream');
+    });
+    server.listen(path);
+    await once(server, 'listening');
+    onCleanup(() => server.close());
+    const peer = createPeer(parseDestination(`unix:${path}`, { doveadmPort: 1 }), {});
+    onCleanup(() => peer.close());
+    const sync = await peer.startSync(user, fresh());
+    expect(Buffer.from((await sync.link.read()) ?? []).toString()).toBe('stream');
+    sync.release(false);
+  });
+
+  it('that asks for a secret that we do not have needs a person', async () => {
+    const { service } = await startPair();
+    const peer = createPeer(parseDestination(`tcp:127.0.0.1:${service.port}`, { doveadmPort: 1 }), {});
+    onCleanup(() => peer.close());
+    const failure = await failureOf(peer.startSync(user, fresh()));
+    expect([failure.code, failure.outcome]).toEqual(['DSYNCD_SECRET', 'operator']);
+    expect(failure.hint).toContain('doveadm_password_file');
   });
 });

@@ -1,17 +1,43 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DsyncdError, parseUserName } from '@dsyncd/core';
 import { type ByteLink, readLine } from '@dsyncd/protocol';
-import { describe, expect, it } from 'vitest';
-import { createPeer, parseDestination, type SyncAnswerer, startDoveadmServer } from '../src/index.ts';
-import { doveadm, startDovecot } from './support/dovecot.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  createPeer,
+  parseDestination,
+  type ServerTlsSettings,
+  type SyncAnswerer,
+  startDoveadmServer,
+} from '../src/index.ts';
+import { type Authority, type Certificate, createAuthority } from './support/certificates.ts';
+import { type Dovecot, doveadm, startDovecot } from './support/dovecot.ts';
 import { recordingLogger } from './support/log.ts';
 import { failureOf, fresh, onCleanup, user } from './support/parties.ts';
 
 const secret = 'a shared secret';
 
-function peerAt(port: number, ourSecret = secret) {
-  const peer = createPeer(parseDestination(`tcp:127.0.0.1:${port}`, { doveadmPort: 1 }), {
-    secret: ourSecret,
-  });
+let folder: string;
+let authority: Authority;
+let certificate: Certificate;
+let dovecot: Dovecot;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'dsyncd-transport-'));
+  authority = createAuthority(folder);
+  certificate = authority.issue('127.0.0.1');
+  dovecot = await startDovecot(secret, certificate, authority.caFile);
+});
+
+afterAll(async () => {
+  await dovecot.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function peerAt(port: number, ourSecret = secret, kind: 'tcp' | 'tcps' = 'tcp') {
+  const destination = parseDestination(`${kind}:127.0.0.1:${port}`, { doveadmPort: 1 });
+  const peer = createPeer(destination, { secret: ourSecret, tls: { caFile: authority.caFile } });
   onCleanup(() => peer.close());
   return peer;
 }
@@ -37,16 +63,22 @@ class HandshakeReader implements SyncAnswerer {
   }
 }
 
-async function serve(answerer: SyncAnswerer) {
+async function serve(answerer: SyncAnswerer, tls?: ServerTlsSettings) {
   const logger = recordingLogger();
-  const server = await startDoveadmServer({ address: '127.0.0.1', port: 0, secret, answerer, logger });
+  const server = await startDoveadmServer({
+    address: '127.0.0.1',
+    port: 0,
+    secret,
+    answerer,
+    logger,
+    ...(tls === undefined ? {} : { tls }),
+  });
   onCleanup(() => server.stop(0));
   return { server, logger };
 }
 
 describe('the installed Dovecot as client', () => {
   it('gets as far as its dsync handshake', async () => {
-    const dovecot = await startDovecot(secret);
     const reader = new HandshakeReader();
     const { server } = await serve(reader);
     await doveadm(dovecot.config, ['sync', '-u', user, `tcp:127.0.0.1:${server.port}`]);
@@ -54,8 +86,14 @@ describe('the installed Dovecot as client', () => {
     expect(reader.lines.at(-1)).toMatch(/^H/);
   });
 
+  it('comes by TLS too', async () => {
+    const reader = new HandshakeReader();
+    const { server } = await serve(reader, certificate);
+    await doveadm(dovecot.config, ['sync', '-u', user, `tcps:127.0.0.1:${server.port}`]);
+    expect(reader.lines[0]).toMatch(/^VERSION\tdsync\t3\t/);
+  });
+
   it('is told that the user does not exist here', async () => {
-    const dovecot = await startDovecot(secret);
     const reader = new HandshakeReader();
     reader.refusal = new DsyncdError('DSYNCD_NOUSER', 'no such user', { outcome: 'nouser' });
     const { server } = await serve(reader);
@@ -67,7 +105,6 @@ describe('the installed Dovecot as client', () => {
   });
 
   it('prints why we cannot sync now', async () => {
-    const dovecot = await startDovecot(secret);
     const reader = new HandshakeReader();
     reader.refusal = new DsyncdError('DSYNCD_BUSY', 'the user is being synced', { outcome: 'busy' });
     const { server } = await serve(reader);
@@ -79,10 +116,10 @@ describe('the installed Dovecot as client', () => {
   });
 
   it('with another secret is turned away, which is logged once', async () => {
-    const dovecot = await startDovecot('quite another one');
     const reader = new HandshakeReader();
     const { server, logger } = await serve(reader);
     const { status, output } = await doveadm(dovecot.config, [
+      ...['-o', 'doveadm_password=quite another one'],
       ...['sync', '-u', user, `tcp:127.0.0.1:${server.port}`],
     ]);
     expect(status).not.toBe(0);
@@ -94,21 +131,24 @@ describe('the installed Dovecot as client', () => {
 
 describe('the installed Dovecot as server', () => {
   it('starts its side of the dsync stream', async () => {
-    const dovecot = await startDovecot(secret);
     const sync = await peerAt(dovecot.port).startSync(user, fresh());
     expect(await readLine(sync.link, 1000)).toMatch(/^VERSION\tdsync\t3\t/);
     sync.release(false);
   });
 
+  it('is reached by TLS too', async () => {
+    const sync = await peerAt(dovecot.tlsPort, secret, 'tcps').startSync(user, fresh());
+    expect(await readLine(sync.link, 1000)).toMatch(/^VERSION\tdsync\t3\t/);
+    sync.release(false);
+  });
+
   it('says that a user does not exist', async () => {
-    const dovecot = await startDovecot(secret);
     const missing = parseUserName('missing@x.test');
     const failure = await failureOf(peerAt(dovecot.port).startSync(missing, fresh()));
     expect(failure.outcome).toBe('nouser');
   });
 
   it('with another secret needs a person', async () => {
-    const dovecot = await startDovecot(secret);
     const failure = await failureOf(peerAt(dovecot.port, 'wrong').startSync(user, fresh()));
     expect([failure.code, failure.outcome]).toEqual(['DSYNCD_SECRET', 'operator']);
   });

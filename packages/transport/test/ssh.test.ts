@@ -9,7 +9,16 @@ import {
   parseDestination,
   type SshSettings,
 } from '../src/index.ts';
-import { failureOf, fresh, onCleanup, scratchFolder, shout, until, user } from './support/parties.ts';
+import {
+  failureOf,
+  fresh,
+  isAlive,
+  onCleanup,
+  scratchFolder,
+  shout,
+  until,
+  user,
+} from './support/parties.ts';
 import { makeKey, type Sshd, startSshd } from './support/sshd.ts';
 
 /** Upper-cases lines until `bye`, in the shell of the other host. */
@@ -105,7 +114,23 @@ describe('a sync over SSH', () => {
     sync.release(false);
   });
 
-  it('sends the user name as the first line for remoteprefix:, and by default does not put it into the command', async () => {
+  it.each([
+    ['remote', "dsync-server --stdio -u 'o'\\''brien@x.test'"],
+    ['remoteprefix', 'dsync-server --stdio'],
+  ] as const)('by default runs dsync-server, for %s:', async (kind, command) => {
+    const file = join(scratchFolder(), 'shell');
+    writeFileSync(file, '#!/bin/sh\nprintf "%s\\n" "$SSH_ORIGINAL_COMMAND"; cat\n', { mode: 0o755 });
+    const sshd = await startSshd({ forceCommand: file });
+    const destination = parseDestination(`${kind}:${sshd.login}@127.0.0.1:${sshd.port}`, { doveadmPort: 1 });
+    const ssh = { keyFile: sshd.keyFile, knownHostsFiles: [knownHosts(sshd)] };
+    const peer = createPeer(destination, { ssh });
+    onCleanup(() => peer.close());
+    const sync = await peer.startSync("o'brien@x.test" as typeof user, fresh());
+    expect(await readLine(sync.link, 1000)).toBe(command);
+    sync.release(false);
+  });
+
+  it('sends the user name as the first line for remoteprefix:', async () => {
     const sshd = await startSshd();
     const peer = peerOf(sshd, { command: `read -r who; echo "for $who"; cat` }, {}, 'remoteprefix');
     const sync = await peer.startSync(user, fresh());
@@ -141,7 +166,11 @@ describe('a sync over SSH', () => {
     abort.abort(new Error('too slow'));
     expect((await waiting).message).toContain('too slow');
     sync.release(false);
-    expect(pid).toBeGreaterThan(0);
+    await until('the remote command is gone', () => !isAlive(pid));
+    const next = await peer.startSync(user, fresh());
+    expect(Number(await readLine(next.link, 100))).toBeGreaterThan(0);
+    next.release(false);
+    expect(connections(sshd)).toBe(1);
   });
 
   it('carries a large stream both ways at once', async () => {
@@ -229,6 +258,5 @@ describe('the login by SSH', () => {
     await sshd.stop();
     const failure = await failureOf(peerOf(sshd).startSync(user, fresh()));
     expect([failure.code, failure.outcome]).toEqual(['DSYNCD_CONNECT', 'transient']);
-    await until('nothing is left', () => true);
   });
 });

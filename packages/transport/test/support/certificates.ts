@@ -19,8 +19,7 @@ const openssl = (...args: string[]): void => {
 };
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
-export function createAuthority(): Authority {
-  const folder = scratchFolder();
+export function createAuthority(folder = scratchFolder()): Authority {
   const caFile = join(folder, 'ca.pem');
   const caKey = join(folder, 'ca.key');
   openssl('req', '-x509', ...newKey, '-days', '30', '-subj', '/CN=test CA', '-keyout', caKey, '-out', caFile);

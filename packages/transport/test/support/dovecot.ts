@@ -1,28 +1,46 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onCleanup, scratchFolder, until } from './parties.ts';
+import type { Certificate } from './certificates.ts';
+import { onCleanup, until } from './parties.ts';
 import { freePort } from './sshd.ts';
 
 export interface Dovecot {
   /** Of its doveadm service. */
   readonly port: number;
+  readonly tlsPort: number;
   readonly config: string;
   readonly log: () => string;
+  stop(): Promise<void>;
 }
 
 /** A user that owns no files here. */
 const mailUid = Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }));
 const mailGid = Number(execFileSync('id', ['-g', 'nobody'], { encoding: 'utf8' }));
 
-/** The installed Dovecot with a configuration of its own, where every user exists but `missing@x.test`. */
-export async function startDovecot(secret: string, settings: readonly string[] = []): Promise<Dovecot> {
-  const folder = scratchFolder();
+/** The installed Dovecot with a configuration of its own, where no user exists but `u1@x.test`. */
+export async function startDovecot(
+  secret: string,
+  certificate: Certificate,
+  caFile: string,
+): Promise<Dovecot> {
+  const folder = mkdtempSync(join(tmpdir(), 'dsyncd-dovecot-'));
   chmodSync(folder, 0o755);
   mkdirSync(join(folder, 'mail'));
   chownSync(join(folder, 'mail'), mailUid, mailGid);
   const port = await freePort();
+  const tlsPort = await freePort();
   const config = join(folder, 'dovecot.conf');
   const logFile = join(folder, 'log');
   const users = join(folder, 'users');
@@ -39,7 +57,10 @@ export async function startDovecot(secret: string, settings: readonly string[] =
       'mail_location = sdbox:~/mail',
       'first_valid_uid = 1',
       'first_valid_gid = 1',
-      ...(settings.some((line) => line.startsWith('ssl =')) ? [] : ['ssl = no']),
+      'ssl = yes',
+      `ssl_cert = <${certificate.certFile}`,
+      `ssl_key = <${certificate.keyFile}`,
+      `ssl_client_ca_file = ${caFile}`,
       'namespace inbox {',
       '  inbox = yes',
       '}',
@@ -53,22 +74,28 @@ export async function startDovecot(secret: string, settings: readonly string[] =
       '}',
       `doveadm_password = ${secret}`,
       'service doveadm {',
-      '  inet_listener {',
+      '  inet_listener plain {',
       `    port = ${port}`,
       '  }',
+      '  inet_listener tls {',
+      `    port = ${tlsPort}`,
+      '    ssl = yes',
+      '  }',
       '}',
-      ...settings,
       '',
     ].join('\n'),
   );
   const child = spawn('dovecot', ['-F', '-c', config], { stdio: 'ignore' });
-  onCleanup(() => end(child));
+  const stop = async (): Promise<void> => {
+    await end(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
   await until('Dovecot has started', () => {
     if (child.exitCode !== null) throw new Error(`Dovecot ended: ${log()}`);
     return log().includes('starting up');
   });
-  return { port, config, log };
+  return { port, tlsPort, config, log, stop };
 }
 
 async function end(child: ChildProcess): Promise<void> {

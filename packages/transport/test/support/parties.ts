@@ -94,3 +94,12 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     await new Promise((wake) => setTimeout(wake, 5));
   }
 }
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -24,6 +24,8 @@ export interface Sshd {
 export interface SshdOptions {
   readonly port?: number;
   readonly maxSessions?: number;
+  /** Run instead of what the client asks for. */
+  readonly forceCommand?: string;
   readonly hostKeyTypes?: readonly string[];
   readonly folder?: string;
 }
@@ -74,6 +76,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       'PidFile none',
       `MaxSessions ${options.maxSessions ?? 10}`,
       'LogLevel VERBOSE',
+      ...(options.forceCommand === undefined ? [] : [`ForceCommand ${options.forceCommand}`]),
     ].join('\n'),
   );
   let log = '';
