@@ -10,6 +10,7 @@ const mayImport = {
   engine: ['core', 'protocol', 'dsync', 'mailstore', 'transport'],
   config: ['core'],
   telemetry: ['core'],
+  program: ['core', 'config', 'mailstore', 'telemetry', 'transport'],
   replicator: ['core', 'protocol', 'queue', 'engine', 'notify'],
   testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue'],
 };

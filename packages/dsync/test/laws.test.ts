@@ -24,7 +24,7 @@ async function play(
   return { world, chronicle };
 }
 
-/** A UID never names two mails, and UIDNEXT never goes down, as long as the UIDVALIDITY is the same. */
+/** Under one name and UIDVALIDITY, a UID never names two mails, and UIDNEXT never goes down. */
 class UidWatch {
   readonly #world: World;
   readonly #names = new Map<string, string>();
@@ -36,9 +36,9 @@ class UidWatch {
 
   async check(): Promise<void> {
     for (const host of this.#world.hosts) {
-      for (const { mailbox: status } of (await host.mail.tree()).nodes) {
+      for (const { path, mailbox: status } of (await host.mail.tree()).nodes) {
         if (status === undefined) continue;
-        const life = `${host.name} ${status.guid} ${status.uidValidity}`;
+        const life = `${host.name} ${path.join('/')} ${status.guid} ${status.uidValidity}`;
         expect(status.uidNext).toBeGreaterThanOrEqual(this.#uidNext.get(life) ?? 1);
         this.#uidNext.set(life, status.uidNext);
         for (const { uid, guid } of await (await host.mail.mailbox(status.guid)).mails(1 as never, 1000)) {

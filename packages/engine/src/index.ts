@@ -1,1 +1,3 @@
+export { BuiltinAnswerer, type BuiltinAnswererOptions, hasImported } from './builtin-answerer.ts';
+export { BuiltinEngine, type BuiltinEngineOptions } from './builtin-engine.ts';
 export * from './port.ts';

@@ -4,7 +4,7 @@
  * An engine knows mail, peers and transports; it knows nothing of queues, priorities or retries.
  */
 
-import type { OutcomeKind, UserName } from '@dsyncd/core';
+import type { MailboxPath, OutcomeKind, UserName } from '@dsyncd/core';
 
 export type SyncType = 'incremental' | 'normal' | 'full';
 
@@ -16,6 +16,10 @@ export interface SyncTask {
   readonly state: string | undefined;
   /** Aborts the attempt: its deadline has passed, or the service stops. */
   readonly signal: AbortSignal;
+  /** Only this mailbox. */
+  readonly mailbox?: MailboxPath;
+  /** Only look and count. */
+  readonly isDryRun?: boolean;
 }
 
 export interface SyncResult {
@@ -28,6 +32,8 @@ export interface SyncResult {
   readonly counts: SyncCounts;
   /** One line each: what both sides had changed at once, and what became of it. */
   readonly conflicts: readonly string[];
+  /** One line each: what changed meanwhile, so that another sync follows, or why everything was compared. */
+  readonly notes: readonly string[];
   /** Host name of the peer, when it was reached. */
   readonly peer?: string;
 }

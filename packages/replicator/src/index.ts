@@ -1,4 +1,5 @@
 export * from './channel.ts';
 export * from './doveadm-listener.ts';
 export * from './doveadm-service.ts';
+export * from './intake.ts';
 export * from './worker-pool.ts';

@@ -11,6 +11,8 @@ export interface WorkerPoolOptions {
   readonly connsMax: number;
   /** One attempt from claim to outcome; a sync that takes longer is cut off. */
   readonly attemptTimeoutMs: number;
+  /** After each sync, before its outcome is stored. */
+  readonly onSynced?: (claim: Claim, result: SyncResult) => void | Promise<void>;
 }
 
 /**
@@ -78,6 +80,7 @@ export class WorkerPool {
       await queue.abandon(claim);
       return;
     }
+    await this.#options.onSynced?.(claim, result);
     await queue.complete(claim, {
       outcome: result.outcome,
       full: result.full,
@@ -122,8 +125,9 @@ export class WorkerPool {
     };
     if (outcomeRules[result.outcome].isFailure) logger.warn({ ...fields, ...result.failure }, 'sync failed');
     else logger.info(fields, 'sync done');
-    for (const conflict of result.conflicts)
-      logger.info({ user: claim.user, channel: claim.channel, conflict }, 'conflict merged');
+    const { user, channel } = claim;
+    for (const conflict of result.conflicts) logger.info({ user, channel, conflict }, 'conflict merged');
+    for (const note of result.notes) logger.info({ user, channel, note }, 'noted during the sync');
   }
 }
 
@@ -139,5 +143,6 @@ function brokenSync(error: unknown): SyncResult {
     },
     counts: noCounts,
     conflicts: [],
+    notes: [],
   };
 }

@@ -41,6 +41,11 @@ export class Host {
     this.programs = new Map(names.map((name) => [name, new Program(name, ['-c', this.configFile])]));
   }
 
+  /** Where notifications wait while dsyncd is down. */
+  get spoolDir(): string {
+    return join(this.folder, 'state', 'notify-spool');
+  }
+
   get lmtpPath(): string {
     return join(this.baseDir, 'lmtp');
   }

@@ -22,7 +22,11 @@ export async function playHost(
   users: readonly UserName[],
   random: Random,
 ): Promise<HostReport> {
-  const notifier = createNotifier({ baseDir: host.baseDir, syncTimeoutMs: 0 });
+  const notifier = createNotifier({
+    baseDir: host.baseDir,
+    syncTimeoutMs: 0,
+    spoolDir: host.spoolDir,
+  });
   const deeds = new Map<string, number>();
   let delivered = 0;
   try {

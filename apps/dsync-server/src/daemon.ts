@@ -1,0 +1,95 @@
+import { type Config, loadConfig, readSecret } from '@dsyncd/config';
+import { DsyncdError, type Logger } from '@dsyncd/core';
+import { BuiltinAnswerer } from '@dsyncd/engine';
+import type { MailStore } from '@dsyncd/mailstore';
+import { createNotifier, type Notifier } from '@dsyncd/notify';
+import { type Daemon, openStore } from '@dsyncd/program';
+import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
+import { type DoveadmServerSettings, startDoveadmServer } from '@dsyncd/transport';
+
+/** Running syncs have so long to end by themselves. */
+const stopGraceMs = 8_000;
+
+/** Builds the dsync server that listens, from its configuration file, and starts it. */
+export async function startServer(configFile: string): Promise<Daemon> {
+  let config = await loadConfig(configFile);
+  const logger = createLogger({ program: 'dsync-server', level: config.logLevel });
+  exitOnCrash(logger);
+  const store = openStore(config, logger);
+  const notifier = notifierOf(config, logger);
+  const server = await startDoveadmServer({
+    ...(await listenerSettings(config)),
+    answerer: answererOf(() => config, store, notifier, logger),
+    logger,
+  });
+  logReady(logger, { port: server.port });
+  return {
+    async reload() {
+      try {
+        const next = await loadConfig(configFile);
+        await server.reload({ secret: (await listenerSettings(next)).secret });
+        config = next;
+        logger.setLevel(config.logLevel);
+        logger.info({}, 'configuration reloaded');
+      } catch (error) {
+        logger.error({ error }, 'configuration not reloaded; the present one stays in force');
+      }
+    },
+    async stop() {
+      logger.info({}, 'stopping');
+      await server.stop(stopGraceMs);
+      await notifier.close();
+      await store.close();
+      logger.info({}, 'stopped');
+    },
+  };
+}
+
+export const notifierOf = (config: Config, logger: Logger): Notifier =>
+  createNotifier({ baseDir: config.baseDir, syncTimeoutMs: 0, spoolDir: config.notifySpoolDir, logger });
+
+export const answererOf = (
+  config: () => Config,
+  store: MailStore,
+  notifier: Notifier,
+  logger: Logger,
+): BuiltinAnswerer =>
+  new BuiltinAnswerer({
+    store,
+    hostname: config().hostname,
+    lockTimeoutMs: () => config().dsyncLockTimeoutMs,
+    logger,
+    onImported: (user, peerHostname) => {
+      // Only the other replicas of a chain are to hear of it; without one there is no one to tell.
+      if (config().channels.some(({ chain }) => chain)) notifier.mailChanged(user, peerHostname);
+    },
+  });
+
+async function listenerSettings(
+  config: Config,
+): Promise<Pick<DoveadmServerSettings, 'address' | 'port' | 'tls' | 'secret'>> {
+  const { file, ssl, doveadmPasswordFile } = config;
+  const { doveadm } = config.listeners;
+  if (doveadm === undefined)
+    throw missing(file, 'there is no table [listeners.doveadm]', 'add it, or start dsync-server --stdio under SSH');
+  if (doveadmPasswordFile === undefined)
+    throw missing(file, 'doveadm_password_file is missing', 'put a secret that both hosts share into a file and name it');
+  const secret = await readSecret(doveadmPasswordFile);
+  const { address, port } = doveadm;
+  if (!doveadm.ssl) return { address, port, secret };
+  if (ssl.serverCertFile === undefined || ssl.serverKeyFile === undefined)
+    throw missing(file, '[listeners.doveadm] has ssl but [ssl] names no server_cert_file and server_key_file', 'name both');
+  return {
+    address,
+    port,
+    secret,
+    tls: {
+      certFile: ssl.serverCertFile,
+      keyFile: ssl.serverKeyFile,
+      ...(ssl.serverClientCaFile === undefined ? {} : { clientCaFile: ssl.serverClientCaFile }),
+    },
+  };
+}
+
+const missing = (file: string, what: string, hint: string): DsyncdError =>
+  new DsyncdError('DSYNCD_CONFIG', `${file}: ${what}`, { outcome: 'operator', hint });

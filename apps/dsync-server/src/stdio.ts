@@ -1,0 +1,36 @@
+import { loadConfig } from '@dsyncd/config';
+import { DsyncdError, parseUserName } from '@dsyncd/core';
+import { readLine } from '@dsyncd/protocol';
+import { openStore } from '@dsyncd/program';
+import { createLogger } from '@dsyncd/telemetry';
+import { exitStatusOf, stdioLink } from '@dsyncd/transport';
+import { answererOf, notifierOf } from './daemon.ts';
+
+/**
+ * Answers one sync on standard input and output, as SSH starts it.
+ * @param userName - missing: the peer sends it as the first line (`remoteprefix:`)
+ * @returns the exit status
+ */
+export async function serveStdio(configFile: string, userName: string | undefined): Promise<number> {
+  const config = await loadConfig(configFile);
+  // Standard error is what the peer shows when the sync fails: only what is wrong goes there.
+  const logger = createLogger({ program: 'dsync-server', level: 'error' });
+  const store = openStore(config, logger);
+  const notifier = notifierOf(config, logger);
+  const link = stdioLink();
+  try {
+    const user = parseUserName(userName ?? (await readLine(link, 1024)) ?? '');
+    const answerer = answererOf(() => config, store, notifier, logger);
+    await answerer.prepare(user);
+    await answerer.answer(user, link);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof DsyncdError)) throw error;
+    const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+    process.stderr.write(`dsync-server: ${error.message}${hint}\n`);
+    return exitStatusOf[error.outcome];
+  } finally {
+    await notifier.close();
+    await store.close();
+  }
+}

@@ -1,0 +1,49 @@
+import type { Logger, UserName } from '@dsyncd/core';
+import { type BrainResult, runSlave } from '@dsyncd/dsync';
+import type { MailStore } from '@dsyncd/mailstore';
+import type { ByteLink } from '@dsyncd/protocol';
+import type { SyncAnswerer } from '@dsyncd/transport';
+
+export interface BuiltinAnswererOptions {
+  readonly store: MailStore;
+  /** Of this host. */
+  readonly hostname: string;
+  readonly lockTimeoutMs: () => number;
+  readonly logger: Logger;
+  /** After a sync that changed something here: whom it came from, so that other replicas learn of it. */
+  readonly onImported: (user: UserName, peerHostname: string) => void;
+}
+
+/** The other end of a sync: answers a dsyncd or a Dovecot from the built-in store. */
+export class BuiltinAnswerer implements SyncAnswerer {
+  readonly #options: BuiltinAnswererOptions;
+
+  constructor(options: BuiltinAnswererOptions) {
+    this.#options = options;
+  }
+
+  /** A user whom only the peer has gets a home here. */
+  async prepare(user: UserName): Promise<void> {
+    const mail = await this.#options.store.open(user, { create: true });
+    await mail.close();
+  }
+
+  async answer(user: UserName, link: ByteLink): Promise<{ readonly reusable: boolean }> {
+    const { store, hostname, lockTimeoutMs, logger } = this.#options;
+    const startedAt = performance.now();
+    const mail = await store.open(user, { create: true });
+    try {
+      const result = await runSlave({ user: mail, link, hostname, lockTimeoutMs: lockTimeoutMs() });
+      const durationMs = Math.round(performance.now() - startedAt);
+      logger.debug({ user, peer: result.peerHostname, durationMs, ...result.counts }, 'sync answered');
+      if (hasImported(result)) this.#options.onImported(user, result.peerHostname);
+      return { reusable: result.isReusable };
+    } finally {
+      await mail.close();
+    }
+  }
+}
+
+/** Did the sync change anything on this host? */
+export const hasImported = ({ counts }: Pick<BrainResult, 'counts'>): boolean =>
+  counts.mailsReceived + counts.flagsChanged + counts.expunged + counts.mailboxesChanged > 0;

@@ -1,0 +1,101 @@
+import { DsyncdError, type FailureKind, toDsyncdError } from '@dsyncd/core';
+import { type BrainResult, runMaster } from '@dsyncd/dsync';
+import type { MailStore, UserMail } from '@dsyncd/mailstore';
+import { decodeState } from '@dsyncd/protocol';
+import type { Peer, SyncConnection } from '@dsyncd/transport';
+import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from './port.ts';
+
+export interface BuiltinEngineOptions {
+  readonly store: MailStore;
+  /** Of this host. */
+  readonly hostname: string;
+  readonly lockTimeoutMs: () => number;
+  /** The peer of a channel; undefined for one that is not configured any more. */
+  readonly peerOf: (channel: string) => Peer | undefined;
+}
+
+/** Syncs the built-in store with a peer that speaks dsync: another dsyncd, or a Dovecot. */
+export class BuiltinEngine implements SyncEngine {
+  readonly #options: BuiltinEngineOptions;
+
+  constructor(options: BuiltinEngineOptions) {
+    this.#options = options;
+  }
+
+  async sync(task: SyncTask): Promise<SyncResult> {
+    const notes: string[] = [];
+    const isDamaged = task.state !== undefined && decodeState(task.state) === undefined;
+    if (isDamaged) notes.push('the stored state is damaged: everything was compared instead');
+    try {
+      return resultOf(await this.#syncUser(task), notes);
+    } catch (error) {
+      return failureOf(error, task.signal, notes);
+    }
+  }
+
+  async #syncUser(task: SyncTask): Promise<BrainResult> {
+    const peer = this.#options.peerOf(task.channel);
+    if (peer === undefined)
+      throw new DsyncdError('DSYNCD_NO_CHANNEL', `there is no channel ${task.channel}`, { outcome: 'noreplicate' });
+    const user = await this.#options.store.open(task.user);
+    try {
+      const connection = await peer.startSync(task.user, task.signal);
+      return await this.#run(task, user, connection);
+    } finally {
+      await user.close();
+    }
+  }
+
+  async #run(task: SyncTask, user: UserMail, connection: SyncConnection): Promise<BrainResult> {
+    let isReusable = false;
+    try {
+      const result = await runMaster({
+        user,
+        link: connection.link,
+        hostname: this.#options.hostname,
+        lockTimeoutMs: this.#options.lockTimeoutMs(),
+        syncType: task.type,
+        state: task.state,
+        ...(task.mailbox === undefined ? {} : { mailbox: task.mailbox }),
+        ...(task.isDryRun === undefined ? {} : { isDryRun: task.isDryRun }),
+      });
+      isReusable = result.isReusable;
+      return result;
+    } finally {
+      connection.release(isReusable);
+    }
+  }
+
+  /** Peers belong to whoever made them. */
+  async close(): Promise<void> {}
+}
+
+const resultOf = (result: BrainResult, notes: readonly string[]): SyncResult => ({
+  outcome: result.outcome,
+  state: result.state,
+  full: result.isFull,
+  counts: { ...result.counts },
+  conflicts: result.conflicts,
+  notes: [...notes, ...result.changes],
+  peer: result.peerHostname,
+});
+
+/** Why an attempt failed; when its time was up, that is the reason, whatever broke because of it. */
+export function failureOf(error: unknown, signal: AbortSignal, notes: readonly string[] = []): SyncResult {
+  const cause = signal.aborted && !(error instanceof DsyncdError) ? signal.reason : error;
+  const { code, message, hint, outcome } = toDsyncdError(cause, internalFailure(cause));
+  return {
+    outcome,
+    full: false,
+    failure: { code, reason: message, ...(hint === undefined ? {} : { hint }) },
+    counts: noCounts,
+    conflicts: [],
+    notes,
+  };
+}
+
+/** An error of the system, such as a full disk, passes by itself; one without a code is a defect of ours. */
+const internalFailure = (error: unknown): { code: string; outcome: FailureKind } =>
+  error instanceof Error && 'code' in error
+    ? { code: 'DSYNCD_SYSTEM', outcome: 'transient' }
+    : { code: 'DSYNCD_SYNC_FAILED', outcome: 'transient' };

@@ -1,0 +1,3 @@
+export * from './peer-settings.ts';
+export * from './run.ts';
+export * from './store.ts';

@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util';
+import { configFileName } from '@dsyncd/config';
+import { DsyncdError } from '@dsyncd/core';
+
+/** A program that serves until it is told to stop. */
+export interface Daemon {
+  /** SIGHUP: reads the configuration again; keeps the present one, and says so in the log, when it has errors. */
+  reload(): Promise<void>;
+  /** SIGTERM and SIGINT: finishes what cannot wait and ends. */
+  stop(): Promise<void>;
+}
+
+/** EX_CONFIG: the service manager need not try again before somebody has changed something. */
+const configExitCode = 78;
+const usageExitCode = 64;
+
+/** Main function of a daemon: command line, signals, exit code. */
+export async function runDaemon(
+  name: string,
+  usage: string,
+  start: (configFile: string) => Promise<Daemon>,
+): Promise<void> {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (values.help === true) {
+      process.stdout.write(usage);
+      return;
+    }
+    const daemon = await start(configFileName(values.config));
+    process.on('SIGHUP', () => void daemon.reload());
+    const stop = (): void => void daemon.stop().then(() => process.exit(0));
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  } catch (error) {
+    endWith(name, error, usage);
+  }
+}
+
+/** Prints what went wrong and ends the program. */
+export function endWith(name: string, error: unknown, usage?: string): never {
+  process.stderr.write(`${name}: ${describe(error)}\n`);
+  if (isUsageError(error)) {
+    if (usage !== undefined) process.stderr.write(usage);
+    process.exit(usageExitCode);
+  }
+  process.exit(configExitCode);
+}
+
+const isUsageError = (error: unknown): boolean =>
+  error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+
+const describe = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof DsyncdError && error.hint !== undefined
+    ? `${error.message}\n(${error.hint})`
+    : error.message;
+};

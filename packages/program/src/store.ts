@@ -1,0 +1,13 @@
+import { type Config, listUsers, mailHomeOf } from '@dsyncd/config';
+import { type Logger, systemClock, systemRandom } from '@dsyncd/core';
+import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
+
+/** The built-in store where the configuration puts it. */
+export const openStore = ({ mailHome }: Pick<Config, 'mailHome'>, logger: Logger): MailStore =>
+  openMaildirStore({
+    home: (user) => mailHomeOf(mailHome, user),
+    users: () => listUsers(mailHome),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
