@@ -8,22 +8,23 @@ import {
   openMemoryStore,
   type SaveChange,
   systemFlags,
+  type UserMail,
 } from '@dsyncd/mailstore';
 import { DovecotHome } from './dovecot-home.ts';
 
 export const alice = parseUserName('alice');
 
-/** A store with one user, and a Dovecot home to export it to. */
-export class Bench {
-  readonly mail: MemoryUserMail;
+/** A user's mail in a store, and a Dovecot home to export it to. */
+export class Bench<Mail extends UserMail = UserMail> {
+  readonly mail: Mail;
   readonly dovecot: DovecotHome;
 
-  static async create(separator?: string): Promise<Bench> {
+  static async create(separator?: string): Promise<Bench<MemoryUserMail>> {
     const store = openMemoryStore({ clock: systemClock, random: systemRandom });
     return new Bench(await store.open(alice, { create: true }), await DovecotHome.create(separator));
   }
 
-  private constructor(mail: MemoryUserMail, dovecot: DovecotHome) {
+  constructor(mail: Mail, dovecot: DovecotHome) {
     this.mail = mail;
     this.dovecot = dovecot;
   }

@@ -1,13 +1,15 @@
 import { createReadStream } from 'node:fs';
 import { link, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
-import { asMailGuid, asUid } from '@dsyncd/core';
+import { asMailGuid, asUid, parseUserName } from '@dsyncd/core';
+import type { MemoryUserMail } from '@dsyncd/mailstore';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { placeBody } from '../src/dovecot/body-file.ts';
 import { Bench } from './dovecot-bench.ts';
-import { hasDovecot } from './dovecot-home.ts';
+import { DovecotHome, hasDovecot } from './dovecot-home.ts';
+import { ensureBuilt, openStore } from './maildir-setup.ts';
 
 describe.skipIf(!hasDovecot)('a Dovecot that opens an exported home', () => {
-  let bench: Bench;
+  let bench: Bench<MemoryUserMail>;
   beforeEach(async () => {
     bench = await Bench.create();
   });
@@ -171,7 +173,7 @@ describe.skipIf(!hasDovecot)('a Dovecot with "." between levels', () => {
 });
 
 describe('placing a body', () => {
-  let bench: Bench;
+  let bench: Bench<MemoryUserMail>;
   const received = 1_234_567_890;
   beforeEach(async () => {
     bench = await Bench.create();
@@ -203,3 +205,32 @@ const shown = (view: Readonly<Record<string, unknown>>): unknown =>
   JSON.parse(
     JSON.stringify(view, (key, value) => (key === 'text' ? String(value).replace(/[^\n -~]+/g, '?') : value)),
   );
+
+describe.skipIf(!hasDovecot)('a home exported from the Maildir store', () => {
+  it('shares the bodies with the store, and takes over what Dovecot did', async () => {
+    ensureBuilt();
+    const dovecot = await DovecotHome.create();
+    const folder = `${dovecot.base}/store`;
+    const store = openStore(folder);
+    const mail = await store.open(parseUserName('alice'), { create: true });
+    const bench = new Bench(mail, dovecot);
+    const inbox = await bench.box('INBOX');
+    const first = await bench.save(inbox, 'Subject: one\n\nx\n', { receivedAt: 1_000_000_000 });
+    const sent = await bench.box('Sent');
+    await sent.apply([
+      { type: 'save', body: { mailbox: inbox.guid, uid: first.uid }, guid: first.guid, receivedAt: 5 },
+    ]);
+    await bench.save(inbox, `Subject: alone\n\n${'big\n'.repeat(500_000)}`, { receivedAt: 1_000_000_001 });
+    // The store hands out small bodies as bytes, large ones as files.
+    expect(await bench.export()).toMatchObject({ mails: 3, linked: 1, copied: 2, problems: [] });
+    expect(await bench.dovecotView()).toEqual(await bench.storeView());
+    await dovecot.save('Sent', 'Subject: new\n\n');
+    await dovecot.doveadm(['flags', 'add', '\\Seen', 'mailbox', 'INBOX', 'uid', '1']);
+    await dovecot.doveadm(['expunge', 'mailbox', 'Sent', 'uid', '1']);
+    expect(await bench.import()).toMatchObject({ saved: 1, flagsChanged: 1, expunged: 1, problems: [] });
+    expect(await bench.storeView()).toEqual(await bench.dovecotView());
+    await mail.close();
+    await store.close();
+    await dovecot.dispose();
+  });
+});

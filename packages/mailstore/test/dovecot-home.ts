@@ -97,7 +97,8 @@ export class DovecotHome {
         },
       );
       // imap drops what is left to do when its input ends; LOGOUT ends it.
-      if (isQuiet) child.stdin?.end(input);
+      if (input === '') child.stdin?.end();
+      else if (isQuiet) child.stdin?.end(input);
       else child.stdin?.write(input);
     });
   }

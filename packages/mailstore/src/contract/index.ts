@@ -7,6 +7,7 @@ import { describe } from 'vitest';
 import { bodyCases } from './body-cases.ts';
 import { changeCases } from './change-cases.ts';
 import { lockAndLimitCases } from './lock-and-limit-cases.ts';
+import { randomCases } from './random-cases.ts';
 import { renameCases } from './rename-cases.ts';
 import { saveCases } from './save-cases.ts';
 import type { OpenStore } from './setup.ts';
@@ -23,5 +24,6 @@ export function mailStoreContract(name: string, openStore: OpenStore): void {
     changeCases(openStore);
     bodyCases(openStore);
     lockAndLimitCases(openStore);
+    randomCases(openStore);
   });
 }

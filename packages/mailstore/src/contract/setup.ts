@@ -149,7 +149,8 @@ export async function expectError(promise: Promise<unknown>, code: string): Prom
     () => undefined,
     (reason: unknown) => reason,
   );
-  if (!(error instanceof DsyncdError)) throw error ?? new Error(`nothing was thrown, wanted ${code}`);
+  if (!(error instanceof DsyncdError))
+    throw new Error(`not an error of ours, wanted ${code}`, { cause: error });
   expect(error.code).toBe(code);
   return error;
 }
@@ -163,6 +164,5 @@ export async function applyOne(mailbox: MailboxMail, change: MailChange): Promis
 export const allMails = (mailbox: MailboxMail): Promise<readonly MailRecord[]> =>
   mailbox.mails(asUid(1), 1000);
 export const everything = { modSeq: asModSeq(0), afterUid: asUid(0) };
-export const uid = asUid;
 export const mailGuid = (digit: string): MailGuid => asMailGuid(digit.repeat(32));
 export const mailboxGuid = (digit: string): MailboxGuid => asMailboxGuid(digit.repeat(32));
