@@ -9,7 +9,7 @@ import { clientCertificateProblem, loadServerTls, type ServerTlsSettings } from 
 export interface DoveadmServerSettings {
   /** Address to listen on; missing: all, IPv4 and IPv6. */
   readonly address?: string;
-  /** 0: any free one, see {@link DoveadmServer.port}. */
+  /** 0 takes a free one, see {@link DoveadmServer.port}. */
   readonly port: number;
   /** Missing: plain TCP. */
   readonly tls?: ServerTlsSettings;

@@ -95,7 +95,7 @@ describe('the login', () => {
   });
 
   it('has a time', async () => {
-    const { server, logger } = await serve({ loginTimeoutMs: 50 });
+    const { server, logger } = await serve({ loginTimeoutMs: 500 });
     const { link } = await dial(server);
     await link.write(version);
     expect(await nextLine(link)).toBe('-');

@@ -270,17 +270,15 @@ describe('a peer that is not as it should be', () => {
   });
 
   it.each([
-    ['greets and says no more', ['-\n'], 'cannot connect'],
-    ['says nothing at all', [], 'cannot connect'],
-    ['lets us in and says no more', ['-\n', '+\n'], 'has sent nothing'],
-  ])('and %s is dropped', async (_, answers, words) => {
+    ['greets and says no more', ['-\n'], 'cannot connect', { connectTimeoutMs: 200 }],
+    ['says nothing at all', [], 'cannot connect', { connectTimeoutMs: 200 }],
+    ['lets us in and says no more', ['-\n', '+\n'], 'has sent nothing', { stallTimeoutMs: 500 }],
+  ])('and %s is dropped', async (_, answers, words, settings) => {
     const { port } = await rawServer((socket) => {
       const left = [...answers];
       socket.on('data', () => socket.write(left.shift() ?? ''));
     });
-    const failure = await failureOf(
-      peerTo(port, { connectTimeoutMs: 100, stallTimeoutMs: 100 }).startSync(user, fresh()),
-    );
+    const failure = await failureOf(peerTo(port, settings).startSync(user, fresh()));
     expect(failure.outcome).toBe('transient');
     expect(failure.message).toContain(words);
   });
