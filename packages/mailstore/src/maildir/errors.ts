@@ -6,7 +6,8 @@ import type { HomePlace, WireError } from './wire.ts';
 
 const fullCodes = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 const accessCodes = ['EACCES', 'EPERM', 'EROFS', 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'];
-const damageCodes = ['SQLITE_CORRUPT', 'SQLITE_NOTADB'];
+/** A short read: the file ends before the place where a page must be. */
+const damageCodes = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_IOERR_SHORT_READ'];
 
 export const systemCode = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
@@ -81,7 +82,7 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
     );
   if (code === 'EMFILE' || code === 'ENFILE')
     return about('FILES', 'too many open files at', 'transient', 'raise LimitNOFILE of the service');
-  return about('IO', 'cannot work on', 'transient');
+  return about('IO', 'cannot work on', 'transient', "if it comes back: check the disk and the kernel's log");
 }
 
 function hasNoSpace(home: string): boolean {

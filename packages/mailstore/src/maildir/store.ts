@@ -49,8 +49,9 @@ export function openMaildirStore(options: MaildirStoreOptions): MaildirStore {
   const linkOf = (home: string): WorkerLink =>
     links[hash(home) % links.length] ?? fail('a store needs at least one worker');
   const locks = new SyncLocks(clock, {
-    tryLock: (place) => linkOf(place.home).call('tryLock', place),
-    unlock: (place, descriptor) => linkOf(place.home).call('unlock', place, descriptor),
+    open: (place) => linkOf(place.home).call('openLockFile', place),
+    isPresent: (place, descriptor) => linkOf(place.home).call('isPresentLockFile', place, descriptor),
+    close: (place, descriptor) => linkOf(place.home).call('closeLockFile', place, descriptor),
   });
   const limits = { ...defaultStoreLimits, ...options.limits };
   const parts: StoreParts = { clock, random, limits, locks, memory: new StageMemory() };

@@ -1,14 +1,18 @@
 import type { Clock, UserName } from '@dsyncd/core';
 import { lockedError } from '../errors.ts';
 import type { SyncLock } from '../port.ts';
+import { tryFlock } from './flock.ts';
 import type { HomePlace } from './wire.ts';
 
 const pollMinMs = 1;
 const pollMaxMs = 50;
 
+/** Opening and closing go to a thread; see {@link tryFlock} for why locking does not. */
 interface LockFile {
-  tryLock(place: HomePlace): Promise<number | undefined>;
-  unlock(place: HomePlace, descriptor: number): Promise<void>;
+  open(place: HomePlace): Promise<number>;
+  /** Whether the descriptor's file is still the home's lock file. */
+  isPresent(place: HomePlace, descriptor: number): Promise<boolean>;
+  close(place: HomePlace, descriptor: number): Promise<void>;
 }
 
 /**
@@ -52,7 +56,7 @@ export class SyncLocks {
     let released: Promise<void> | undefined;
     const release = async (): Promise<void> => {
       try {
-        await this.#file.unlock(place, descriptor);
+        await this.#file.close(place, descriptor);
       } finally {
         this.#passTurn(place.home);
       }
@@ -66,11 +70,25 @@ export class SyncLocks {
   }
 
   async #poll(place: HomePlace, timeLimit: TimeLimit): Promise<number | undefined> {
-    for (let waitMs = pollMinMs; ; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
-      const descriptor = await this.#file.tryLock(place);
-      if (descriptor !== undefined || timeLimit.isOver) return descriptor;
-      await this.#clock.sleep(waitMs);
+    const descriptor = await this.#file.open(place);
+    try {
+      if (tryFlock(descriptor)) return descriptor;
+      if ((await this.#waitForFile(descriptor, timeLimit)) && (await this.#file.isPresent(place, descriptor)))
+        return descriptor;
+    } catch (error) {
+      await this.#file.close(place, descriptor);
+      throw error;
     }
+    await this.#file.close(place, descriptor);
+    return timeLimit.isOver ? undefined : await this.#poll(place, timeLimit);
+  }
+
+  async #waitForFile(descriptor: number, timeLimit: TimeLimit): Promise<boolean> {
+    for (let waitMs = pollMinMs; !timeLimit.isOver; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
+      await this.#clock.sleep(waitMs);
+      if (tryFlock(descriptor)) return true;
+    }
+    return false;
   }
 
   /** @returns false when the time is up. */

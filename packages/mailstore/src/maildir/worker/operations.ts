@@ -5,6 +5,7 @@ import type { MailboxGuid, MailboxPath } from '@dsyncd/core';
 import type { MailboxStatus } from '../../port.ts';
 import type { HomePlace } from '../wire.ts';
 import { apply } from './apply.ts';
+import { isPresentLockFile, openLockFile } from './lock-file.ts';
 import { lostBodies, readBody, restoreBody } from './lost-bodies.ts';
 import {
   findBodies,
@@ -18,7 +19,6 @@ import {
 } from './mail-reads.ts';
 import { rebuildIndex } from './rebuild.ts';
 import { leftoverAgeMs, sweep } from './sweep.ts';
-import { tryLock } from './sync-lock-file.ts';
 import {
   changeIdentity,
   createDirectory,
@@ -63,8 +63,10 @@ export const indexOperations = {
 
 /** On a home whose index may be missing or damaged. */
 export const homeOperations = {
-  tryLock: (place: HomePlace): number | undefined => tryLock(place.home),
-  unlock: (_place: HomePlace, fd: number): void => closeSync(fd),
+  openLockFile: (place: HomePlace): number => openLockFile(place.home),
+  isPresentLockFile: (place: HomePlace, descriptor: number): boolean =>
+    isPresentLockFile(place.home, descriptor),
+  closeLockFile: (_place: HomePlace, descriptor: number): void => closeSync(descriptor),
   rebuildIndex,
 } as const;
 

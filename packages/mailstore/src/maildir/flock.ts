@@ -1,0 +1,19 @@
+import { flockSync } from 'fs-ext';
+import { systemCode } from './errors.ts';
+
+/**
+ * Locks an open file unless another one has it; never waits. The kernel drops the lock when the last
+ * copy of the descriptor is closed, so it dies with its process.
+ *
+ * Only for the main thread: fs-ext shares JavaScript values between threads and crashes the process
+ * when a second thread has to report an error.
+ */
+export function tryFlock(descriptor: number): boolean {
+  try {
+    flockSync(descriptor, 'exnb');
+    return true;
+  } catch (error) {
+    if (['EAGAIN', 'EWOULDBLOCK'].includes(systemCode(error))) return false;
+    throw error;
+  }
+}
