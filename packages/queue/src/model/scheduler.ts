@@ -39,7 +39,11 @@ export class Scheduler {
     this.#random = options.random;
     this.#onChange = options.onChange;
     this.#settings = options.settings;
-    this.users = new UserTable(options.usersMax ?? schedulerLimits.usersMax, options.onUserChange);
+    this.users = new UserTable(
+      options.usersMax ?? schedulerLimits.usersMax,
+      options.random,
+      options.onUserChange,
+    );
     for (const name of options.channels ?? []) this.obtainChannel(name);
     this.configure(options.settings);
   }
@@ -111,6 +115,7 @@ export class Scheduler {
   }
 
   reserve(userCount: number): void {
+    this.users.reserve(userCount);
     for (const channel of this.#channels) channel.reserve(userCount);
   }
 

@@ -1,5 +1,6 @@
-import { DsyncdError, fail, type UserName } from '@dsyncd/core';
+import { DsyncdError, fail, type Random, type UserName } from '@dsyncd/core';
 import { growUint8 } from './growth.ts';
+import { NameTable } from './name-table.ts';
 import type { RunningClaim } from './running-claim.ts';
 
 /**
@@ -8,8 +9,7 @@ import type { RunningClaim } from './running-claim.ts';
  * Ids are small and used again, so that arrays by id stay dense.
  */
 export class UserTable {
-  readonly #ids = new Map<string, number>();
-  readonly #names: (string | undefined)[] = [];
+  readonly #names: NameTable;
   readonly #freeIds: number[] = [];
   readonly #running = new Map<number, RunningClaim>();
   /** Channels that know the user; an id is given free when none does and no sync runs. */
@@ -19,26 +19,35 @@ export class UserTable {
   readonly #usersMax: number;
   readonly #onChange: (user: number) => void;
 
-  constructor(usersMax: number, onChange: (user: number) => void) {
+  constructor(usersMax: number, random: Random, onChange: (user: number) => void) {
     this.#usersMax = usersMax;
+    this.#names = new NameTable(random.fraction() * 2 ** 32);
     this.#onChange = onChange;
   }
 
   get size(): number {
-    return this.#ids.size;
+    return this.#names.size;
   }
 
-  /** One more than the greatest id in use. */
+  /** One more than the greatest id that was ever in use. */
   get idBound(): number {
-    return this.#names.length;
+    return this.#names.idBound;
   }
 
   idOf(name: string): number | undefined {
-    return this.#ids.get(name);
+    const id = this.#names.find(name);
+    return id < 0 ? undefined : id;
   }
 
   nameOf(id: number): UserName | undefined {
-    return this.#names[id] as UserName | undefined;
+    return this.#names.name(id) as UserName | undefined;
+  }
+
+  reserve(capacity: number): void {
+    this.#names.reserve(capacity);
+    if (capacity <= this.#busy.length) return;
+    this.#busy = growUint8(this.#busy, capacity);
+    this.#channelCounts = growUint8(this.#channelCounts, capacity);
   }
 
   /**
@@ -46,11 +55,11 @@ export class UserTable {
    * @throws {DsyncdError} `DSYNCD_QUEUE_USERS_MAX` when there are too many users.
    */
   obtain(name: UserName): number {
-    const known = this.#ids.get(name);
-    if (known !== undefined) return known;
-    if (this.#ids.size >= this.#usersMax) throw tooManyUsers(this.#usersMax);
-    const id = this.#freeIds.pop() ?? this.#names.length;
-    this.#adopt(id, flatCopy(name));
+    const known = this.#names.find(name);
+    if (known >= 0) return known;
+    if (this.#names.size >= this.#usersMax) throw tooManyUsers(this.#usersMax);
+    const id = this.#freeIds.pop() ?? this.#names.idBound;
+    this.#adopt(id, name);
     this.#onChange(id);
     return id;
   }
@@ -58,9 +67,7 @@ export class UserTable {
   /** Puts a user of the disk back under its old id; false when id or name is taken or cannot be. */
   restore(id: number, name: UserName): boolean {
     if (!Number.isInteger(id) || id < 0 || id >= this.#usersMax) return false;
-    if (this.#ids.has(name) || this.#names[id] !== undefined) return false;
-    // Fill the gap, so that the names stay a dense array.
-    while (this.#names.length < id) this.#names.push(undefined);
+    if (this.#names.has(id) || this.#names.find(name) >= 0) return false;
     this.#adopt(id, name);
     return true;
   }
@@ -68,8 +75,8 @@ export class UserTable {
   /** After {@link restore}: makes gaps usable, and frees users that no channel knows. */
   finishRestore(): void {
     this.#freeIds.length = 0;
-    for (let id = this.#names.length - 1; id >= 0; id--) {
-      if (this.#names[id] === undefined) this.#freeIds.push(id);
+    for (let id = this.#names.idBound - 1; id >= 0; id--) {
+      if (!this.#names.has(id)) this.#freeIds.push(id);
       else this.release(id);
     }
   }
@@ -108,26 +115,17 @@ export class UserTable {
 
   /** Gives the id free if nothing needs it any more. */
   release(id: number): void {
-    const name = this.#names[id];
-    if (name === undefined || (this.#channelCounts[id] ?? 0) > 0 || this.#busy[id] === 1) return;
-    this.#ids.delete(name);
-    this.#names[id] = undefined;
+    if (!this.#names.has(id) || (this.#channelCounts[id] ?? 0) > 0 || this.#busy[id] === 1) return;
+    this.#names.delete(id);
     this.#freeIds.push(id);
     this.#onChange(id);
   }
 
   #adopt(id: number, name: string): void {
-    this.#ids.set(name, id);
-    this.#names[id] = name;
-    if (id < this.#busy.length) return;
-    const capacity = Math.ceil((id + 1) * 1.5);
-    this.#busy = growUint8(this.#busy, capacity);
-    this.#channelCounts = growUint8(this.#channelCounts, capacity);
+    this.#names.set(id, name);
+    if (id >= this.#busy.length) this.reserve(Math.ceil((id + 1) * 1.5));
   }
 }
-
-/** A name cut out of a block of lines would keep the whole block in memory. */
-const flatCopy = (name: string): string => Buffer.from(name).toString();
 
 const tooManyUsers = (usersMax: number): DsyncdError =>
   new DsyncdError('DSYNCD_QUEUE_USERS_MAX', `the queue knows ${usersMax} users and takes no more`, {

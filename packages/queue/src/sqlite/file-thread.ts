@@ -7,6 +7,9 @@ const workerUrl = import.meta.url.endsWith('.ts')
   ? new URL('../../dist/sqlite/queue-file.worker.js', import.meta.url)
   : new URL('./queue-file.worker.js', import.meta.url);
 
+/** Rows pass through the thread and are gone: a small nursery keeps its memory small. */
+const maxYoungGenerationSizeMb = 8;
+
 interface Pending {
   readonly resolve: (value: never) => void;
   readonly reject: (error: DsyncdError) => void;
@@ -23,7 +26,7 @@ export class FileThread {
   constructor(file: string) {
     this.#file = file;
     // Conditions and loaders of the main thread (a test runner's) are none of the worker's.
-    this.#worker = new Worker(workerUrl, { execArgv: [] });
+    this.#worker = new Worker(workerUrl, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb } });
     this.#worker.on('message', (answer: FileAnswer) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', () => this.#die(undefined));

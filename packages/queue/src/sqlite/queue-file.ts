@@ -12,7 +12,7 @@ import {
 } from './messages.ts';
 import { applicationId, createTables, putRow, schemaVersion, selectRows } from './schema.ts';
 
-const pageRows = 20_000;
+const pageRows = 5_000;
 const busyTimeoutMs = 5_000;
 const lockTimeoutMs = 1_000;
 
