@@ -6,6 +6,7 @@
 import { describe } from 'vitest';
 import { bodyCases } from './body-cases.ts';
 import { changeCases } from './change-cases.ts';
+import { identityCases } from './identity-cases.ts';
 import { lockAndLimitCases } from './lock-and-limit-cases.ts';
 import { randomCases } from './random-cases.ts';
 import { renameCases } from './rename-cases.ts';
@@ -19,6 +20,7 @@ export type { OpenStore, OpenStoreOptions, StoreUnderTest } from './setup.ts';
 export function mailStoreContract(name: string, openStore: OpenStore): void {
   describe(`${name} keeps the contract of MailStore`, () => {
     treeCases(openStore);
+    identityCases(openStore);
     renameCases(openStore);
     saveCases(openStore);
     changeCases(openStore);
