@@ -1,0 +1,14 @@
+import { measureDelivery } from './delivery.mjs';
+import { measureFirstSync, measureIncremental } from './mailbox-sync.mjs';
+import { measureIntake, measureMemory } from './intake.mjs';
+import { measureNoChange } from './no-change.mjs';
+
+/** Every case: a name for --only, and what measures it; answers rows of the table. */
+export const cases = [
+  { name: 'intake', run: measureIntake },
+  { name: 'memory', run: measureMemory },
+  { name: 'no-change', run: measureNoChange },
+  { name: 'delivery', run: measureDelivery },
+  { name: 'first-sync', run: measureFirstSync },
+  { name: 'incremental', run: measureIncremental },
+];

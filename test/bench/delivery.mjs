@@ -1,0 +1,54 @@
+import { watch } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseUserName } from '@dsyncd/core';
+import { LmtpClient, percentile } from '@dsyncd/testkit';
+import { makeMail, withPair } from './rig.mjs';
+import { row } from './row.mjs';
+
+const mails = 200;
+
+/** One mail by LMTP on A until its file stands in B's mailbox. */
+export async function measureDelivery() {
+  return await withPair([], async ({ a, b }) => {
+    await a.start();
+    await b.start();
+    const user = parseUserName('anna@example.com');
+    const folder = join(b.folder, 'mail', user, 'Maildir', 'cur');
+    const client = await LmtpClient.connect(a.lmtpPath);
+    await client.deliver([user], makeMail(0, 4096));
+    await mkdir(folder, { recursive: true });
+    const latenciesMs = [];
+    let onFile = () => {};
+    const watcher = watch(folder, (_, name) => {
+      if (name !== null) onFile(name);
+    });
+    // Warm: connections are open, users are known.
+    for (let number = -20; number < mails; number++) {
+      const arrived = new Promise((resolve) => {
+        onFile = resolve;
+      });
+      const startedAt = performance.now();
+      await client.deliver([user], makeMail(number + 1000, 4096));
+      await arrived;
+      if (number >= 0) latenciesMs.push(performance.now() - startedAt);
+      onFile = () => {};
+      await quiet(a);
+    }
+    watcher.close();
+    client.close();
+    const reference = 'Dovecot 30, Cyrus rightnow 7';
+    return [
+      row('delivery until it is on the other disk, p50', percentile(latenciesMs, 0.5), 'ms', { target: 10, reference }),
+      row('delivery until it is on the other disk, p95', percentile(latenciesMs, 0.95), 'ms'),
+    ];
+  });
+}
+
+/** Waits for the log line of the sync, so that each delivery starts from rest. */
+async function quiet(host) {
+  const dsyncd = host.program('dsyncd');
+  const last = dsyncd.lines.findLastIndex((line) => line.includes('"outcome":'));
+  if (last === dsyncd.lines.length - 1) return;
+  await dsyncd.waitForLog((line) => line.includes('"outcome":'), last + 1);
+}

@@ -1,0 +1,73 @@
+import { parseUserName } from '@dsyncd/core';
+import { runAdm } from './adm.mjs';
+import { fill, median, withPair } from './rig.mjs';
+import { row } from './row.mjs';
+
+const user = parseUserName('anna@example.com');
+
+/** Syncs the user and answers the duration that dsyncd logged, in ms. */
+async function syncOnce(host, isFull) {
+  const dsyncd = host.program('dsyncd');
+  const seen = dsyncd.lines.length;
+  await runAdm(host, ['replicator', 'replicate', ...(isFull ? ['-f'] : []), user]);
+  const line = await dsyncd.waitForLog((text) => text.includes('"outcome":'), seen);
+  const entry = JSON.parse(line);
+  if (entry.outcome !== 'ok') throw new Error(`sync ended as ${line}`);
+  return entry.durationMs;
+}
+
+export async function measureFirstSync() {
+  return await withPair([], async ({ a, b }) => {
+    await fillUser(a, 10_000);
+    await a.start();
+    await b.start();
+    const first = await syncOnce(a, false);
+    const full = await syncOnce(a, true);
+    return [
+      row('first sync of 10,000 mails of 4 KB', first / 1000, 's', { target: 3, reference: 'Cyrus 6.2, Dovecot 9.0' }),
+      row('full sync of the same with nothing to do', full / 1000, 's', { reference: 'Dovecot 0.29' }),
+    ];
+  });
+}
+
+async function fillUser(host, mails) {
+  const store = host.openStore();
+  const mail = await store.open(user, { create: true });
+  await fill(mail, await mail.mailboxByPath(['INBOX']), mails, 4096);
+  await mail.close();
+  await store.close();
+}
+
+/** One flag changed in a small and in a big mailbox. */
+export async function measureIncremental() {
+  const rows = [];
+  for (const mails of [100, 20_000]) {
+    const durationMs = await withPair([], async ({ a, b }) => {
+      await fillUser(a, mails);
+      await a.start();
+      await b.start();
+      await syncOnce(a, false);
+      const durations = [];
+      for (let round = 0; round < 9; round++) {
+        await flag(a, round + 1);
+        durations.push(await syncOnce(a, false));
+      }
+      return median(durations);
+    });
+    rows.push(
+      row(`incremental sync of one flag in ${mails.toLocaleString('en-US')} mails, median`, durationMs, 'ms', {
+        reference: mails === 100 ? '' : 'Dovecot 33 (10,000 mails)',
+      }),
+    );
+  }
+  return rows;
+}
+
+async function flag(host, uid) {
+  const store = host.openStore();
+  const mail = await store.open(user);
+  const inbox = await mail.mailboxByPath(['INBOX']);
+  await inbox.apply([{ type: 'flags', uid, addFlags: 8 }]);
+  await mail.close();
+  await store.close();
+}
