@@ -21,6 +21,8 @@ export class Program {
   readonly name: ProgramName;
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
+  /** Set while the process or one of its output pipes is still open. */
+  #closed: Promise<unknown> | undefined;
   #partialLine = '';
   readonly #lines: string[] = [];
   readonly #waiters = new Set<() => void>();
@@ -34,8 +36,9 @@ export class Program {
     return this.#child?.pid;
   }
 
+  /** True until the process has ended and its last line has been read. */
   get isRunning(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#closed !== undefined;
   }
 
   /** Log lines so far, of all runs of the program. */
@@ -63,15 +66,30 @@ export class Program {
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.#takeOutput(text));
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.#takeOutput(text));
-    child.once('exit', () => this.#wake());
+    // Not 'exit': what the process wrote last may still lie in the pipe then.
+    const closed = once(child, 'close').catch((error: unknown) => this.#takeOutput(`${String(error)}\n`));
+    this.#closed = closed.then(() => {
+      this.#closed = undefined;
+      if (this.#partialLine !== '') this.#takeOutput('\n');
+      this.#wake();
+    });
   }
 
-  /** Waits until a log line satisfies `isWanted`; fails when the program ends first. */
-  async waitForLog(isWanted: (line: string) => boolean, fromIndex = 0): Promise<string> {
+  /** Sends a signal and does not wait: SIGHUP. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Waits until a log line satisfies `isWanted`; fails when the program ends first, or after `timeoutMs`. */
+  async waitForLog(isWanted: (line: string) => boolean, fromIndex = 0, timeoutMs = 30_000): Promise<string> {
+    const deadline = Date.now() + timeoutMs;
+    const last = (): string => `:\n${this.#lines.slice(-20).join('\n')}`;
     for (let index = fromIndex; ; index++) {
       while (index >= this.#lines.length) {
-        if (!this.isRunning) throw new Error(`${this.name} ended:\n${this.#lines.slice(-20).join('\n')}`);
-        await new Promise<void>((resolve) => this.#waiters.add(resolve));
+        if (!this.isRunning) throw new Error(`${this.name} ended${last()}`);
+        if (Date.now() >= deadline)
+          throw new Error(`${this.name} did not log it in ${timeoutMs} ms${last()}`);
+        await this.#nextLine(deadline - Date.now());
       }
       const line = this.#lines[index];
       if (line !== undefined && isWanted(line)) return line;
@@ -82,12 +100,19 @@ export class Program {
   async end(signal: NodeJS.Signals): Promise<number | string> {
     const child = this.#child;
     if (child === undefined) return 0;
-    if (this.isRunning) {
-      const exited = once(child, 'exit');
-      child.kill(signal);
-      await exited;
-    }
+    child.kill(signal);
+    await this.#closed;
     return child.exitCode ?? child.signalCode ?? 0;
+  }
+
+  async #nextLine(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#waiters.add(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   #takeOutput(text: string): void {

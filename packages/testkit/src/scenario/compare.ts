@@ -81,7 +81,11 @@ async function snapshotMailbox(
   };
 }
 
-async function hashBody(mailbox: MailboxMail, uid: Parameters<MailboxMail['body']>[0]): Promise<string> {
+/** SHA-256 of a mail's bytes, in hexadecimal. */
+export async function hashBody(
+  mailbox: MailboxMail,
+  uid: Parameters<MailboxMail['body']>[0],
+): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of await mailbox.body(uid)) hash.update(chunk as Buffer);
   return hash.digest('hex');

@@ -12,8 +12,9 @@ import { until } from '../until.ts';
 import { type ComparedMailbox, compareSnapshots, snapshotUser } from './compare.ts';
 import { playHost } from './host-life.ts';
 import { Hunter } from './hunter.ts';
+import { Ledger } from './ledger.ts';
 import { readMails, type SourceMail } from './mail-source.ts';
-import { printReport } from './report.ts';
+import { isFlawless, printReport } from './report.ts';
 import { sampleMail } from './sample-mail.ts';
 
 export interface DemoOptions {
@@ -33,6 +34,10 @@ export interface DemoResult {
   readonly compared: readonly ComparedMailbox[];
   /** Mails whose bytes on a host are not those that were sent. */
   readonly damaged: readonly string[];
+  /** Mails that were acknowledged and not expunged, and are not there (as often as they were delivered). */
+  readonly lost: readonly string[];
+  /** Mails that are there more often than they were delivered. */
+  readonly doubled: readonly string[];
 }
 
 const userNames = ['anna', 'bert', 'carla', 'dieter'].map((name) => `${name}@example.com`);
@@ -50,7 +55,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     await Promise.all(hosts.map((host) => host.start()));
     const result = await runScenario(hosts, options, say);
     printReport(result, say);
-    const isGood = result.compared.every((mailbox) => mailbox.isEqual) && result.damaged.length === 0;
+    const isGood = isFlawless(result);
     isKept = options.keep;
     if (isKept) explainHowToLook(hosts, say);
     return isGood ? 0 : 1;
@@ -81,15 +86,15 @@ export async function runScenario(
   try {
     say(`Delivering ${mails.length} mails to both hosts, and changing mail on both at once ...`);
     const hunter = options.kill ? new Hunter(hosts, random) : undefined;
+    const ledger = new Ledger();
     const reports = await Promise.all(
       hosts.map(async (host, index) => {
         const share = mails.filter((_, position) => position % hosts.length === index);
         const store = stores[index];
         if (store === undefined) throw new Error('a host without a store');
-        return await playHost(host, store, share, users, seededRandom(options.seed + index + 1));
+        return await playHost(host, store, share, users, seededRandom(options.seed + index + 1), ledger);
       }),
-    );
-    await hunter?.stop();
+    ).finally(() => hunter?.stop());
     say('Waiting until both hosts are equal ...');
     const compared = await compareUntilEqual(stores, users);
     return {
@@ -98,7 +103,7 @@ export async function runScenario(
       kills: hunter?.kills ?? 0,
       ...readLogs(hosts),
       compared,
-      damaged: await findDamage(stores, users, mails),
+      ...(await auditBodies(stores, users, mails, ledger)),
     };
   } finally {
     await Promise.all(stores.map((store) => store.close()));
@@ -154,23 +159,35 @@ async function compareAll(
   return compared;
 }
 
-/** Every body on host A (B is equal) must be one that was sent, byte for byte. */
-async function findDamage(
+/** Every body on host A (B is equal) must be one that was sent, byte for byte, and none may be missing. */
+async function auditBodies(
   stores: readonly MailStore[],
   users: readonly UserName[],
   mails: readonly SourceMail[],
-): Promise<readonly string[]> {
-  const sent = new Set(mails.map((mail) => createHash('sha256').update(asSent(mail.body)).digest('hex')));
+  ledger: Ledger,
+): Promise<Pick<DemoResult, 'damaged' | 'lost' | 'doubled'>> {
+  const hashOf = (mail: SourceMail): string => createHash('sha256').update(asSent(mail.body)).digest('hex');
+  const names = new Map(mails.map((mail) => [hashOf(mail), mail.name]));
   const damaged: string[] = [];
+  const lost: string[] = [];
+  const doubled: string[] = [];
   const [store] = stores;
-  if (store === undefined) return damaged;
+  if (store === undefined) throw new Error('no host');
   for (const user of users) {
+    const present = new Map<string, number>();
     const { mailboxes } = await snapshotUser(store, user, { withBodies: true });
     for (const [path, mailbox] of mailboxes)
-      for (const line of mailbox.mails)
-        if (!sent.has(line.slice(line.lastIndexOf(' ') + 1))) damaged.push(`${user} ${path} ${line}`);
+      for (const line of mailbox.mails) {
+        const hash = line.slice(line.lastIndexOf(' ') + 1);
+        present.set(hash, (present.get(hash) ?? 0) + 1);
+        if (!names.has(hash)) damaged.push(`${user} ${path} ${line}`);
+      }
+    const audit = ledger.audit(user, present);
+    const nameOf = (hash: string): string => `${user} ${names.get(hash) ?? hash}`;
+    lost.push(...audit.lost.map(nameOf));
+    doubled.push(...audit.doubled.map(nameOf));
   }
-  return damaged;
+  return { damaged, lost, doubled };
 }
 
 function readLogs(hosts: readonly Host[]): Pick<DemoResult, 'syncs' | 'conflicts' | 'lagsMs'> {

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { Random, UserName } from '@dsyncd/core';
 import type { MailStore } from '@dsyncd/mailstore';
 import { createNotifier, type Notifier } from '@dsyncd/notify';
-import { LmtpClient } from '../lmtp-client.ts';
+import { asSent, LmtpClient } from '../lmtp-client.ts';
 import type { Host } from '../rig/host.ts';
 import { until } from '../until.ts';
+import type { Ledger } from './ledger.ts';
 import type { SourceMail } from './mail-source.ts';
 import { doSomething } from './workload.ts';
 
@@ -21,6 +23,7 @@ export async function playHost(
   mails: readonly SourceMail[],
   users: readonly UserName[],
   random: Random,
+  ledger: Ledger,
 ): Promise<HostReport> {
   const notifier = createNotifier({
     baseDir: host.baseDir,
@@ -33,10 +36,11 @@ export async function playHost(
     for (const [position, mail] of mails.entries()) {
       const user = users[position % users.length];
       if (user === undefined) continue;
-      await deliverUntilAccepted(host, user, mail);
+      const attempts = await deliverUntilAccepted(host, user, mail);
+      ledger.delivered(user, createHash('sha256').update(asSent(mail.body)).digest('hex'), attempts);
       delivered++;
       for (let deed = 0; deed < deedsPerMail; deed++) {
-        const name = await playDeed(store, notifier, users, random);
+        const name = await playDeed(store, notifier, users, random, ledger);
         if (name !== undefined) deeds.set(name, (deeds.get(name) ?? 0) + 1);
       }
     }
@@ -49,18 +53,31 @@ export async function playHost(
 /**
  * As an MTA does: what was not acknowledged is delivered again. A connection that a kill cut may
  * have saved the mail before; LMTP cannot tell (RFC 2033 section 3), so this may deliver twice.
+ * Answers how many attempts it took.
  */
-async function deliverUntilAccepted(host: Host, user: UserName, mail: SourceMail): Promise<void> {
-  await until(`${host.hostname} takes ${mail.name}`, async () => {
+async function deliverUntilAccepted(host: Host, user: UserName, mail: SourceMail): Promise<number> {
+  let attempts = 0;
+  let refusal = '';
+  const wanted = `${host.hostname} takes ${mail.name}`;
+  const isAccepted = async (): Promise<boolean> => {
     try {
+      attempts++;
       const client = await LmtpClient.connect(host.lmtpPath);
       const replies = await client.deliver([user], mail.body).finally(() => client.close());
-      return replies.every((reply) => reply.startsWith('250'));
-    } catch {
+      refusal = replies.find((reply) => !reply.startsWith('250')) ?? '';
+      return refusal === '';
+    } catch (error) {
       // Killed just now; it is started again.
+      refusal = String(error);
       return false;
     }
-  });
+  };
+  try {
+    await until(wanted, isAccepted);
+  } catch (error) {
+    throw new Error(`${wanted}: ${refusal}`, { cause: error });
+  }
+  return attempts;
 }
 
 async function playDeed(
@@ -68,12 +85,17 @@ async function playDeed(
   notifier: Notifier,
   users: readonly UserName[],
   random: Random,
+  ledger: Ledger,
 ): Promise<string | undefined> {
   const user = users[Math.floor(random.fraction() * users.length)];
   if (user === undefined) return undefined;
   const mail = await store.open(user, { create: true });
   try {
-    const name = await doSomething(mail, random);
+    const name = await doSomething(mail, random, {
+      expunging: (hash) => ledger.expunging(user, hash),
+      moving: (hash) => ledger.moving(user, hash),
+      deletingMailbox: () => ledger.deletingMailbox(user),
+    });
     if (name !== undefined) notifier.mailChanged(user);
     return name;
   } finally {

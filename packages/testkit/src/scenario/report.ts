@@ -3,6 +3,10 @@ import { percentile } from './lag.ts';
 
 const shownConflictsMax = 12;
 
+/** Did every mail survive, once, as it was sent, on both hosts? */
+export const isFlawless = ({ compared, damaged, lost, doubled }: DemoResult): boolean =>
+  compared.every((mailbox) => mailbox.isEqual) && damaged.length + lost.length + doubled.length === 0;
+
 /** The readable report of a demonstration. */
 export function printReport(result: DemoResult, say: (text: string) => void): void {
   const list = (counts: ReadonlyMap<string, number>): string =>
@@ -27,10 +31,19 @@ export function printReport(result: DemoResult, say: (text: string) => void): vo
   const different = result.compared.filter((mailbox) => !mailbox.isEqual).length;
   const mails = result.compared.reduce((sum, mailbox) => sum + mailbox.mails, 0);
   say('');
-  for (const damage of result.damaged.slice(0, 5)) say(`Not what was sent: ${damage}`);
-  say(
-    different === 0 && result.damaged.length === 0
-      ? `A and B are equal: ${result.compared.length} mailboxes, ${mails} mails, every body byte for byte.`
-      : `A and B DIFFER in ${different} of ${result.compared.length} mailboxes; ${result.damaged.length} bodies are damaged.`,
-  );
+  const flaws: readonly (readonly [string, readonly string[]])[] = [
+    ['Not what was sent', result.damaged],
+    ['Lost', result.lost],
+    ['There too often', result.doubled],
+  ];
+  for (const [what, list] of flaws) for (const flaw of list.slice(0, 5)) say(`${what}: ${flaw}`);
+  if (isFlawless(result))
+    say(
+      `A and B are equal: ${result.compared.length} mailboxes, ${mails} mails, every body byte for byte; none lost.`,
+    );
+  else
+    say(
+      `NOT GOOD: ${different} of ${result.compared.length} mailboxes differ, ${result.damaged.length} bodies are damaged, ` +
+        `${result.lost.length} mails are lost, ${result.doubled.length} are there too often.`,
+    );
 }

@@ -6,9 +6,17 @@ import {
   type MailRecord,
   type UserMail,
 } from '@dsyncd/mailstore';
+import { hashBody } from './compare.ts';
+
+/** Who wants to know what happens to mails before it happens. */
+export interface DeedWitness {
+  expunging(hash: string): void;
+  moving(hash: string): void;
+  deletingMailbox(): void;
+}
 
 /** What people do with their mail: one change each. Answers what was done, or undefined when there was nothing to do it to. */
-export type Deed = (mail: UserMail, random: Random) => Promise<string | undefined>;
+export type Deed = (mail: UserMail, random: Random, witness: DeedWitness) => Promise<string | undefined>;
 
 const pick = <T>(random: Random, list: readonly T[]): T | undefined =>
   list[Math.floor(random.fraction() * list.length)];
@@ -57,19 +65,21 @@ const changeFlags: Deed = async (mail, random) => {
   return 'flags changed';
 };
 
-const expunge: Deed = async (mail, random) => {
+const expunge: Deed = async (mail, random, witness) => {
   const found = await someMail(mail, random);
   if (found === undefined) return undefined;
+  witness.expunging(await hashBody(found.mailbox, found.record.uid));
   await found.mailbox.apply([{ type: 'expunge', uid: found.record.uid, guid: found.record.guid }]);
   return 'expunged';
 };
 
 /** Copy first, expunge then: a crash between the two leaves both, never none. */
-const move: Deed = async (mail, random) => {
+const move: Deed = async (mail, random, witness) => {
   const found = await someMail(mail, random);
   const target = await somePlace(mail, random);
   if (found === undefined || target === undefined || target.guid === found.mailbox.guid) return undefined;
   const { guid, uid, flags, keywords, receivedAt } = found.record;
+  witness.moving(await hashBody(found.mailbox, uid));
   const body = { mailbox: found.mailbox.guid, uid };
   await target.apply([{ type: 'save', guid, body, flags, keywords, receivedAt }]);
   await found.mailbox.apply([{ type: 'expunge', uid, guid }]);
@@ -93,9 +103,10 @@ const rename: Deed = async (mail, random) => {
   return 'mailbox renamed';
 };
 
-const remove: Deed = async (mail, random) => {
+const remove: Deed = async (mail, random, witness) => {
   const folder = await someFolder(mail, random);
   if (folder?.mailbox === undefined) return undefined;
+  witness.deletingMailbox();
   await mail.deleteMailbox(folder.mailbox.guid);
   return 'mailbox deleted';
 };
@@ -120,14 +131,20 @@ const deeds: readonly (readonly [weight: number, deed: Deed])[] = [
 const weightSum = deeds.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Does one random deed; answers its name, or undefined when it found nothing to do or someone else was faster. */
-export async function doSomething(mail: UserMail, random: Random): Promise<string | undefined> {
+export async function doSomething(
+  mail: UserMail,
+  random: Random,
+  witness: DeedWitness = nobody,
+): Promise<string | undefined> {
   try {
-    return await chooseDeed(random)(mail, random);
+    return await chooseDeed(random)(mail, random, witness);
   } catch (error) {
     if (error instanceof DsyncdError && overtaken.has(error.code)) return undefined;
     throw error;
   }
 }
+
+const nobody: DeedWitness = { expunging: () => {}, moving: () => {}, deletingMailbox: () => {} };
 
 function chooseDeed(random: Random): Deed {
   let left = random.fraction() * weightSum;
