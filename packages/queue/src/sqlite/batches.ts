@@ -41,6 +41,11 @@ export class Batches {
     return this.#numbers[channel]?.[user] ?? 0;
   }
 
+  /** As {@link noteUser}, written before all records: none may be durable before its user. */
+  noteUserFirst(user: number): void {
+    this.#waiting[0]?.users.add(user);
+  }
+
   /** The next batch to write, or undefined when nothing has changed. */
   take(): Batch | undefined {
     const batch = this.#waiting[0];
@@ -53,7 +58,7 @@ export class Batches {
 
   /** Takes back a batch that could not be written. */
   giveBack(batch: Batch): void {
-    for (const user of batch.users) this.noteUser(user);
+    for (const user of batch.users) this.noteUserFirst(user);
     for (const key of batch.keys) this.noteRecord(channelOfKey(key), userOfKey(key));
   }
 

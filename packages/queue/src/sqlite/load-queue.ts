@@ -28,21 +28,24 @@ export async function loadQueue(options: LoadOptions): Promise<{ scheduler: Sche
     onUserChange: (user) => journal.noteUser(user),
   });
   scheduler.reserve(opened.userIdBound);
-  const unusable = (await loadUsers(options, scheduler)) + (await loadRecords(options, scheduler));
+  const unusableUsers = await loadUsers(options, scheduler);
+  const unusable = unusableUsers.length + (await loadRecords(options, scheduler));
+  if (unusable > 0) await options.thread.call('sweep', unusableUsers);
   await loadFailures(options, scheduler);
   journal.attach(scheduler);
   scheduler.users.finishRestore();
   return { scheduler, unusable };
 }
 
-async function loadUsers({ thread }: LoadOptions, scheduler: Scheduler): Promise<number> {
-  let unusable = 0;
+async function loadUsers({ thread }: LoadOptions, scheduler: Scheduler): Promise<readonly number[]> {
+  const unusable: number[] = [];
   for (let afterId = -1; ; ) {
     const { ids, names } = await thread.call('users', afterId);
     if (ids.length === 0) return unusable;
     for (const [index, name] of names.entries()) {
       const id = ids[index] as number;
-      if (typeof name !== 'string' || !isUserName(name) || !scheduler.users.restore(id, name)) unusable++;
+      if (typeof name !== 'string' || !isUserName(name) || !scheduler.users.restore(id, name))
+        unusable.push(id);
     }
     afterId = ids[ids.length - 1] as number;
   }

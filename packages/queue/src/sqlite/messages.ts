@@ -35,6 +35,11 @@ export interface UsersPage {
   readonly names: readonly unknown[];
 }
 
+export interface FilePlace {
+  readonly file: string;
+  readonly fileBytesMax: number;
+}
+
 export interface OpenedFile {
   readonly channels: readonly string[];
   readonly userIdBound: number;
@@ -44,12 +49,14 @@ export interface OpenedFile {
 
 /** What can be asked of the file thread, and what it answers. */
 export interface FileCalls {
-  open(file: string): OpenedFile;
+  open(place: FilePlace): OpenedFile;
   users(afterId: number): UsersPage;
   rows(afterKey: number): Float64Array<ArrayBuffer>;
   failures(afterKey: number): readonly FailureRow[];
   state(key: number): string | undefined;
   commit(batch: CommitBatch): void;
+  /** Deletes these users, and rows that belong to no user or channel. */
+  sweep(unusableUsers: readonly number[]): void;
   /** Gives up a damaged file and starts an empty one; answers where the damaged one is. */
   moveAside(): string;
   close(): void;

@@ -14,7 +14,11 @@ export interface SqliteQueueOptions {
   readonly settings: QueueSettings;
   /** Known users of all channels together; more are refused. @defaultValue 10,000,000 */
   readonly usersMax?: number;
+  /** The file grows no larger; a full one is treated as a full disk. @defaultValue 64 GiB */
+  readonly fileBytesMax?: number;
 }
+
+const fileBytesMaxDefault = 64 * 1024 ** 3;
 
 /**
  * Opens the embedded queue. What is asked for, and what was running when the process died, is due again.
@@ -30,7 +34,10 @@ export async function openSqliteQueue(options: SqliteQueueOptions): Promise<Repl
   const logger = options.logger.child({ file });
   const thread = new FileThread(file);
   try {
-    const opened = await thread.call('open', file);
+    const opened = await thread.call('open', {
+      file,
+      fileBytesMax: options.fileBytesMax ?? fileBytesMaxDefault,
+    });
     if (opened.damaged !== undefined) logDamage(logger, opened.damaged.movedTo, opened.damaged.reason);
     const journal = new SqliteJournal({ thread, clock, logger });
     const load: LoadOptions = {

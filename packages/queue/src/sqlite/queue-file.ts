@@ -5,12 +5,13 @@ import {
   type CommitBatch,
   type FailureRow,
   type FileCalls,
+  type FilePlace,
   type FileProblem,
   messageRowWidth,
   type OpenedFile,
   type UsersPage,
 } from './messages.ts';
-import { applicationId, createTables, putRow, schemaVersion, selectRows } from './schema.ts';
+import { applicationId, createTables, putRow, schemaVersion, selectRows, sweepTables } from './schema.ts';
 
 const pageRows = 5_000;
 const busyTimeoutMs = 5_000;
@@ -24,13 +25,15 @@ const lockTimeoutMs = 1_000;
  */
 export class QueueFile implements FileCalls {
   #file = '';
+  #fileBytesMax = 0;
   #lock: Database.Database | undefined;
   #database: Database.Database | undefined;
   #commit: ((batch: CommitBatch) => void) | undefined;
   #channelCount = 0;
 
-  open(file: string): OpenedFile {
+  open({ file, fileBytesMax }: FilePlace): OpenedFile {
     this.#file = file;
+    this.#fileBytesMax = fileBytesMax;
     this.#lock = takeLock(`${file}.lock`);
     let damaged: OpenedFile['damaged'];
     try {
@@ -90,6 +93,16 @@ export class QueueFile implements FileCalls {
     this.#channelCount = batch.channels.length;
   }
 
+  sweep(unusableUsers: readonly number[]): void {
+    const database = this.#db;
+    const dropUser = database.prepare('DELETE FROM users WHERE id = ?');
+    const sweep = database.transaction(() => {
+      for (const id of unusableUsers) dropUser.run(id);
+      database.exec(sweepTables);
+    });
+    sweep.immediate();
+  }
+
   moveAside(): string {
     this.#database?.close();
     const movedTo = freeName(`${this.#file}.damaged`);
@@ -118,6 +131,8 @@ export class QueueFile implements FileCalls {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('cache_size = -8000');
+    const pageBytes = Number(database.pragma('page_size', { simple: true }));
+    database.pragma(`max_page_count = ${Math.max(1, Math.floor(this.#fileBytesMax / pageBytes))}`);
     checkOwner(database, this.#file);
     const problem = database.pragma('quick_check(1)', { simple: true });
     if (problem !== 'ok') throw new Damage(String(problem));

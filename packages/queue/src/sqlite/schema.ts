@@ -30,3 +30,10 @@ export const createTables = `
 
 export const selectRows = `SELECT id, ${columns.join(', ')} FROM entries WHERE id > ? ORDER BY id LIMIT ?`;
 export const putRow = `INSERT OR REPLACE INTO entries (id, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)})`;
+
+/** What a damaged or edited file may hold beside what makes sense. */
+export const sweepTables = `
+  DELETE FROM entries WHERE (id & 0xffffffff) NOT IN (SELECT id FROM users) OR (id >> 32) NOT IN (SELECT id FROM channels);
+  DELETE FROM states WHERE id NOT IN (SELECT id FROM entries);
+  DELETE FROM failures WHERE id NOT IN (SELECT id FROM entries);
+`;

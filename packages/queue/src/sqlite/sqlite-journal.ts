@@ -119,8 +119,7 @@ export class SqliteJournal implements Journal {
         await this.#thread.call('commit', this.#snapshot(batch));
         this.#succeed(batch);
       } catch (error) {
-        await this.#fail(batch, error);
-        break;
+        if (!(await this.#fail(batch, error))) break;
       }
     }
     // In the same turn as the last look for work: what is noted after this wakes the writer again.
@@ -136,21 +135,27 @@ export class SqliteJournal implements Journal {
     this.#settlers.delete(batch.number);
   }
 
-  async #fail(batch: Batch, cause: unknown): Promise<void> {
+  /** Answers true when the next try makes sense at once. */
+  async #fail(batch: Batch, cause: unknown): Promise<boolean> {
     const error = toDsyncdError(cause, { code: 'DSYNCD_QUEUE_FILE', outcome: 'transient' });
     for (const [key, state] of this.#writtenStates)
       if (!this.#notedStates.has(key)) this.#notedStates.set(key, state);
     this.#writtenStates.clear();
     this.#batches.giveBack(batch);
+    const hasNewFile = isDamage(error) && (await this.#startAnew());
+    if (!hasNewFile) this.#retryLater(error);
+    this.#settlers.get(batch.number)?.reject(error);
+    this.#settlers.delete(batch.number);
+    return hasNewFile;
+  }
+
+  #retryLater(error: DsyncdError): void {
     if (!this.#isFailing)
       this.#logger.error(
         { code: error.code, err: error, hint: error.hint },
         'queue file not written: kept in memory',
       );
     this.#isFailing = true;
-    this.#settlers.get(batch.number)?.reject(error);
-    this.#settlers.delete(batch.number);
-    if (isDamage(error)) await this.#startAnew();
     this.#cancelRetry = this.#clock.after(retryDelayMs, () => {
       this.#cancelRetry = undefined;
       this.#wake();
@@ -158,9 +163,9 @@ export class SqliteJournal implements Journal {
   }
 
   /** The file is damaged while we run: everything but the states is in memory and goes into a new one. */
-  async #startAnew(): Promise<void> {
+  async #startAnew(): Promise<boolean> {
     const scheduler = this.#scheduler;
-    if (scheduler === undefined) return;
+    if (scheduler === undefined) return false;
     try {
       const movedTo = await this.#thread.call('moveAside');
       this.#logger.error(
@@ -169,17 +174,18 @@ export class SqliteJournal implements Journal {
       );
     } catch (error) {
       this.#logger.error({ err: error }, 'damaged queue file not moved aside');
-      return;
+      return false;
     }
     for (let user = 0; user < scheduler.users.idBound; user++) {
       if (scheduler.users.nameOf(user) === undefined) continue;
-      this.#batches.noteUser(user);
+      this.#batches.noteUserFirst(user);
       for (const { index, records } of scheduler.channels) {
         if (!records.has(user, flag.known)) continue;
         if (!this.#notedStates.has(recordKey(index, user))) records.clear(user, flag.hasState);
         this.#batches.noteRecord(index, user);
       }
     }
+    return true;
   }
 
   #snapshot(batch: Batch): CommitBatch {
