@@ -14,13 +14,8 @@ export interface ConfigFinding {
 
 /** Looks at what a configuration names outside of itself: secrets, certificates, folders. */
 export async function checkSurroundings(config: Config): Promise<readonly ConfigFinding[]> {
-  const checks = await Promise.all([
-    checkSecrets(config),
-    checkCertificates(config.ssl),
-    checkFolders(config),
-    checkChannels(config),
-  ]);
-  return checks.flat();
+  const checks = [checkSecrets(config), checkCertificates(config.ssl), checkFolders(config)];
+  return [...(await Promise.all(checks)).flat(), ...checkChannels(config)];
 }
 
 async function checkSecrets(config: Config): Promise<ConfigFinding[]> {

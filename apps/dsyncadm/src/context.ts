@@ -9,7 +9,7 @@ import {
   systemRandom,
   type UserName,
 } from '@dsyncd/core';
-import type { SyncResult } from '@dsyncd/engine';
+import { hasImported, type SyncResult } from '@dsyncd/engine';
 import { type MaildirStore, openMaildirStore, type UserMail } from '@dsyncd/mailstore';
 import { createNotifier } from '@dsyncd/notify';
 import { notPossible } from './errors.ts';
@@ -31,7 +31,7 @@ export interface CommandContext {
   store(): Promise<MaildirStore>;
   /** Opens a user's mail for reading. */
   withUserMail<T>(user: string, task: (mail: UserMail) => Promise<T>): Promise<T>;
-  /** Opens a user's mail, runs `task` and notifies, as any mail process does. */
+  /** Opens a user's mail, runs `task` and notifies, as every mail process does. */
   changeUserMail<T>(change: MailChangeIntent, task: (mail: UserMail) => Promise<T>): Promise<T>;
   /** Syncs one user beside the queue; a signal to the program aborts it. */
   syncOnce(sync: Omit<OneOffSync, 'signal'>): Promise<SyncResult>;
@@ -99,8 +99,8 @@ class RealContext implements ProcessContext {
     return this.#withMail(user, false, task);
   }
 
-  async changeUserMail<T>(change: MailChangeIntent, task: (mail: UserMail) => Promise<T>): Promise<T> {
-    return await this.#withMail(change.user, change.create === true, async (mail) => {
+  changeUserMail<T>(change: MailChangeIntent, task: (mail: UserMail) => Promise<T>): Promise<T> {
+    return this.#withMail(change.user, change.create === true, async (mail) => {
       try {
         return await task(mail);
       } finally {
@@ -126,7 +126,11 @@ class RealContext implements ProcessContext {
     const onSignal = (): void => abort.abort(new Error('interrupted'));
     process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
     try {
-      return await runOneOffSync(await this.config(), await this.store(), { ...sync, signal: abort.signal });
+      const parts = { config: await this.config(), store: await this.store(), logger: this.#logger };
+      const result = await runOneOffSync(parts, { ...sync, signal: abort.signal });
+      if (hasImported(result) && !sync.isDryRun)
+        await notify(parts.config, this.#logger, { user: sync.user, priority: 'low', origin: result.peer });
+      return result;
     } finally {
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     }
@@ -170,12 +174,15 @@ async function openStore(config: Config, logger: Logger): Promise<MaildirStore> 
   });
 }
 
+interface Notice {
+  readonly user: UserName;
+  readonly priority: MailChangeIntent['priority'];
+  /** The host that the change came from; missing: it was made here. */
+  readonly origin?: string | undefined;
+}
+
 /** Tells dsyncd of a change and waits until it is told; what failed is on stderr, the change itself is done. */
-async function notify(
-  config: Config,
-  logger: Logger,
-  { user, priority }: { readonly user: UserName; readonly priority: MailChangeIntent['priority'] },
-): Promise<void> {
+async function notify(config: Config, logger: Logger, { user, priority, origin }: Notice): Promise<void> {
   const notifier = createNotifier({
     baseDir: config.baseDir,
     spoolDir: config.notifySpoolDir,
@@ -183,6 +190,6 @@ async function notify(
     logger,
   });
   if (priority === 'high') await notifier.mailSaved(user);
-  else notifier.mailChanged(user);
+  else notifier.mailChanged(user, origin);
   await notifier.close();
 }

@@ -42,6 +42,7 @@ const byCode: Readonly<Record<string, number>> = {
   DSYNCD_USAGE: exitCodes.usage,
   DSYNCD_USER_NAME: exitCodes.usage,
   DSYNCD_MAILBOX_NAME: exitCodes.usage,
+  DSYNCD_DESTINATION: exitCodes.usage,
   DSYNCD_NOT_POSSIBLE: exitCodes.notPossible,
   DSYNCD_STORE_NO_MAILBOX: exitCodes.noMailbox,
   DSYNCD_STORE_NO_MAIL: exitCodes.noMailbox,

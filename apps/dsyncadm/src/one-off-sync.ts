@@ -1,29 +1,58 @@
-import type { Config, Replica } from '@dsyncd/config';
-import type { MailboxPath, UserName } from '@dsyncd/core';
-import type { SyncResult } from '@dsyncd/engine';
+import type { Config } from '@dsyncd/config';
+import type { Logger, MailboxPath, UserName } from '@dsyncd/core';
+import { BuiltinEngine, type SyncResult } from '@dsyncd/engine';
 import type { MailStore } from '@dsyncd/mailstore';
-import { notPossible } from './errors.ts';
+import { planPeer } from '@dsyncd/program';
+import { createPeer } from '@dsyncd/transport';
 
 /** One sync at an operator's wish, beside the queue. */
 export interface OneOffSync {
   readonly user: UserName;
-  readonly destination: Replica;
-  /** Look at everything. */
-  readonly full: boolean;
-  /** Changes go from here to the destination only. */
-  readonly oneWay: boolean;
-  /** Only these mailboxes; empty: all. */
-  readonly mailboxes: readonly MailboxPath[];
+  /** As in `mail_replica`. */
+  readonly destination: string;
+  /** Only this mailbox. */
+  readonly mailbox: MailboxPath | undefined;
   /** Find out what would change, and change nothing. */
-  readonly dryRun: boolean;
+  readonly isDryRun: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Runs the built-in engine once. Expected failures are outcomes, as in the port of the engine. */
-export async function runOneOffSync(
-  _config: Config,
-  _store: MailStore,
-  _sync: OneOffSync,
-): Promise<SyncResult> {
-  throw notPossible('this build has no engine for one-off syncs', 'use `dsyncadm replicator replicate`');
+export interface OneOffParts {
+  readonly config: Config;
+  readonly store: MailStore;
+  readonly logger: Logger;
+}
+
+const channel = 'dsyncadm sync';
+
+/**
+ * Runs the built-in engine once. It looks at everything, as nobody keeps the state of such a sync.
+ * Expected failures of the sync are outcomes, as in the port of the engine.
+ * @throws {DsyncdError} for a destination or a configuration that cannot be used.
+ */
+export async function runOneOffSync(parts: OneOffParts, sync: OneOffSync): Promise<SyncResult> {
+  const { config, store, logger } = parts;
+  const { destination, settings } = await planPeer(config, { ...config, mailReplica: sync.destination });
+  const peer = createPeer(destination, { ...settings, logger });
+  const engine = new BuiltinEngine({
+    store,
+    hostname: config.hostname,
+    lockTimeoutMs: () => config.dsyncLockTimeoutMs,
+    peerOf: () => peer,
+  });
+  const { user, mailbox, isDryRun, signal } = sync;
+  try {
+    return await engine.sync({
+      user,
+      channel,
+      type: 'full',
+      state: undefined,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(config.dsyncTimeoutMs)]),
+      isDryRun,
+      ...(mailbox === undefined ? {} : { mailbox }),
+    });
+  } finally {
+    await engine.close();
+    await peer.close();
+  }
 }

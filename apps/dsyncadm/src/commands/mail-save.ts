@@ -45,7 +45,7 @@ async function saveMail(context: CommandContext, file: string | undefined, optio
   const create = options.createUser === true;
   const uid = await context.changeUserMail({ user: options.user, create, priority: 'high' }, async (mail) => {
     const mailbox = await requireMailbox(mail, options.mailbox);
-    return await saveStaged(mail, readMailBody(file, context.terminal.stdin), async (body) => {
+    return saveStaged(mail, readMailBody(file, context.terminal.stdin), async (body) => {
       const change: SaveChange = { type: 'save', body, ...save };
       const [result] = (await mailbox.apply([change])).results;
       return result !== undefined && 'uid' in result ? result.uid : undefined;

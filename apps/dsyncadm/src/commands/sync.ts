@@ -1,10 +1,8 @@
-import { parseReplica, type Replica } from '@dsyncd/config';
 import { DsyncdError, outcomeRules, parseUserName } from '@dsyncd/core';
 import type { SyncCounts, SyncResult } from '@dsyncd/engine';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
-import { usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { parseMailboxName } from '../input/mailbox-name.ts';
 import { countOf } from '../output/counts.ts';
@@ -13,8 +11,7 @@ import { printable } from '../output/table.ts';
 interface Options {
   readonly user: string;
   readonly full?: boolean;
-  readonly oneWay?: boolean;
-  readonly mailbox?: readonly string[];
+  readonly mailbox?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -24,19 +21,18 @@ export function registerSync(parent: Command, context: CommandContext): void {
     .command('sync')
     .summary('sync one user now, with any destination')
     .description(
-      'Sync one user now with the built-in engine, beside the queue, and say what was done. The secrets and ' +
-        'keys are those of the configuration.',
+      'Sync one user in both directions now with the built-in engine, beside the queue, and say what was ' +
+        'done. Everything is compared. Secret, certificates and SSH key are those of the configuration.',
     )
     .argument('<destination>', 'as in mail_replica: tcps:HOST[:PORT], tcp:HOST[:PORT] or remote:LOGIN@HOST')
     .requiredOption('-u, --user <user>', 'whom to sync')
-    .option('-f, --full', 'look at everything')
-    .option('-1, --one-way', 'only from here to the destination; nothing is deleted there')
-    .option('-m, --mailbox <mailbox>', 'only this mailbox; may be repeated', addMailbox)
-    .option('--dry-run', 'say what would be done and change nothing');
+    .option('-f, --full', 'as in doveadm sync; it is always a full one')
+    .option('-m, --mailbox <mailbox>', 'only this mailbox')
+    .option('--dry-run', 'say what would change on this host, and change nothing');
   addHelpParts(addJsonOption(command), {
     examples: [
       'sync -u ann@example.com tcps:mx2.example.com',
-      'sync -u ann@example.com -m INBOX -m Work --dry-run remote:vmail@mx2.example.com',
+      'sync -u ann@example.com -m INBOX --dry-run remote:vmail@mx2.example.com',
     ],
     exits: ['changed', 'noUser', 'needsPerson', 'temporary', 'permission', 'config'],
   });
@@ -46,22 +42,21 @@ export function registerSync(parent: Command, context: CommandContext): void {
 async function syncOnce(context: CommandContext, destination: string, options: Options): Promise<void> {
   const result = await context.syncOnce({
     user: parseUserName(options.user),
-    destination: parseDestination(destination),
-    full: options.full === true,
-    oneWay: options.oneWay === true,
-    mailboxes: (options.mailbox ?? []).map(parseMailboxName),
-    dryRun: options.dryRun === true,
+    destination,
+    mailbox: options.mailbox === undefined ? undefined : parseMailboxName(options.mailbox),
+    isDryRun: options.dryRun === true,
   });
   if (result.failure !== undefined) throw failureError(result, result.failure);
-  if (options.json) await context.terminal.printJson(result);
+  if (options.json) await context.terminal.printJson(withoutState(result));
   else await context.terminal.print(resultText(options, result));
-  context.exitWith(result.outcome === 'changed' ? exitCodes.changed : exitCodes.ok);
+  // A dry run sees a difference stay, as if someone had changed it meanwhile.
+  const isChanged = result.outcome === 'changed' && !options.dryRun;
+  context.exitWith(isChanged ? exitCodes.changed : exitCodes.ok);
 }
 
-function parseDestination(text: string): Replica {
-  const replica = parseReplica(text);
-  if (!('problem' in replica)) return replica;
-  throw usageError(`${JSON.stringify(text.slice(0, 80))} is no destination`, replica.problem);
+/** The state is of use to a queue only. */
+function withoutState({ state: _, ...told }: SyncResult): object {
+  return told;
 }
 
 function failureError(
@@ -74,13 +69,18 @@ function failureError(
   });
 }
 
-function resultText({ user, dryRun }: Options, { outcome, counts, conflicts }: SyncResult): string {
+function resultText({ user, dryRun }: Options, { outcome, counts, conflicts, notes }: SyncResult): string {
   const done = countTexts(counts);
-  const heading = dryRun ? 'dry run, nothing was changed' : outcomeRules[outcome].meaning;
+  const heading = dryRun
+    ? 'dry run, nothing was changed; this host would have'
+    : outcomeRules[outcome].meaning;
   return [
     `${user}: ${heading}`,
     `  ${done.length === 0 ? 'nothing to do' : done.join(', ')}`,
     ...conflicts.map((conflict) => `  changed on both sides: ${conflict}`),
+    ...(dryRun
+      ? ['  not counted: what the other host would get, and mailboxes that only it has']
+      : notes.map((note) => `  ${note}`)),
   ]
     .map((line) => `${printable(line)}\n`)
     .join('');
@@ -96,5 +96,3 @@ function countTexts(counts: SyncCounts): string[] {
   ];
   return texts.filter(([count]) => count > 0).map(([, text]) => text);
 }
-
-const addMailbox = (name: string, names: readonly string[] = []): readonly string[] => [...names, name];

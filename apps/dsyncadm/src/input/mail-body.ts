@@ -14,7 +14,8 @@ export async function* readMailBody(
   const isStdin = file === undefined || file === '-';
   const name = isStdin ? 'stdin' : file;
   let bytes = 0;
-  for await (const chunk of isStdin ? stdin : createReadStream(file)) {
+  const source: AsyncIterable<string | Buffer> = isStdin ? stdin : createReadStream(file);
+  for await (const chunk of source) {
     const part = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     bytes += part.length;
     if (bytes > bytesMax)

@@ -147,7 +147,7 @@ export class ReplicatorClient {
 
   async #extendedList(command: ExtensionCommand): Promise<string[][]> {
     this.#requireExtension('status');
-    return await this.#list(encodeExtensionCommand(command));
+    return this.#list(encodeExtensionCommand(command));
   }
 
   #requireExtension(what: string): void {

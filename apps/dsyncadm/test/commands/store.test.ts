@@ -75,7 +75,9 @@ describe('store rebuild', () => {
 describe('store export and import', () => {
   it('makes a home of Maildir, and takes back what Dovecot changes there', async () => {
     const folder = rig.path('dovecot');
-    expect(await rig.ok(['store', 'export', '--dovecot', folder])).toMatch(/^ann@example.com: 1 mailbox, 2 mails/);
+    expect(await rig.ok(['store', 'export', '--dovecot', folder])).toMatch(
+      /^ann@example.com: 1 mailbox, 2 mails/,
+    );
     const cur = join(folder, ann, 'Maildir/cur');
     expect(await readdir(cur)).toHaveLength(2);
     expect(await rig.ok(['store', 'import', folder])).toBe(`${ann}: nothing to do\n`);
