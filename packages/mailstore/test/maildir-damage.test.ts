@@ -245,6 +245,28 @@ describe('lost and leftover files', () => {
     expect(await text(copies, asUid(1))).toBe('shared');
   });
 
+  it('a body that cannot be removed does not undo its expunge', async () => {
+    const inbox = await inboxOf();
+    const uid = await save(inbox, 'mail');
+    const file = bodyFile(home, inbox.guid, uid);
+    rmSync(file);
+    mkdirSync(file);
+    const { results } = await inbox.apply([{ type: 'expunge', uid }]);
+    expect(results).toEqual([{ changed: true }]);
+    expect((await inbox.status()).messagesCount).toBe(0);
+  });
+
+  it('many expunged bodies go, too', async () => {
+    const inbox = await inboxOf();
+    const bodies = await Promise.all(Array.from({ length: 150 }, () => mail.stageBody(bytes('x'))));
+    const { results } = await inbox.apply(bodies.map((body) => ({ type: 'save', body })));
+    expect(bodyFiles(home)).toHaveLength(150);
+    await inbox.apply(
+      results.flatMap((result) => ('uid' in result ? { type: 'expunge', uid: result.uid } : [])),
+    );
+    await expect.poll(() => bodyFiles(home).length).toBe(0);
+  });
+
   it('a large body that is being read outlives its expunge', async () => {
     const inbox = await inboxOf();
     const large = Buffer.alloc(2 * 1024 * 1024, 'large ');
@@ -286,7 +308,7 @@ describe('lost and leftover files', () => {
 
 const mountTmpfs = (path: string): boolean =>
   process.getuid?.() === 0 &&
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'dsyncd-test', path]).status === 0;
+  spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=2m', 'dsyncd-test', path]).status === 0;
 
 describe('a full disk', () => {
   it('is told, leaves no half mail, and is over once there is room', async (context) => {
@@ -321,7 +343,7 @@ describe('a full disk', () => {
       expect(await save(inbox, 'room again')).toBeGreaterThan(saved);
       await full.close();
     } finally {
-      expect(spawnSync('umount', [small]).status).toBe(0);
+      expect(spawnSync('/bin/umount', [small]).status).toBe(0);
     }
   });
 });

@@ -157,18 +157,15 @@ describe('the sync lock', () => {
     await (await waiting).release();
   });
 
-  it('is refused alike by stores on several threads, which once crashed the process', async () => {
+  it('survives that threads of other stores come and go, which once crashed the process', async () => {
     const lock = await mail.lock(0);
-    const others = Array.from({ length: 4 }, () => openStore(folder));
-    try {
-      for (const other of [...others, ...others].reverse()) {
-        const handle = await other.open(user);
-        await expect(handle.lock(0)).rejects.toMatchObject({ code: 'DSYNCD_STORE_LOCKED' });
-      }
-    } finally {
-      await Promise.all(others.map((other) => other.close()));
-      await lock.release();
+    for (let round = 0; round < 5; round++) {
+      const other = openStore(folder);
+      const handle = await other.open(user);
+      await expect(handle.lock(0)).rejects.toMatchObject({ code: 'DSYNCD_STORE_LOCKED' });
+      await other.close();
     }
+    await lock.release();
   });
 
   it('is given in the order of asking, and a waiter that gave up is passed over', async () => {

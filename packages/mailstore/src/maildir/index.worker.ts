@@ -5,6 +5,7 @@ import { fail } from '@dsyncd/core';
 import { storeError, toWireError } from './errors.ts';
 import { indexFile } from './home-files.ts';
 import { type Answer, type Call, type HomePlace, unasked } from './wire.ts';
+import { attempt } from './worker/body-files.ts';
 import { IndexCache } from './worker/index-cache.ts';
 import { writeDueNotes } from './worker/notes.ts';
 import { homeOperations, indexOperations, type Operations } from './worker/operations.ts';
@@ -61,7 +62,7 @@ function perform([, operation, place, args]: Call): unknown {
 
 /** An index that was replaced under us is opened anew, once. */
 function withIndex(place: HomePlace, work: (index: UserIndex) => unknown, isRetry = false): unknown {
-  const index = cache.take(place, false, writeDueNotes);
+  const index = cache.take(place, false, (opened) => attempt(() => writeDueNotes(opened)));
   index.users++;
   const done = (): void => {
     index.users--;
@@ -90,7 +91,7 @@ function open(place: HomePlace, [options]: Operations['open']['args']): undefine
   const { create, nowSeconds, inboxGuid, mailboxesMax } = options;
   cache.take(place, create, (index) => {
     ensureInbox(index, { mailboxesMax, nowSeconds, at: nowSeconds, newGuid: inboxGuid });
-    writeDueNotes(index);
+    attempt(() => writeDueNotes(index));
     if (takeSweepTurn(index, nowSeconds))
       setImmediate(() => sweepSlowly(place, nowSeconds * 1000 - leftoverAgeMs));
   });

@@ -88,7 +88,7 @@ export class MaildirMailbox implements MailboxMail {
 
   async apply(changes: readonly MailChange[]): Promise<ApplyResult> {
     const stages: MaildirStage[] = [];
-    return await this.#withStages(stages, () => {
+    return this.#withStages(stages, () => {
       const wire = changes.map((change) =>
         change.type === 'save' ? this.#wireSave(change, stages) : change,
       ) satisfies WireChange[];

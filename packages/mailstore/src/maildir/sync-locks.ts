@@ -80,7 +80,7 @@ export class SyncLocks {
       throw error;
     }
     await this.#file.close(place, descriptor);
-    return timeLimit.isOver ? undefined : await this.#poll(place, timeLimit);
+    return timeLimit.isOver ? undefined : this.#poll(place, timeLimit);
   }
 
   async #waitForFile(descriptor: number, timeLimit: TimeLimit): Promise<boolean> {

@@ -12,7 +12,7 @@ import type { FlagModSeqs, MailboxAttribute, MailPlace } from '../../port.ts';
 import type { StoreLimits } from '../../store-limits.ts';
 import { isMissing } from '../errors.ts';
 import type { WireApplied, WireChange, WireSave, WireStage } from '../wire.ts';
-import { BodyMoves, bodyPath, storeStages, type TmpBody, unlinkIfThere } from './body-files.ts';
+import { BodyMoves, bodyPath, removeBodies, storeStages, type TmpBody, unlinkIfThere } from './body-files.ts';
 import { checkKeywordLimit } from './keyword-limit.ts';
 import { noteLostBody } from './lost-bodies.ts';
 import { findMailboxRow, type MailboxRow, mailboxRow, statusOf } from './mailbox-rows.ts';
@@ -53,7 +53,7 @@ export async function apply(
       () => moves.undo(),
     );
     // Only now: until the commit the bodies belong to mails.
-    for (const path of run.expunged) unlinkIfThere(path);
+    removeBodies(run.expunged);
     return run.answer();
   } catch (error) {
     for (const [position, stage] of stages.entries())
@@ -86,7 +86,7 @@ class ApplyTransaction {
   readonly #moves: BodyMoves;
   readonly #before: MailboxRow;
   readonly #id: number;
-  readonly #bodies: Iterator<TmpBody>;
+  readonly #bodies: Iterator<TmpBody, undefined>;
   #uidNext: number;
   #modSeq: number;
   #firstRecent: number;
@@ -187,7 +187,8 @@ class ApplyTransaction {
     name: { readonly receivedAt: number; readonly guid: string; readonly uid: number },
   ): { readonly size: number; readonly virtualSize: number } {
     if (change.body.kind === 'place') return this.#share(change.body, name);
-    const body: TmpBody = this.#bodies.next().value ?? fail('a save without its staged body');
+    const next = this.#bodies.next();
+    const body = next.done === true ? fail('a save without its staged body') : next.value;
     this.#moves.place(body, this.#before.folder, { ...name, size: body.size });
     return body;
   }

@@ -122,7 +122,7 @@ export class BodyMoves {
   }
 
   finish(): void {
-    for (const path of this.#discarded) unlinkIfThere(path);
+    removeBodies(this.#discarded);
   }
 
   undo(): void {
@@ -180,6 +180,28 @@ export function unlinkIfThere(path: string): void {
     unlinkSync(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
+  }
+}
+
+/** Files removed in one go; other users wait meanwhile. */
+const unlinksAtOnce = 64;
+
+/**
+ * Removes bodies that no mail has any more: a few at once, the rest between other calls. It never
+ * fails, for what it follows is committed; what stays behind is swept later.
+ */
+export function removeBodies(paths: readonly string[]): void {
+  for (const path of paths.slice(0, unlinksAtOnce)) attempt(() => unlinkIfThere(path));
+  const rest = paths.slice(unlinksAtOnce);
+  if (rest.length > 0) setImmediate(() => removeBodies(rest));
+}
+
+/** For what follows a commit: a failure must not make the call look undone. */
+export function attempt(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // The next sweep or open does it again.
   }
 }
 

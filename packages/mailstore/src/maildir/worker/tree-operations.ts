@@ -8,7 +8,7 @@ import { comparePaths, pathKey } from '../../tree/paths.ts';
 import { followUidValidity, nextUidValidity } from '../../uid-validity.ts';
 import { bodyFolder } from '../home-files.ts';
 import { folderName, spareFolderName } from '../names.ts';
-import { removeFolder } from './body-files.ts';
+import { attempt, removeFolder } from './body-files.ts';
 import { type MailboxRow, mailboxRow, statusOf } from './mailbox-rows.ts';
 import { loadDeletions, loadNames, type NameRow, nameColumns, saveNames, toEntry } from './name-rows.ts';
 import { writeDueNotes } from './notes.ts';
@@ -96,7 +96,7 @@ export function deleteMailbox(index: UserIndex, context: TreeContext, guid: Mail
     index.run('delete from mailboxes where id = ?', row.id);
     return row.folder;
   });
-  removeFolder(index.home, folder);
+  attempt(() => removeFolder(index.home, folder));
 }
 
 export function changeIdentity(
@@ -130,7 +130,7 @@ function changeNames<T>(index: UserIndex, context: TreeContext, change: (tree: N
     saveNames(index, tree);
     return answer;
   });
-  writeDueNotes(index);
+  attempt(() => writeDueNotes(index));
   return result;
 }
 

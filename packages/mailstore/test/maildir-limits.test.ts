@@ -1,0 +1,106 @@
+import { existsSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseUserName } from '@dsyncd/core';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  StageMemory,
+  stageBody,
+  stagedBodyInMemoryBytesMax,
+  stagedInMemoryBytesMax,
+} from '../src/maildir/stage.ts';
+import { IndexCache } from '../src/maildir/worker/index-cache.ts';
+import { ensureBuilt, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
+
+let folder: string;
+beforeAll(ensureBuilt);
+beforeEach(() => {
+  folder = makeFolder();
+});
+afterEach(() => removeFolder(folder));
+
+const openIndexes = (): readonly string[] =>
+  readdirSync('/proc/self/fd')
+    .map((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        // It was the one that lists the folder.
+        return '';
+      }
+    })
+    .filter((path) => path.startsWith(folder) && path.endsWith('.sqlite'))
+    .map((path) => path.slice(folder.length + 1, -'/dsyncd-index.sqlite'.length));
+
+describe('open indexes', () => {
+  it('are at most as many as allowed: the one used longest ago is closed, one in use is not', () => {
+    const cache = new IndexCache(2);
+    const take = (user: string) => cache.take({ user, home: join(folder, user) }, true, () => undefined);
+    const a = take('a');
+    take('b');
+    expect(openIndexes()).toHaveLength(2);
+    take('a');
+    take('c');
+    expect([...openIndexes()].sort()).toEqual(['a', 'c']);
+    a.users++;
+    take('c');
+    take('d');
+    expect([...openIndexes()].sort()).toEqual(['a', 'd']);
+    expect(take('a')).toBe(a);
+    a.users--;
+    cache.closeAll();
+    expect(openIndexes()).toEqual([]);
+  });
+});
+
+describe('staged bodies', () => {
+  async function* bytes(count: number): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(count);
+  }
+
+  it('stay in memory up to a size each and all together, and others go to disk', async () => {
+    const memory = new StageMemory();
+    const place = { user: 'a', home: folder };
+    let count = 0;
+    const stage = (size: number) =>
+      stageBody(bytes(size), { place, memory, tmpName: `${++count}`, bytesMax: 2 ** 30 });
+    const files = () =>
+      existsSync(join(folder, 'Maildir/tmp')) ? readdirSync(join(folder, 'Maildir/tmp')) : [];
+
+    const small = await stage(stagedBodyInMemoryBytesMax);
+    expect(memory.used).toBe(stagedBodyInMemoryBytesMax);
+    expect(files()).toEqual([]);
+    const large = await stage(stagedBodyInMemoryBytesMax + 1);
+    expect(memory.used).toBe(stagedBodyInMemoryBytesMax);
+    expect(files()).toEqual(['2']);
+    await large.discard();
+    await small.discard();
+    expect(files()).toEqual([]);
+    expect(memory.used).toBe(0);
+
+    memory.used = stagedInMemoryBytesMax - 10;
+    await stage(10);
+    expect(files()).toEqual([]);
+    await stage(1);
+    expect(files()).toEqual(['4']);
+  });
+});
+
+describe('users of a store', () => {
+  it('are those with a home, by pattern or by a listing', async () => {
+    for (const name of ['a@x', 'b', '.hidden', 'pre-c-post', 'no-home'])
+      mkdirSync(join(folder, name, 'mail'), { recursive: true });
+    removeFolder(join(folder, 'no-home/mail'));
+    const list = async (users: Parameters<typeof openStore>[1]) => {
+      const names: string[] = [];
+      for await (const name of openStore(folder, users).users()) names.push(name);
+      return names.sort();
+    };
+    expect(await list({ users: `${folder}/%{user}/mail` })).toEqual(['a@x', 'b', 'pre-c-post']);
+    expect(await list({ users: `${folder}/pre-%{user}-post` })).toEqual(['c']);
+    expect(await list({ users: `${folder}/missing/%{user}` })).toEqual([]);
+    const listed = async function* () {
+      yield parseUserName('from-elsewhere');
+    };
+    expect(await list({ users: listed })).toEqual(['from-elsewhere']);
+  });
+});
