@@ -97,15 +97,15 @@ class Rig {
     const channel = this.scheduler.channel(channels[step.channel] ?? '');
     const name = users[step.user] ?? parseUserName('nobody');
     const key = `${channel.name}/${name}`;
-    if (step.do === 'add') this.scheduler.add(channel, name, this.now);
-    else if (step.do === 'remove') {
-      this.scheduler.remove(channel, name);
-      this.owed.delete(key);
-      this.changedDuring.delete(key);
-    } else {
+    if (step.do === 'request') {
       this.scheduler.request(channel, name, step, this.now);
       this.owed.add(key);
       this.changedDuring.add(key);
+    } else if (step.do === 'add') this.scheduler.add(channel, name, this.now);
+    else {
+      this.scheduler.remove(channel, name);
+      this.owed.delete(key);
+      this.changedDuring.delete(key);
     }
   }
 

@@ -66,7 +66,7 @@ async function loadOrStartAnew(load: LoadOptions, logger: Logger): ReturnType<ty
   } catch (error) {
     if (!isDamage(error)) throw error;
     logDamage(logger, await load.thread.call('moveAside'), error instanceof Error ? error.message : '');
-    return await loadQueue({ ...load, opened: { channels: [], userIdBound: 0 } });
+    return loadQueue({ ...load, opened: { channels: [], userIdBound: 0 } });
   }
 }
 
