@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureDovecot24 } from './dovecot24.mjs';
 import { ensureBuilt, ensureDebianPackages, ensureNodeModules, root, testPackages } from './setup.mjs';
 
 const isCi = process.env.CI === 'true';
@@ -14,6 +15,11 @@ function prepare() {
     const text = `missing Debian packages: ${missing.join(', ')}`;
     if (isCi) throw new Error(`${text}; with CI=true every integration test must run`);
     process.stderr.write(`${text}: the tests that need them are skipped\n`);
+  }
+  const problem = ensureDovecot24();
+  if (problem !== undefined) {
+    if (isCi) throw new Error(`${problem}; with CI=true every integration test must run`);
+    process.stderr.write(`${problem}: the tests that need it are skipped\n`);
   }
   ensureBuilt();
 }

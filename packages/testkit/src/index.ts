@@ -1,5 +1,8 @@
 export * from './lmtp-client.ts';
 export * from './rig/certificates.ts';
+export * from './rig/dovecot.ts';
+export { type DovecotPlace, dovecotConfig, type MailFormat } from './rig/dovecot-config.ts';
+export * from './rig/dovecot-listing.ts';
 export * from './rig/host.ts';
 export * from './rig/pair.ts';
 export * from './rig/ports.ts';

@@ -1,0 +1,217 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LmtpClient } from '../lmtp-client.ts';
+import { until } from '../until.ts';
+import { type DovecotPlace, dovecotConfig, type MailFormat } from './dovecot-config.ts';
+import { dovecot24Folder, dovecot24Problem, inDovecot24, startDovecot24 } from './dovecot24.ts';
+import { freePort } from './ports.ts';
+
+export const dovecotVersions = ['2.3', '2.4'] as const;
+export type DovecotVersion = (typeof dovecotVersions)[number];
+
+export interface DovecotOptions {
+  readonly version: DovecotVersion;
+  readonly users: readonly string[];
+  /** Default `sdbox`. */
+  readonly mailFormat?: MailFormat;
+  /** What the host calls itself in a sync; must differ from the other side's. Default: the machine's name. */
+  readonly hostname?: string;
+  /** Of its doveadm service. Default `secret`. */
+  readonly secret?: string;
+  /** With it the doveadm service listens with TLS too. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string };
+  /** Whom it trusts as a client. */
+  readonly caFile?: string;
+  /** Further lines for the top of its configuration. */
+  readonly settings?: readonly string[];
+}
+
+export interface DoveadmOutput {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Why no Dovecot of that version can be started here; undefined when one can. With CI=true that is
+ * an error at once, so that no integration test is skipped unseen.
+ */
+export function dovecotProblem(version: DovecotVersion): string | undefined {
+  const problem = version === '2.4' ? dovecot24Problem() : dovecot23Problem();
+  if (problem !== undefined && process.env.CI === 'true') throw new Error(problem);
+  return problem;
+}
+
+const dovecot23Problem = (): string | undefined =>
+  existsSync('/usr/sbin/dovecot') && existsSync('/usr/lib/dovecot/lmtp')
+    ? undefined
+    : 'Dovecot is not installed: npm test installs it as root on Debian';
+
+/** Dovecot opens no mail of root. */
+const mailUser = (): { uid: number; gid: number } => {
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  return uid === 0 ? { uid: 65_534, gid: 65_534 } : { uid, gid };
+};
+
+/** A real Dovecot with a folder, a configuration and ports of its own; any number run side by side. */
+export class Dovecot {
+  readonly version: DovecotVersion;
+  readonly place: DovecotPlace;
+  readonly users: readonly string[];
+  readonly secret: string;
+  readonly #child: ChildProcess;
+  /** What it says before it has a log. */
+  #firstWords = '';
+
+  private constructor(options: DovecotOptions, place: DovecotPlace, child: ChildProcess) {
+    this.version = options.version;
+    this.users = options.users;
+    this.secret = options.secret ?? 'secret';
+    this.place = place;
+    this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (this.#firstWords.length < 10_000) this.#firstWords += text;
+    });
+  }
+
+  /** Makes the folder, starts Dovecot and waits until it listens. */
+  static async start(options: DovecotOptions): Promise<Dovecot> {
+    const problem = dovecotProblem(options.version);
+    if (problem !== undefined) throw new Error(problem);
+    const place = await makePlace(options);
+    const child =
+      options.version === '2.4'
+        ? startDovecot24(['dovecot', '-F', '-c', place.configFile], place.environment)
+        : spawn('dovecot', ['-F', '-c', place.configFile], {
+            stdio: ['ignore', 'ignore', 'pipe'],
+            env: { ...process.env, ...place.environment },
+          });
+    const dovecot = new Dovecot(options, place, child);
+    try {
+      await until(
+        `Dovecot ${options.version} has started`,
+        () => {
+          if (!dovecot.isRunning) throw new Error(`Dovecot ended: ${dovecot.#firstWords}${dovecot.log()}`);
+          return dovecot.log().includes('starting up');
+        },
+        { timeoutMs: 30_000 },
+      );
+    } catch (error) {
+      await dovecot.stop();
+      throw error;
+    }
+    return dovecot;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Destinations of its doveadm service, for `doveadm sync` and `mail_replica`. */
+  get tcp(): string {
+    return `tcp:127.0.0.1:${this.place.doveadmPort}`;
+  }
+
+  get tcps(): string {
+    return `tcps:127.0.0.1:${this.place.doveadmTlsPort}`;
+  }
+
+  log(): string {
+    return existsSync(this.place.logFile) ? readFileSync(this.place.logFile, 'utf8') : '';
+  }
+
+  /** The command line of doveadm of this instance, to be started by anyone. */
+  doveadmCommand(args: readonly string[]): { readonly command: string; readonly args: readonly string[] } {
+    const own = ['-c', this.place.configFile, ...args];
+    return this.version === '2.4'
+      ? inDovecot24(this.#child.pid ?? 0, ['doveadm', ...own])
+      : { command: 'doveadm', args: own };
+  }
+
+  /** Runs doveadm; answers however it ended. */
+  async tryDoveadm(args: readonly string[], input: string | Buffer = ''): Promise<DoveadmOutput> {
+    const { command, args: all } = this.doveadmCommand(args);
+    const child = spawn(command, all, { env: { ...process.env, ...this.place.environment } });
+    const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    // It may end before it has read everything.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+    const [status] = (await once(child, 'close')) as [number | null];
+    const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString('utf8');
+    return { status: status ?? -1, stdout: text(stdout), stderr: text(stderr) };
+  }
+
+  /** Runs doveadm; answers what it printed. Throws when it fails. */
+  async doveadm(args: readonly string[], input: string | Buffer = ''): Promise<string> {
+    const { status, stdout, stderr } = await this.tryDoveadm(args, input);
+    if (status !== 0) throw new Error(`doveadm ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** The rows that a doveadm command prints. */
+  async rows(args: readonly string[]): Promise<readonly Readonly<Record<string, string>>[]> {
+    const text = await this.doveadm(['-f', 'json', ...args]);
+    return text.trim() === '' ? [] : JSON.parse(text);
+  }
+
+  /** Delivers mails by LMTP, one after another. */
+  async deliver(user: string, bodies: readonly Buffer[]): Promise<void> {
+    const client = await LmtpClient.connect(this.place.lmtpPort);
+    try {
+      for (const body of bodies) {
+        const [reply] = await client.deliver([user], body);
+        if (reply?.startsWith('250') !== true) throw new Error(`LMTP: ${reply}`);
+      }
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Ends it and removes its folder. */
+  async stop(): Promise<void> {
+    if (this.isRunning) {
+      const gone = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      await gone;
+    }
+    await rm(this.place.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+}
+
+async function makePlace(options: DovecotOptions): Promise<DovecotPlace> {
+  const folder = await mkdtemp(join(tmpdir(), 'dv-'));
+  const { uid, gid } = mailUser();
+  const place: DovecotPlace = {
+    folder,
+    configFile: join(folder, 'dovecot.conf'),
+    logFile: join(folder, 'log'),
+    usersFile: join(folder, 'users'),
+    mailFolder: join(folder, 'mail'),
+    doveadmSocket: join(folder, 'run', 'doveadm-server'),
+    imapPort: await freePort(),
+    lmtpPort: await freePort(),
+    doveadmPort: await freePort(),
+    doveadmTlsPort: await freePort(),
+    environment: options.hostname === undefined ? {} : { DOVECOT_HOSTDOMAIN: options.hostname },
+  };
+  await chmod(folder, 0o755);
+  await mkdir(place.mailFolder);
+  await chown(place.mailFolder, uid, gid);
+  const home = (user: string): string => join(place.mailFolder, user);
+  const users = options.users.map((user) => `${user}:{PLAIN}secret:${uid}:${gid}::${home(user)}::\n`);
+  await writeFile(place.usersFile, users.join(''), { mode: 0o644 });
+  await writeFile(place.configFile, dovecotConfig(options, place));
+  return place;
+}
+
+/** Text of the installed version, for reports. */
+export const dovecotVersionText = (version: DovecotVersion): string =>
+  version === '2.3'
+    ? execFileSync('dovecot', ['--version'], { encoding: 'utf8' }).trim()
+    : execFileSync('chroot', [dovecot24Folder(), 'dovecot', '--version'], { encoding: 'utf8' }).trim();
