@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Config, configFileName, listUsers, loadConfig, mailHomeOf } from '@dsyncd/config';
+import type { Config } from '@dsyncd/config';
 import {
   type Clock,
   DsyncdError,
@@ -9,12 +9,11 @@ import {
   systemRandom,
   type UserName,
 } from '@dsyncd/core';
-import { hasImported, type SyncResult } from '@dsyncd/engine';
-import { type MaildirStore, openMaildirStore, type UserMail } from '@dsyncd/mailstore';
-import { createNotifier } from '@dsyncd/notify';
+import type { SyncResult } from '@dsyncd/engine';
+import type { MaildirStore, UserMail } from '@dsyncd/mailstore';
 import { notPossible } from './errors.ts';
 import { mailHomesFolder } from './mail-homes.ts';
-import { type OneOffSync, runOneOffSync } from './one-off-sync.ts';
+import type { OneOffSync } from './one-off-sync.ts';
 import { stderrLogger } from './output/stderr-logger.ts';
 import type { Terminal } from './output/terminal.ts';
 import { becomeOwnerOf } from './privileges.ts';
@@ -82,7 +81,7 @@ class RealContext implements ProcessContext {
   }
 
   config(): Promise<Config> {
-    this.#config ??= loadConfig(configFileName(this.#configOption()));
+    this.#config ??= loadConfigOf(this.#configOption());
     return this.#config;
   }
 
@@ -126,6 +125,7 @@ class RealContext implements ProcessContext {
     const onSignal = (): void => abort.abort(new Error('interrupted'));
     process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
     try {
+      const { hasImported, runOneOffSync } = await import('./one-off-sync.ts');
       const parts = { config: await this.config(), store: await this.store(), logger: this.#logger };
       const result = await runOneOffSync(parts, { ...sync, signal: abort.signal });
       if (hasImported(result) && !sync.isDryRun)
@@ -147,6 +147,14 @@ class RealContext implements ProcessContext {
   }
 }
 
+// The parts below are loaded when they are used: help and usage errors need none, and loading all of them takes
+// longer than most commands.
+
+async function loadConfigOf(option: string | undefined): Promise<Config> {
+  const { configFileName, loadConfig } = await import('@dsyncd/config');
+  return loadConfig(configFileName(option));
+}
+
 function explainNoUser(error: unknown): never {
   if (!(error instanceof DsyncdError) || error.code !== 'DSYNCD_STORE_NO_USER') throw error;
   throw new DsyncdError(error.code, error.message, {
@@ -163,6 +171,8 @@ async function openStore(config: Config, logger: Logger): Promise<MaildirStore> 
       `mail_engine is ${mailEngine}: the mail is not in the store of dsyncd`,
       `use the commands of ${mailEngine} for mail; \`dsyncadm status\` and \`dsyncadm replicator\` work`,
     );
+  const { listUsers, mailHomeOf } = await import('@dsyncd/config');
+  const { openMaildirStore } = await import('@dsyncd/mailstore');
   await becomeOwnerOf(mailHomesFolder(config));
   return openMaildirStore({
     home: (user) => mailHomeOf(mailHome, user),
@@ -183,6 +193,7 @@ interface Notice {
 
 /** Tells dsyncd of a change and waits until it is told; what failed is on stderr, the change itself is done. */
 async function notify(config: Config, logger: Logger, { user, priority, origin }: Notice): Promise<void> {
+  const { createNotifier } = await import('@dsyncd/notify');
   const notifier = createNotifier({
     baseDir: config.baseDir,
     spoolDir: config.notifySpoolDir,

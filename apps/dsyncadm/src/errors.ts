@@ -1,4 +1,3 @@
-import { ConfigError } from '@dsyncd/config';
 import { DsyncdError, InvariantError, systemErrorHint } from '@dsyncd/core';
 
 /** A wrong command line: exit code 64. */
@@ -35,7 +34,7 @@ export function errorText(error: unknown, showStack: boolean): string {
 
 /** A configuration has all its problems in one message, a line each. */
 const messagesOf = (error: unknown): readonly string[] =>
-  error instanceof ConfigError
+  error instanceof DsyncdError && error.code === 'DSYNCD_CONFIG'
     ? error.message.split('\n')
     : [error instanceof Error ? error.message : String(error)];
 

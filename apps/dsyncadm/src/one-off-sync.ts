@@ -5,6 +5,8 @@ import type { MailStore } from '@dsyncd/mailstore';
 import { planPeer } from '@dsyncd/program';
 import { createPeer } from '@dsyncd/transport';
 
+export { hasImported } from '@dsyncd/engine';
+
 /** One sync at an operator's wish, beside the queue. */
 export interface OneOffSync {
   readonly user: UserName;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
-import { type ConfigFinding, checkSurroundings } from '../config-check.ts';
+import type { ConfigFinding } from '../config-check.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { countOf } from '../output/counts.ts';
@@ -27,6 +27,7 @@ export function registerConfigCheck(parent: Command, context: CommandContext): v
 async function checkConfig(context: CommandContext, options: Options): Promise<void> {
   const { terminal } = context;
   const config = await context.config();
+  const { checkSurroundings } = await import('../config-check.ts');
   const findings = await checkSurroundings(config);
   const errorCount = findings.filter(({ severity }) => severity === 'error').length;
   if (options.json) await terminal.printJson({ file: config.file, good: errorCount === 0, findings });

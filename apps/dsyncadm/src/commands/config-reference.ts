@@ -1,4 +1,3 @@
-import { referenceText } from '@dsyncd/config';
 import type { Command } from 'commander';
 import { addHelpParts } from '../command-help.ts';
 import { commandReference } from '../command-reference.ts';
@@ -20,6 +19,7 @@ export function registerConfigReference(parent: Command, context: CommandContext
     examples: ['config reference | less', 'config reference --commands > reference.md'],
   });
   command.action(async (options: Options) => {
+    const { referenceText } = await import('@dsyncd/config');
     await context.terminal.print(referenceText());
     if (options.commands) await context.terminal.print(`\n${commandReference(rootOf(command))}`);
   });
