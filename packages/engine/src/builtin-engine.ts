@@ -36,7 +36,9 @@ export class BuiltinEngine implements SyncEngine {
   async #syncUser(task: SyncTask): Promise<BrainResult> {
     const peer = this.#options.peerOf(task.channel);
     if (peer === undefined)
-      throw new DsyncdError('DSYNCD_NO_CHANNEL', `there is no channel ${task.channel}`, { outcome: 'noreplicate' });
+      throw new DsyncdError('DSYNCD_NO_CHANNEL', `there is no channel ${task.channel}`, {
+        outcome: 'noreplicate',
+      });
     const user = await this.#options.store.open(task.user);
     try {
       const connection = await peer.startSync(task.user, task.signal);

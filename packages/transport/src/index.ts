@@ -1,4 +1,5 @@
 export type { ClientTlsSettings } from './client-tls.ts';
+export { connectSocket } from './connect.ts';
 export {
   type CommandDestination,
   type Destination,

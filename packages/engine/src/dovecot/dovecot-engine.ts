@@ -1,0 +1,135 @@
+import { type Clock, DsyncdError, type FailureKind, toDsyncdError } from '@dsyncd/core';
+import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
+import { parseDestination } from '@dsyncd/transport';
+import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from '../port.ts';
+import { type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
+import { whyItDied } from './post-mortem.ts';
+import { Slots } from './slots.ts';
+import type { DovecotUsers } from './users.ts';
+import { judge } from './verdict.ts';
+
+/** Where a channel leads. */
+export interface DovecotChannel {
+  /** As `doveadm sync` takes it. */
+  readonly replica: string;
+  readonly doveadmPort: number;
+  /** Field of userdb that names another replica for a user. */
+  readonly replicaField?: string;
+}
+
+export interface DovecotEngineOptions {
+  readonly server: () => DoveadmServerAddress;
+  readonly users: DovecotUsers;
+  /** Undefined for a channel that is not configured any more. */
+  readonly channel: (name: string) => DovecotChannel | undefined;
+  /** Commands under way at once; Dovecot starts a process for each. */
+  readonly commandsMax: () => number;
+  readonly lockTimeoutMs: () => number;
+  /** Dovecot gives the peer up when nothing moves for so long. */
+  readonly ioTimeoutMs: () => number;
+  readonly clock: Clock;
+  readonly loginTimeoutMs?: number;
+}
+
+const loginTimeoutMsDefault = 15_000;
+/** The attempt has a deadline of its own; a timer cannot be longer. */
+const answerTimeoutMs = 2 ** 31 - 1;
+
+/** Has the local Dovecot perform each sync: `doveadm sync`, given to its doveadm service. */
+export class DovecotEngine implements SyncEngine {
+  readonly #options: DovecotEngineOptions;
+  readonly #slots: Slots;
+
+  constructor(options: DovecotEngineOptions) {
+    this.#options = options;
+    this.#slots = new Slots(options.commandsMax);
+  }
+
+  async sync(task: SyncTask): Promise<SyncResult> {
+    try {
+      if (task.isDryRun === true) throw notPossible('Dovecot has no dry run');
+      const channel = this.#options.channel(task.channel);
+      if (channel === undefined)
+        return refused('noreplicate', 'DSYNCD_NO_CHANNEL', `no channel ${task.channel}`);
+      const admission = await this.#options.users.admit(task.user, channel.replicaField, task.signal);
+      if ('outcome' in admission) return refused(admission.outcome, admission.code, admission.reason);
+      const destination = withPort(admission.replica ?? channel.replica, channel.doveadmPort);
+      return await this.#slots.run(task.signal, () => this.#command(task, destination));
+    } catch (error) {
+      return failureOf(error, task.signal);
+    }
+  }
+
+  async #command(task: SyncTask, destination: string): Promise<SyncResult> {
+    const { server, clock, loginTimeoutMs = loginTimeoutMsDefault } = this.#options;
+    const { signal } = task;
+    const limits = { signal, clock, loginTimeoutMs, answerTimeoutMs };
+    const command = encodeSyncCommand(this.#commandOf(task, destination));
+    const { answer, log } = await runDoveadmCommand(server(), command, limits);
+    if (answer === undefined) throw await whyItDied(destination, log, clock, signal);
+    const { outcome, state, failure, notes } = judge(answer, log);
+    return {
+      outcome,
+      // A sync of one mailbox knows nothing of the others.
+      ...(state === undefined || task.mailbox !== undefined ? {} : { state }),
+      full: task.type === 'full' && task.mailbox === undefined && failure === undefined,
+      ...(failure === undefined ? {} : { failure }),
+      counts: noCounts,
+      conflicts: [],
+      notes,
+    };
+  }
+
+  #commandOf({ user, type, state, mailbox }: SyncTask, destination: string): SyncCommand {
+    const { lockTimeoutMs, ioTimeoutMs } = this.#options;
+    const isIncremental = type === 'incremental' && mailbox === undefined;
+    return {
+      user,
+      destination,
+      // Without a state there is nothing to be incremental from.
+      full: type === 'full' || (isIncremental && !state),
+      state: isIncremental ? (state ?? '') : '',
+      // 0 would mean no lock at all.
+      lockTimeoutSeconds: Math.max(1, Math.ceil(lockTimeoutMs() / 1000)),
+      ioTimeoutSeconds: Math.max(1, Math.ceil(ioTimeoutMs() / 1000)),
+      ...(mailbox === undefined ? {} : { mailbox: mailbox.join('/') }),
+    };
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Dovecot has a default port of its own, which need not be the one that is meant here. */
+function withPort(replica: string, doveadmPort: number): string {
+  const destination = parseDestination(replica, { doveadmPort });
+  return destination.kind === 'tcp' ? destination.name : replica;
+}
+
+const notPossible = (message: string): DsyncdError =>
+  new DsyncdError('DSYNCD_DOVEADM_COMMAND', message, {
+    outcome: 'operator',
+    hint: 'only mail_engine = "builtin" can do that',
+  });
+
+const refused = (outcome: FailureKind, code: string, reason: string): SyncResult => ({
+  outcome,
+  full: false,
+  failure: { code, reason },
+  counts: noCounts,
+  conflicts: [],
+  notes: [],
+});
+
+function failureOf(error: unknown, signal: AbortSignal): SyncResult {
+  const cause = signal.aborted && !(error instanceof DsyncdError) ? signal.reason : error;
+  const fallback = { code: 'DSYNCD_DOVECOT_FAILED', outcome: 'transient' } as const;
+  const { code, message, hint, outcome } = toDsyncdError(cause, fallback);
+  return {
+    outcome,
+    full: false,
+    failure: { code, reason: message, ...(hint === undefined ? {} : { hint }) },
+    counts: noCounts,
+    conflicts: [],
+    notes: [],
+  };
+}

@@ -1,0 +1,131 @@
+import { type Clock, compileMask, DsyncdError, quote, type UserName } from '@dsyncd/core';
+import { parseDestination } from '@dsyncd/transport';
+import type { AuthClient, UserFields } from './auth-client.ts';
+
+/** Whom of Dovecot's users we replicate. */
+export interface UserRules {
+  /** Masks with `*` and `?`; a user must fit one of these ... */
+  readonly include: readonly string[];
+  /** ... and none of these. */
+  readonly exclude: readonly string[];
+  /** Users with a lower UID are left out: those of the system. 0: no limit. */
+  readonly uidMin: number;
+}
+
+/** Why a user is not replicated. */
+export interface Refusal {
+  readonly outcome: 'nouser' | 'noreplicate';
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** How to sync a user. */
+export interface Admission {
+  /** Where userdb says the other copy is; missing: where the channel says. */
+  readonly replica?: string;
+}
+
+export interface DovecotUsersOptions {
+  readonly auth: AuthClient;
+  readonly rules: () => UserRules;
+  readonly clock: Clock;
+}
+
+/** A refused user is not listed for so long, or each refresh would bring it back for another refusal. */
+const refusalMs = 3_600_000;
+const refusalsMax = 1_000_000;
+
+/** The users of the local Dovecot, as its userdb knows them. */
+export class DovecotUsers {
+  readonly #options: DovecotUsersOptions;
+  readonly #refusedAt = new Map<UserName, number>();
+
+  constructor(options: DovecotUsersOptions) {
+    this.#options = options;
+  }
+
+  /** Those that the rules let in, as far as their names tell. @throws {DsyncdError} as {@link AuthClient.list}. */
+  async *list(mask = '*'): AsyncGenerator<UserName> {
+    const isWanted = compileMask(mask);
+    const isLetIn = this.#nameRule();
+    const now = this.#options.clock.now();
+    for await (const user of this.#options.auth.list()) {
+      if (!isWanted(user) || !isLetIn(user)) continue;
+      const refusedAt = this.#refusedAt.get(user);
+      if (refusedAt === undefined || now - refusedAt > refusalMs) yield user;
+    }
+  }
+
+  /**
+   * Looks the user up, just before a sync.
+   * @param replicaField - the userdb field that names another replica
+   * @throws {DsyncdError} `DSYNCD_USERDB` (transient), `DSYNCD_DESTINATION` (operator).
+   */
+  async admit(
+    user: UserName,
+    replicaField: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Admission | Refusal> {
+    if (!this.#nameRule()(user))
+      return this.#refuse(
+        user,
+        'noreplicate',
+        'DSYNCD_EXCLUDED',
+        'user_include and user_exclude leave it out',
+      );
+    const fields = await this.#options.auth.lookUp(user, signal);
+    if (fields === undefined)
+      return this.#refuse(user, 'nouser', 'DSYNCD_NO_USER', 'userdb does not know it');
+    const refusal = this.#refusalBy(user, fields);
+    if (refusal !== undefined) return refusal;
+    this.#refusedAt.delete(user);
+    const replica = replicaField === undefined ? undefined : fields.get(replicaField);
+    if (replica === undefined || replica === '') return {};
+    return { replica: checkedReplica(user, replica) };
+  }
+
+  /** Does userdb still know the user? @throws {DsyncdError} `DSYNCD_USERDB` (transient). */
+  async exists(user: UserName, signal: AbortSignal): Promise<boolean> {
+    return this.#nameRule()(user) && (await this.#options.auth.lookUp(user, signal)) !== undefined;
+  }
+
+  #refusalBy(user: UserName, fields: NonNullable<UserFields>): Refusal | undefined {
+    if (isSet(fields.get('noreplicate')))
+      return this.#refuse(user, 'noreplicate', 'DSYNCD_NOREPLICATE', 'userdb has noreplicate set for it');
+    const { uidMin } = this.#options.rules();
+    const uid = fields.get('uid');
+    if (uid !== undefined && Number(uid) < uidMin)
+      return this.#refuse(
+        user,
+        'noreplicate',
+        'DSYNCD_EXCLUDED',
+        `its UID ${uid} is below first_valid_uid = ${uidMin}`,
+      );
+    return undefined;
+  }
+
+  #refuse(user: UserName, outcome: Refusal['outcome'], code: string, reason: string): Refusal {
+    if (this.#refusedAt.size >= refusalsMax) this.#refusedAt.clear();
+    this.#refusedAt.set(user, this.#options.clock.now());
+    return { outcome, code, reason };
+  }
+
+  #nameRule(): (user: string) => boolean {
+    const { include, exclude } = this.#options.rules();
+    const [wanted, unwanted] = [include.map(compileMask), exclude.map(compileMask)];
+    return (user) => wanted.some((fits) => fits(user)) && !unwanted.some((fits) => fits(user));
+  }
+}
+
+/** As Dovecot reads a boolean of userdb: there, and not "no". */
+const isSet = (value: string | undefined): boolean => value !== undefined && !/^(no|n|0|false)$/i.test(value);
+
+/** Userdb is trusted, but a typing error there must not become an ssh command or a path. */
+function checkedReplica(user: UserName, replica: string): string {
+  const { kind } = parseDestination(replica, { doveadmPort: 1 });
+  if (kind === 'tcp' || kind === 'ssh') return replica;
+  throw new DsyncdError('DSYNCD_DESTINATION', `userdb sends ${quote(user)} to ${quote(replica)}`, {
+    outcome: 'operator',
+    hint: 'allowed there are tcp:HOST[:PORT], tcps:HOST[:PORT], remote:LOGIN@HOST and remoteprefix:LOGIN@HOST',
+  });
+}

@@ -1,0 +1,58 @@
+import type { OutcomeKind } from '@dsyncd/core';
+import type { DoveadmAnswer, DoveadmLogLine } from '@dsyncd/protocol';
+import type { SyncFailure } from '../port.ts';
+import { type Meaning, meanings, wordMeanings } from './meanings.ts';
+
+/** What a command ended as, read from its answer and from what Dovecot logged meanwhile. */
+export interface Verdict {
+  readonly outcome: OutcomeKind;
+  /** Only when it may be stored. */
+  readonly state?: string;
+  readonly failure?: SyncFailure;
+  readonly notes: readonly string[];
+}
+
+export function judge(answer: DoveadmAnswer, log: readonly DoveadmLogLine[]): Verdict {
+  const state = answer.output[0] ?? '';
+  const told = log.filter(({ severity }) => severity === 'error' || severity === 'warning');
+  const notes = told.map(({ text }) => withoutPrefix(text));
+  if (answer.word === '+') return { outcome: 'ok', state, notes };
+  if (isChanged(answer, told)) return { outcome: 'changed', state, notes };
+  const { meaning, text } = causeOf(answer.word, told);
+  const failure = { code: meaning.code, reason: text, hint: meaning.hint };
+  // The cause is told once, as the failure.
+  return { outcome: meaning.outcome, failure, notes: notes.filter((note) => note !== text) };
+}
+
+/**
+ * 2.4 has a word for "the mailbox changed meanwhile". 2.3 says UNKNOWN, as for any error that has no word; but it
+ * sends a state before, and then it logs no error.
+ */
+function isChanged({ word, output }: DoveadmAnswer, told: readonly DoveadmLogLine[]): boolean {
+  if (word === 'CHANGED') return true;
+  const hasState = (output[0] ?? '') !== '';
+  return (
+    word === 'UNKNOWN' && hasState && !told.some((line) => line.severity === 'error' && !isHarmless(line))
+  );
+}
+
+/** Dovecot helped itself. */
+const isHarmless = ({ text }: DoveadmLogLine): boolean => /saved sync state is invalid/i.test(text);
+
+function causeOf(
+  word: string,
+  told: readonly DoveadmLogLine[],
+): { readonly meaning: Omit<Meaning, 'says'>; readonly text: string } {
+  const texts = told.filter((line) => !isHarmless(line)).map(({ text }) => withoutPrefix(text));
+  for (const meaning of meanings) {
+    const text = texts.find((each) => meaning.says.test(each));
+    if (text !== undefined) return { meaning, text };
+  }
+  const known = wordMeanings[word.split(' ', 1)[0] ?? ''] ?? wordMeanings.UNKNOWN;
+  const meaning = known ?? { code: 'DSYNCD_DOVECOT_FAILED', outcome: 'transient', hint: '', says: word };
+  return { meaning, text: texts[0] ?? meaning.says };
+}
+
+/** Without the process, the user and the session that stand before each message: `doveadm(jane)<12><ab>: `. */
+const withoutPrefix = (text: string): string =>
+  text.replace(/^(?:[\w.-]+(?:\([^)]*\))?(?:<[^>]*>)*: )?(?:Error: |Warning: |Fatal: )?/, '');
