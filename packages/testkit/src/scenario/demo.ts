@@ -42,6 +42,8 @@ export interface DemoResult {
 
 const userNames = ['anna', 'bert', 'carla', 'dieter'].map((name) => `${name}@example.com`);
 const sampleCount = 60;
+/** Of each host: the hunt goes on after the last delivery, while the hosts sync. */
+const killsMin = 10;
 
 /** Runs the demonstration; answers the exit code. */
 export async function runDemo(options: DemoOptions): Promise<number> {
@@ -85,7 +87,11 @@ export async function runScenario(
   const stores = hosts.map((host) => host.openStore());
   try {
     say(`Delivering ${mails.length} mails to both hosts, and changing mail on both at once ...`);
-    const hunter = options.kill ? new Hunter(hosts, random) : undefined;
+    const hunters = options.kill
+      ? hosts.map(
+          (host, index) => new Hunter({ host, random: seededRandom(options.seed - index - 1), killsMin }),
+        )
+      : [];
     const ledger = new Ledger();
     const reports = await Promise.all(
       hosts.map(async (host, index) => {
@@ -94,13 +100,15 @@ export async function runScenario(
         if (store === undefined) throw new Error('a host without a store');
         return await playHost(host, store, share, users, seededRandom(options.seed + index + 1), ledger);
       }),
-    ).finally(() => hunter?.stop());
+    ).finally(async () => {
+      await Promise.all(hunters.map((hunter) => hunter.stop()));
+    });
     say('Waiting until both hosts are equal ...');
     const compared = await compareUntilEqual(stores, users);
     return {
       delivered: reports.reduce((sum, report) => sum + report.delivered, 0),
       deeds: addUp(reports.map((report) => report.deeds)),
-      kills: hunter?.kills ?? 0,
+      kills: hunters.reduce((sum, hunter) => sum + hunter.kills, 0),
       ...readLogs(hosts),
       compared,
       ...(await auditBodies(stores, users, mails, ledger)),

@@ -1,37 +1,58 @@
 import type { Random } from '@dsyncd/core';
 import type { Host } from '../rig/host.ts';
-import type { ProgramName } from '../rig/program.ts';
+import type { Program } from '../rig/program.ts';
 import { until } from '../until.ts';
 
 const pauseMaxMs = 300;
+/** So often a program is killed again while it is still starting. */
+const shareKilledAtStart = 0.25;
 
-/** Kills a random program of a random host again and again, and starts it anew. */
+export interface HunterOptions {
+  readonly host: Host;
+  readonly random: Random;
+  /** {@link Hunter.stop} waits until so many programs were killed. */
+  readonly killsMin: number;
+}
+
+/** Kills a random program of a host again and again, and starts it anew. */
 export class Hunter {
   kills = 0;
   #isStopped = false;
   #failure: unknown;
+  readonly #options: HunterOptions;
   readonly #hunt: Promise<void>;
 
-  constructor(hosts: readonly Host[], random: Random) {
-    this.#hunt = this.#run(hosts, random).catch((error: unknown) => {
+  constructor(options: HunterOptions) {
+    this.#options = options;
+    this.#hunt = this.#run().catch((error: unknown) => {
       this.#failure = error;
     });
   }
 
-  async #run(hosts: readonly Host[], random: Random): Promise<void> {
-    while (!this.#isStopped) {
-      const host = hosts[Math.floor(random.fraction() * hosts.length)];
-      if (host === undefined) return;
-      const names: ProgramName[] = [...host.programs.keys()];
-      const name = names[Math.floor(random.fraction() * names.length)];
-      if (name === undefined) return;
-      const killAt = Date.now() + random.fraction() * pauseMaxMs;
-      await until('the next moment to kill', () => this.#isStopped || Date.now() >= killAt);
-      if (this.#isStopped) return;
-      await host.program(name).end('SIGKILL');
-      this.kills++;
-      await host.startProgram(name);
+  get #isOver(): boolean {
+    return this.#isStopped && this.kills >= this.#options.killsMin;
+  }
+
+  async #run(): Promise<void> {
+    const { host, random } = this.#options;
+    const programs = [...host.programs.values()];
+    while (!this.#isOver) {
+      const program = programs[Math.floor(random.fraction() * programs.length)];
+      if (program === undefined) return;
+      await this.#kill(program);
+      if (random.fraction() < shareKilledAtStart) {
+        program.start();
+        await this.#kill(program);
+      }
+      await host.startProgram(program.name);
     }
+  }
+
+  async #kill(program: Program): Promise<void> {
+    const killAt = Date.now() + this.#options.random.fraction() * pauseMaxMs;
+    await until('the next moment to kill', () => Date.now() >= killAt);
+    await program.end('SIGKILL');
+    this.kills++;
   }
 
   /**
