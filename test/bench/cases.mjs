@@ -1,6 +1,6 @@
 import { measureDelivery } from './delivery.mjs';
-import { measureFirstSync, measureIncremental } from './mailbox-sync.mjs';
 import { measureIntake, measureMemory } from './intake.mjs';
+import { measureFirstSync, measureIncremental } from './mailbox-sync.mjs';
 import { measureNoChange } from './no-change.mjs';
 
 /** Every case: a name for --only, and what measures it; answers rows of the table. */

@@ -39,7 +39,10 @@ export async function measureDelivery() {
     client.close();
     const reference = 'Dovecot 30, Cyrus rightnow 7';
     return [
-      row('delivery until it is on the other disk, p50', percentile(latenciesMs, 0.5), 'ms', { target: 10, reference }),
+      row('delivery until it is on the other disk, p50', percentile(latenciesMs, 0.5), 'ms', {
+        target: 10,
+        reference,
+      }),
       row('delivery until it is on the other disk, p95', percentile(latenciesMs, 0.95), 'ms'),
     ];
   });

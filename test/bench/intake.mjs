@@ -13,9 +13,13 @@ const rssMb = (pid) =>
 
 /** Writes notification lines to the unix socket and answers seconds until all are durable. */
 async function write(host, lines, users) {
-  const child = spawn(process.execPath, [writer, join(host.baseDir, 'replication-notify'), String(lines), String(users)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [writer, join(host.baseDir, 'replication-notify'), String(lines), String(users)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let text = '';
   for await (const chunk of child.stdout) text += chunk;
   return Number(text);
@@ -31,11 +35,16 @@ export async function measureIntake() {
     const lines = 3_000_000;
     const seconds = Math.min(await write(a, lines, 100_000), await write(a, lines, 100_000));
     return [
-      row('notification lines from one unix socket into 100,000 known users, durable', lines / seconds, 'lines/s', {
-        target: 1_000_000,
-        isBetterHigh: true,
-        reference: 'Dovecot 1.7 M, in memory only',
-      }),
+      row(
+        'notification lines from one unix socket into 100,000 known users, durable',
+        lines / seconds,
+        'lines/s',
+        {
+          target: 1_000_000,
+          isBetterHigh: true,
+          reference: 'Dovecot 1.7 M, in memory only',
+        },
+      ),
       row('the same for 100,000 users not known before', 100_000 / first, 'lines/s'),
     ];
   });

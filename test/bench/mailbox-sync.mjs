@@ -24,7 +24,10 @@ export async function measureFirstSync() {
     const first = await syncOnce(a, false);
     const full = await syncOnce(a, true);
     return [
-      row('first sync of 10,000 mails of 4 KB', first / 1000, 's', { target: 3, reference: 'Cyrus 6.2, Dovecot 9.0' }),
+      row('first sync of 10,000 mails of 4 KB', first / 1000, 's', {
+        target: 3,
+        reference: 'Cyrus 6.2, Dovecot 9.0',
+      }),
       row('full sync of the same with nothing to do', full / 1000, 's', { reference: 'Dovecot 0.29' }),
     ];
   });
@@ -55,9 +58,14 @@ export async function measureIncremental() {
       return median(durations);
     });
     rows.push(
-      row(`incremental sync of one flag in ${mails.toLocaleString('en-US')} mails, median`, durationMs, 'ms', {
-        reference: mails === 100 ? '' : 'Dovecot 33 (10,000 mails)',
-      }),
+      row(
+        `incremental sync of one flag in ${mails.toLocaleString('en-US')} mails, median`,
+        durationMs,
+        'ms',
+        {
+          reference: mails === 100 ? '' : 'Dovecot 33 (10,000 mails)',
+        },
+      ),
     );
   }
   return rows;

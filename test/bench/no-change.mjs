@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseUserName } from '@dsyncd/core';
 import { runAdm } from './adm.mjs';
 import { fill, withPair } from './rig.mjs';
@@ -21,13 +22,16 @@ export async function measureNoChange() {
     await syncAll(a, true);
     // Twice: the first incremental sync may still have something to tell.
     await syncAll(a, false);
+    const cpuBefore = cpuSeconds([a, b]);
     const seconds = Math.min(await syncAll(a, false), await syncAll(a, false));
+    const cpuMs = ((cpuSeconds([a, b]) - cpuBefore) * 1000) / (2 * users);
     return [
       row('incremental syncs with nothing to do, TLS, 10 connections', users / seconds, 'users/s', {
         target: 700,
         isBetterHigh: true,
         reference: 'Dovecot 67-79',
       }),
+      row('processor time of such a sync, both hosts together', cpuMs, 'ms'),
     ];
   });
 }
@@ -48,4 +52,17 @@ export async function syncAll(host, isFull) {
     seen -= before;
   }
   return (performance.now() - startedAt) / 1000;
+}
+
+const ticksPerSecond = 100;
+
+/** Processor seconds that all programs of the hosts have used so far. */
+function cpuSeconds(hosts) {
+  let ticks = 0;
+  for (const host of hosts)
+    for (const program of host.programs.values()) {
+      const fields = readFileSync(`/proc/${program.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+      ticks += Number(fields[11]) + Number(fields[12]);
+    }
+  return ticks / ticksPerSecond;
 }

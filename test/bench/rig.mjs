@@ -28,7 +28,9 @@ export async function withFolder(measure) {
 export function makeMail(number, bytes) {
   const head = `From: a@example.com\r\nTo: b@example.com\r\nSubject: mail ${number}\r\nMessage-ID: <${number}@example.com>\r\n\r\n`;
   const line = `${String(number).padStart(8, '0')} the quick brown fox jumps over the lazy dog again and again\r\n`;
-  return Buffer.from((head + line.repeat(Math.ceil((bytes - head.length) / line.length))).slice(0, bytes - 2) + '\r\n');
+  return Buffer.from(
+    (head + line.repeat(Math.ceil((bytes - head.length) / line.length))).slice(0, bytes - 2) + '\r\n',
+  );
 }
 
 /** Saves mails straight into a store, as any mail process would, in batches. */
@@ -37,7 +39,14 @@ export async function fill(mail, mailbox, count, bytes) {
     const changes = [];
     for (let number = from; number < Math.min(from + 200, count); number++) {
       const body = makeMail(number, bytes);
-      changes.push({ type: 'save', body: await mail.stageBody((async function* () { yield body; })()) });
+      changes.push({
+        type: 'save',
+        body: await mail.stageBody(
+          (async function* () {
+            yield body;
+          })(),
+        ),
+      });
     }
     await mailbox.apply(changes);
   }

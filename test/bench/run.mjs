@@ -46,8 +46,15 @@ const heads = { what: 'measured', text: 'dsyncd', target: 'target', verdict: '',
 const width = (column) => Math.max(...[heads, ...results].map((row) => String(row[column] ?? '').length));
 const line = (row) => columns.map((column) => String(row[column] ?? '').padEnd(width(column))).join('  ');
 const write = (text) => process.stdout.write(`${text.trimEnd()}\n`);
-write(`\n${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}; both hosts on this machine\n`);
+write(
+  `\n${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}; both hosts on this machine\n`,
+);
 write(line(heads));
 for (const row of results) write(line(row));
-writeFileSync(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, results }, null, 2)}\n`);
-write(`\nreferences: Dovecot 2.3.19 and Cyrus 3.6 on two shared cores, both hosts of the pair on one machine\nwritten: ${options.json}`);
+writeFileSync(
+  options.json,
+  `${JSON.stringify({ at: new Date().toISOString(), machine, results }, null, 2)}\n`,
+);
+write(
+  `\nreferences: Dovecot 2.3.19 and Cyrus 3.6 on two shared cores, both hosts of the pair on one machine\nwritten: ${options.json}`,
+);

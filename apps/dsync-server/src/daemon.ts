@@ -71,14 +71,26 @@ async function listenerSettings(
   const { file, ssl, doveadmPasswordFile } = config;
   const { doveadm } = config.listeners;
   if (doveadm === undefined)
-    throw missing(file, 'there is no table [listeners.doveadm]', 'add it, or start dsync-server --stdio under SSH');
+    throw missing(
+      file,
+      'there is no table [listeners.doveadm]',
+      'add it, or start dsync-server --stdio under SSH',
+    );
   if (doveadmPasswordFile === undefined)
-    throw missing(file, 'doveadm_password_file is missing', 'put a secret that both hosts share into a file and name it');
+    throw missing(
+      file,
+      'doveadm_password_file is missing',
+      'put a secret that both hosts share into a file and name it',
+    );
   const secret = await readSecret(doveadmPasswordFile);
   const { address, port } = doveadm;
   if (!doveadm.ssl) return { address, port, secret };
   if (ssl.serverCertFile === undefined || ssl.serverKeyFile === undefined)
-    throw missing(file, '[listeners.doveadm] has ssl but [ssl] names no server_cert_file and server_key_file', 'name both');
+    throw missing(
+      file,
+      '[listeners.doveadm] has ssl but [ssl] names no server_cert_file and server_key_file',
+      'name both',
+    );
   return {
     address,
     port,

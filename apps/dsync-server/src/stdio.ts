@@ -1,7 +1,7 @@
 import { loadConfig } from '@dsyncd/config';
 import { DsyncdError, parseUserName } from '@dsyncd/core';
-import { readLine } from '@dsyncd/protocol';
 import { openStore } from '@dsyncd/program';
+import { readLine } from '@dsyncd/protocol';
 import { createLogger } from '@dsyncd/telemetry';
 import { exitStatusOf, stdioLink } from '@dsyncd/transport';
 import { answererOf, notifierOf } from './daemon.ts';
@@ -21,7 +21,6 @@ export async function serveStdio(configFile: string, userName: string | undefine
   try {
     const user = parseUserName(userName ?? (await readLine(link, 1024)) ?? '');
     const answerer = answererOf(() => config, store, notifier, logger);
-    await answerer.prepare(user);
     await answerer.answer(user, link);
     return 0;
   } catch (error) {

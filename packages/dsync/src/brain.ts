@@ -2,8 +2,10 @@ import { DsyncdError, type MailboxGuid, type MailboxPath } from '@dsyncd/core';
 import type { MailboxStatus, MailboxTree, SyncLock, UserMail } from '@dsyncd/mailstore';
 import {
   type ByteLink,
+  DsyncStream,
   decodeState,
   encodeState,
+  type Finish,
   type Handshake,
   type MailboxSyncState,
   type TreeNode,
@@ -91,15 +93,15 @@ async function lead(session: Session, options: MasterOptions): Promise<BrainResu
   const lock = await lockInOrder(session, options);
   try {
     const isWanted = wantsMailbox(options.mailbox);
-    const peerTree = await exchangeTrees(session, isWanted);
-    if (!session.isDryRun || peerTree !== undefined) await leadMailboxes(session, peerTree, isWanted);
+    const trees = await exchangeTrees(session, isWanted);
+    await leadMailboxes(session, trees, isWanted);
     await stream.sendEnd();
     await stream.flush();
     const finish = await session.next('finish');
     if (finish === undefined) throw session.unexpected({ type: 'end' }, 'finish');
     if (finish.requireFullResync) session.requiresFullResync = true;
     stream.close();
-    await forgetLostMailboxes(session);
+    forgetLostMailboxes(session, trees.tree);
     return resultOf(session, { isReusable: session.peerCan('reuse') });
   } finally {
     await lock.release();
@@ -220,14 +222,20 @@ const wantsMailbox =
   (path) =>
     wanted === undefined || path.join('/') === wanted.join('/');
 
-async function exchangeTrees(session: Session, isWanted: IsWanted): Promise<PeerTree> {
+interface Trees {
+  /** Ours, as it is after the merge. */
+  readonly tree: MailboxTree;
+  readonly peerTree: PeerTree;
+}
+
+async function exchangeTrees(session: Session, isWanted: IsWanted): Promise<Trees> {
   const tree = await session.user.tree();
   const sending = sendTree(session, tree, isWanted);
   const receiving = receiveTree(session);
   try {
     const [, peerTree] = await Promise.all([sending, receiving]);
-    await mergeTree(session, tree, peerTree, isWanted);
-    return peerTree;
+    const hasChanged = await mergeTree(session, tree, peerTree, isWanted);
+    return { tree: hasChanged ? await session.user.tree() : tree, peerTree };
   } catch (error) {
     session.abort(error);
     await Promise.allSettled([sending, receiving]);
@@ -235,10 +243,10 @@ async function exchangeTrees(session: Session, isWanted: IsWanted): Promise<Peer
   }
 }
 
-async function leadMailboxes(session: Session, peerTree: PeerTree, isWanted: IsWanted): Promise<void> {
+async function leadMailboxes(session: Session, { tree, peerTree }: Trees, isWanted: IsWanted): Promise<void> {
   const peerNodes = new Map<MailboxGuid, TreeNode>();
   for (const node of peerTree.nodes) if (node.guid !== undefined) peerNodes.set(node.guid, node);
-  for (const status of mailboxesOf(await session.user.tree(), isWanted)) {
+  for (const status of mailboxesOf(tree, isWanted)) {
     const state = session.states.get(status.guid);
     const peerNode = peerNodes.get(status.guid);
     if (session.syncType === 'state' && isQuiet(session, status, state, peerNode)) continue;
@@ -335,8 +343,8 @@ async function findMailbox(
 }
 
 /** States of mailboxes that are no more would only grow the state string. */
-async function forgetLostMailboxes(session: Session): Promise<void> {
-  const present = new Set(mailboxesOf(await session.user.tree(), () => true).map(({ guid }) => guid));
+function forgetLostMailboxes(session: Session, tree: MailboxTree): void {
+  const present = new Set(mailboxesOf(tree, () => true).map(({ guid }) => guid));
   for (const guid of session.states.keys()) if (!present.has(guid)) session.states.delete(guid);
 }
 
@@ -364,16 +372,27 @@ async function giveUp(session: Session): Promise<void> {
   }
 }
 
-async function tellFailure(session: Session, error: unknown): Promise<void> {
+/** Tells the master why there will be no sync, before one has begun. */
+export async function refuseSync(link: ByteLink, error: unknown): Promise<void> {
+  const stream = new DsyncStream(link);
+  await stream.send(failureItem(error, false));
+  await stream.flush();
+}
+
+const failureItem = (error: unknown, requireFullResync: boolean): Finish => {
   const failure = error instanceof DsyncdError ? error : undefined;
+  return {
+    type: 'finish',
+    error: failure?.message ?? 'internal error',
+    requireFullResync,
+    ...(failure === undefined ? {} : { code: failure.code, outcome: failure.outcome }),
+    ...(failure?.hint === undefined ? {} : { hint: failure.hint }),
+  };
+};
+
+async function tellFailure(session: Session, error: unknown): Promise<void> {
   try {
-    await session.tell({
-      type: 'finish',
-      error: failure?.message ?? 'internal error',
-      requireFullResync: session.requiresFullResync,
-      ...(failure === undefined ? {} : { code: failure.code, outcome: failure.outcome }),
-      ...(failure?.hint === undefined ? {} : { hint: failure.hint }),
-    });
+    await session.tell(failureItem(error, session.requiresFullResync));
   } catch {
     // The connection is what failed.
   }

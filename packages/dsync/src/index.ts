@@ -1,2 +1,9 @@
-export { type BrainOptions, type BrainResult, type MasterOptions, runMaster, runSlave } from './brain.ts';
+export {
+  type BrainOptions,
+  type BrainResult,
+  type MasterOptions,
+  refuseSync,
+  runMaster,
+  runSlave,
+} from './brain.ts';
 export type { Counts } from './counts.ts';

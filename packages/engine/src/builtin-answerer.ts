@@ -1,6 +1,6 @@
 import type { Logger, UserName } from '@dsyncd/core';
-import { type BrainResult, runSlave } from '@dsyncd/dsync';
-import type { MailStore } from '@dsyncd/mailstore';
+import { type BrainResult, refuseSync, runSlave } from '@dsyncd/dsync';
+import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
 import type { SyncAnswerer } from '@dsyncd/transport';
 
@@ -22,16 +22,13 @@ export class BuiltinAnswerer implements SyncAnswerer {
     this.#options = options;
   }
 
-  /** A user whom only the peer has gets a home here. */
-  async prepare(user: UserName): Promise<void> {
-    const mail = await this.#options.store.open(user, { create: true });
-    await mail.close();
-  }
+  /** What is wrong with a user is told when the sync is answered: a user whom only the peer has gets a home then. */
+  async prepare(): Promise<void> {}
 
   async answer(user: UserName, link: ByteLink): Promise<{ readonly reusable: boolean }> {
-    const { store, hostname, lockTimeoutMs, logger } = this.#options;
+    const { hostname, lockTimeoutMs, logger } = this.#options;
     const startedAt = performance.now();
-    const mail = await store.open(user, { create: true });
+    const mail = await this.#open(user, link);
     try {
       const result = await runSlave({ user: mail, link, hostname, lockTimeoutMs: lockTimeoutMs() });
       const durationMs = Math.round(performance.now() - startedAt);
@@ -40,6 +37,15 @@ export class BuiltinAnswerer implements SyncAnswerer {
       return { reusable: result.isReusable };
     } finally {
       await mail.close();
+    }
+  }
+
+  async #open(user: UserName, link: ByteLink): Promise<UserMail> {
+    try {
+      return await this.#options.store.open(user, { create: true });
+    } catch (error) {
+      await refuseSync(link, error);
+      throw error;
     }
   }
 }

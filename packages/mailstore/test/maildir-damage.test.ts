@@ -92,7 +92,7 @@ describe('a damaged index', () => {
     const before = await mail.tree();
     const mailsBefore = await inbox.mails(asUid(1), 10);
     await store.close();
-    for (const rest of ['-wal', '-shm']) rmSync(`${index()}${rest}`, { force: true });
+    for (const rest of ['-journal']) rmSync(`${index()}${rest}`, { force: true });
     damage();
 
     store = openStore(folder);

@@ -98,18 +98,19 @@ function checkGuids(session: Session, nodes: readonly TreeNode[]): void {
   }
 }
 
-/** Brings our tree to what both trees merged are. */
+/** Brings our tree to what both trees merged are; answers whether anything was done. */
 export async function mergeTree(
   session: Session,
   tree: MailboxTree,
   peer: PeerTree,
   isWanted: IsWanted,
-): Promise<void> {
+): Promise<boolean> {
   const local = sideOfStore(tree, isWanted);
   const merged = mergeTrees(local, sideOfPeer(peer.nodes, peer.deletes, isWanted));
   const steps = planTree(local, merged);
   session.counts.mailboxesChanged += steps.length;
   session.conflicts.push(...merged.conflicts);
-  if (session.isDryRun) return;
+  if (session.isDryRun || steps.length === 0) return false;
   session.changes.push(...(await applyTreeSteps(session.user, steps)));
+  return true;
 }

@@ -2,8 +2,8 @@ import type { HomePlace } from '../wire.ts';
 import { openIndex } from './open-index.ts';
 import type { UserIndex } from './user-index.ts';
 
-/** Open indexes of one worker: 3 files and some 100 KiB each. */
-export const openIndexesMax = 256;
+/** Open indexes of one worker: a file and some 10 KiB each. */
+export const openIndexesMax = 1024;
 
 /** Keeps the indexes used last open; one that was replaced on disk is opened anew. */
 export class IndexCache {

@@ -23,6 +23,7 @@ export function openIndex(place: HomePlace, create: boolean): { index: UserIndex
     if (isMissing) prepareHome(place, create, file);
     const db = new SqliteDatabase(file, { timeout: busyTimeoutMs });
     try {
+      db.pragma('journal_mode = truncate');
       db.pragma('synchronous = full');
       const isNew = readSchemaVersion(db) === 0 && makeSchema(db, place, file);
       const version = readSchemaVersion(db);
@@ -49,7 +50,6 @@ function prepareHome(place: HomePlace, create: boolean, file: string): void {
 function makeSchema(db: SqliteDatabase.Database, place: HomePlace, file: string): boolean {
   if (hasMail(place.home))
     throw indexDamagedError(place, file, new Error('it is empty, but there are mail files'));
-  db.pragma('journal_mode = wal');
   return db
     .transaction(() => {
       if (readSchemaVersion(db) !== 0) return false;

@@ -26,12 +26,11 @@ const uidGap = 2 ** 20;
 export function rebuildIndex(place: HomePlace, now: number): RebuildReport {
   const file = indexFile(place.home);
   const fresh = `${file}.rebuild`;
-  for (const rest of ['', '-wal', '-shm', '-journal']) unlinkIfThere(`${fresh}${rest}`);
+  for (const rest of ['', '-journal']) unlinkIfThere(`${fresh}${rest}`);
   const folders = findFolders(place.home);
   const db = new SqliteDatabase(fresh);
   let mailboxes: RebuildReport['mailboxes'];
   try {
-    db.pragma('journal_mode = wal');
     db.pragma('synchronous = full');
     mailboxes = db.transaction(() => fill(db, place.home, folders, now)).immediate();
   } finally {
@@ -162,7 +161,7 @@ function readLongGuid(home: string, hash: string): string | undefined {
 function moveAway(file: string, now: number): string | undefined {
   if (!existsSync(file)) return undefined;
   const target = `${file}.damaged-${Math.floor(now)}`;
-  for (const rest of ['', '-wal', '-shm'])
+  for (const rest of ['', '-journal'])
     if (existsSync(`${file}${rest}`)) renameSync(`${file}${rest}`, `${target}${rest}`);
   return target;
 }
