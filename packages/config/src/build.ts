@@ -1,7 +1,16 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { KeyProblem } from './check.ts';
-import type { ChannelConfig, Config, ListenersConfig, LmtpAddress, SshConfig, SslConfig } from './config.ts';
+import type {
+  ChannelConfig,
+  Config,
+  DovecotConfig,
+  ListenersConfig,
+  LmtpAddress,
+  SocketConfig,
+  SshConfig,
+  SslConfig,
+} from './config.ts';
 import { mailHomeProblem } from './mail-home.ts';
 import { parseReplica } from './replica.ts';
 import type { ChannelSettings, Settings } from './settings.ts';
@@ -34,6 +43,7 @@ export function buildConfig(settings: Settings, file: string, problems: KeyProbl
     channels: Object.entries(settings.channels).flatMap(([name, channel]) =>
       buildChannel(name, channel, settings, problems),
     ),
+    dovecot: buildDovecot(settings, problems),
     ssl: buildSsl(settings, problems),
     ssh: buildSsh(settings),
     listeners: buildListeners(settings, problems),
@@ -53,7 +63,10 @@ function buildChannel(
     return [];
   }
   const passwordFile = channel.doveadm_password_file ?? settings.doveadm_password_file;
-  if ((replica.type === 'tcp' || replica.type === 'tcps') && passwordFile === undefined)
+  // A Dovecot proves itself to the other one with its own doveadm_password.
+  const needsSecret =
+    settings.mail_engine === 'builtin' && (replica.type === 'tcp' || replica.type === 'tcps');
+  if (needsSecret && passwordFile === undefined)
     problems.push({ path, message: 'needs doveadm_password_file: the secret that both hosts share' });
   return [
     {
@@ -61,12 +74,50 @@ function buildChannel(
       mailReplica: channel.mail_replica,
       replica,
       chain: channel.chain,
+      ...given('mailReplicaField', channel.mail_replica_field),
       doveadmPort: channel.doveadm_port ?? settings.doveadm_port,
       ...given('doveadmPasswordFile', passwordFile),
       dsyncTimeoutMs: channel.dsync_timeout ?? settings.dsync_timeout,
     },
   ];
 }
+
+function buildDovecot(
+  { dovecot, mail_engine, doveadm_password_file }: Settings,
+  problems: KeyProblem[],
+): DovecotConfig {
+  const { doveadm_socket_path: place } = dovecot;
+  const path = ['dovecot', 'doveadm_socket_path'];
+  if (!place.startsWith('/')) {
+    const hostAndPort = parseReplica(`tcp:${place}`);
+    if ('problem' in hostAndPort || hostAndPort.port === undefined)
+      problems.push({ path, message: `is ${JSON.stringify(place)}, expected an absolute path or HOST:PORT` });
+    else if (mail_engine === 'dovecot' && doveadm_password_file === undefined)
+      problems.push({
+        path,
+        message: 'is a port, which needs doveadm_password_file: the doveadm_password of Dovecot',
+      });
+  }
+  return {
+    doveadmSocketPath: place,
+    authSocketPath: dovecot.auth_socket_path,
+    userInclude: dovecot.user_include,
+    userExclude: dovecot.user_exclude,
+    firstValidUid: dovecot.first_valid_uid,
+    userRefreshIntervalMs: dovecot.user_refresh_interval,
+    userGraceTimeMs: dovecot.user_grace_time,
+  };
+}
+
+const buildSocket = (
+  socket: Settings['listeners']['notify'] | Settings['listeners']['replicator'],
+  baseDir: string,
+): SocketConfig => ({
+  dir: socket.dir ?? baseDir,
+  mode: Number.parseInt(socket.mode, 8),
+  ...given('user', socket.user),
+  ...given('group', socket.group),
+});
 
 function buildSsl({ ssl }: Settings, problems: KeyProblem[]): SslConfig {
   const pair = (
@@ -98,7 +149,7 @@ const buildSsh = ({ ssh }: Settings): SshConfig => ({
 });
 
 function buildListeners(
-  { listeners, ssl, doveadm_password_file }: Settings,
+  { listeners, ssl, base_dir, doveadm_password_file }: Settings,
   problems: KeyProblem[],
 ): ListenersConfig {
   const { doveadm, lmtp, http } = listeners;
@@ -108,6 +159,8 @@ function buildListeners(
   if (doveadm !== undefined && doveadm_password_file === undefined)
     problems.push({ path, message: 'needs doveadm_password_file: the secret that both hosts share' });
   return {
+    notify: buildSocket(listeners.notify, base_dir),
+    replicator: buildSocket(listeners.replicator, base_dir),
     ...given('doveadm', doveadm),
     ...given('lmtp', lmtp === undefined ? undefined : lmtpAddress(lmtp, problems)),
     ...given('http', http),

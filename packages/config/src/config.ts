@@ -26,6 +26,7 @@ export interface Config {
   readonly doveadmPort: number;
   readonly doveadmPasswordFile?: string;
   readonly channels: readonly ChannelConfig[];
+  readonly dovecot: DovecotConfig;
   readonly ssl: SslConfig;
   readonly ssh: SshConfig;
   readonly listeners: ListenersConfig;
@@ -38,9 +39,33 @@ export interface ChannelConfig {
   readonly mailReplica: string;
   readonly replica: Replica;
   readonly chain: boolean;
+  /** Field of userdb that names another replica for a user. */
+  readonly mailReplicaField?: string;
   readonly doveadmPort: number;
   readonly doveadmPasswordFile?: string;
   readonly dsyncTimeoutMs: number;
+}
+
+/** The Dovecot on this host. */
+export interface DovecotConfig {
+  /** Absolute path of a socket, or `HOST:PORT`. */
+  readonly doveadmSocketPath: string;
+  readonly authSocketPath: string;
+  readonly userInclude: readonly string[];
+  readonly userExclude: readonly string[];
+  /** 0: any. */
+  readonly firstValidUid: number;
+  readonly userRefreshIntervalMs: number;
+  readonly userGraceTimeMs: number;
+}
+
+/** Where a socket of dsyncd is, and who may open it. */
+export interface SocketConfig {
+  readonly dir: string;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly user?: string;
+  readonly group?: string;
 }
 
 export interface SslConfig {
@@ -60,6 +85,10 @@ export interface SshConfig {
 }
 
 export interface ListenersConfig {
+  /** The FIFO and the sockets that mail processes notify by. */
+  readonly notify: SocketConfig;
+  /** `replicator-doveadm`. */
+  readonly replicator: SocketConfig;
   readonly doveadm?: { readonly address: string; readonly port: number; readonly ssl: boolean };
   readonly lmtp?: LmtpAddress;
   readonly http?: { readonly address: string; readonly port: number };

@@ -9,7 +9,7 @@ export interface SchemaNode {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly maxLength?: number;
-  readonly default?: string | number | boolean;
+  readonly default?: string | number | boolean | readonly string[];
   readonly description?: string;
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly patternProperties?: Readonly<Record<string, TSchema>>;
@@ -29,6 +29,7 @@ export function expectation(node: SchemaNode): string {
   if (node.enum !== undefined) return `one of ${node.enum.map((value) => `"${value}"`).join(', ')}`;
   if (node.type === 'boolean') return 'true or false';
   if (node.type === 'object') return 'a table';
+  if (node.type === 'array') return 'a list of texts, such as ["*@example.com"]';
   if (node.unit === 'duration')
     return `a duration from ${formatDuration(minimum ?? 0)} to ${formatDuration(maximum ?? 0)}, such as "500ms", "2s", "5m", "24h" or "1d"`;
   if (node.unit === 'size')

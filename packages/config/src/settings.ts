@@ -13,7 +13,7 @@ const weekMs = 7 * 86_400_000;
 interface Described {
   readonly description: string;
   /** As written in the file. Missing: an optional setting has none, another one must be given. */
-  readonly default?: string | number | boolean;
+  readonly default?: string | number | boolean | readonly string[];
 }
 
 const path = (options: Described) => Type.String({ minLength: 1, maxLength: 4096, ...options });
@@ -25,6 +25,15 @@ const size = (options: Described & { readonly minimum: number; readonly maximum:
   Type.Integer({ unit: 'size', ...options });
 const choice = <Value extends string>(values: readonly Value[], options: Described) =>
   Type.Unsafe<Value>({ type: 'string', enum: [...values], ...options });
+
+/** Masks of user names. */
+const masks = (options: Described) =>
+  Type.Unsafe<readonly string[]>({
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: 255 },
+    maxItems: 1000,
+    ...options,
+  });
 
 const dsyncTimeout = (options: Described) => duration({ minimum: 100, maximum: weekMs, ...options });
 
@@ -41,6 +50,13 @@ const channelSettings = Type.Object(
       description:
         'Also replicate what a sync with another channel brought in. Needed on the middle host of a chain; off for a pair.',
     }),
+    mail_replica_field: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_]{1,64}$',
+        description:
+          'With `mail_engine = "dovecot"`: a field of userdb, such as `mail_replica`; a user who has it is replicated to where it says instead.',
+      }),
+    ),
     doveadm_port: Type.Optional(port({ description: 'Overrides the top-level setting for this channel.' })),
     doveadm_password_file: Type.Optional(
       path({ description: 'Overrides the top-level setting for this channel.' }),
@@ -97,6 +113,83 @@ const sshSettings = Type.Object(
   { description: 'For `remote:` and `remoteprefix:` replicas.' },
 );
 
+const dovecotSettings = Type.Object(
+  {
+    doveadm_socket_path: path({
+      default: '/run/dovecot/doveadm-server',
+      description:
+        'Doveadm service of the Dovecot on this host: the socket in its `base_dir`, or `HOST:PORT` of its listener. A listener that asks for a secret gets that of `doveadm_password_file`.',
+    }),
+    auth_socket_path: path({
+      default: '/run/dovecot/auth-userdb',
+      description: 'Socket of its auth service, which lists the users and says what userdb knows of each.',
+    }),
+    user_include: masks({
+      default: ['*'],
+      description: 'Users to replicate, as masks with `*` and `?`.',
+    }),
+    user_exclude: masks({
+      default: [],
+      description: 'Users not to replicate, as masks. So are those with `noreplicate` in userdb.',
+    }),
+    first_valid_uid: Type.Integer({
+      minimum: 0,
+      maximum: 4_294_967_294,
+      default: 0,
+      description:
+        'Users with a lower UID in userdb are not replicated: those of the system, when userdb is `passwd`.',
+    }),
+    user_refresh_interval: duration({
+      minimum: 1000,
+      maximum: weekMs,
+      default: '10m',
+      description: 'How often the list of users is read again.',
+    }),
+    user_grace_time: duration({
+      minimum: 0,
+      maximum: 365 * 86_400_000,
+      default: '1d',
+      description: 'A user whom userdb has not listed for so long, and does not know, is forgotten.',
+    }),
+  },
+  { description: 'The Dovecot on this host; for `mail_engine = "dovecot"`.' },
+);
+
+const socketOwner = (what: string) => ({
+  mode: Type.String({
+    pattern: '^0?[0-7]{3}$',
+    default: what === 'notify' ? '0660' : '0600',
+    description: 'Who may open it, as an octal number in quotes.',
+  }),
+  user: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$',
+      description: 'Owner, by name or number. Changing it needs root.',
+    }),
+  ),
+  group: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$',
+      description: 'Group, by name or number.',
+    }),
+  ),
+  dir: Type.Optional(
+    path({
+      description:
+        'Folder of it instead of `base_dir`: the `base_dir` of a Dovecot 2.3, whose programs look for it there.',
+    }),
+  ),
+});
+
+const notifyListener = Type.Object(socketOwner('notify'), {
+  description:
+    '`replication-notify-fifo`, `replication-notify` and `replicator`: where mail processes tell of changes.',
+});
+
+const replicatorListener = Type.Object(socketOwner('replicator'), {
+  description: '`replicator-doveadm`: what `doveadm replicator` and `dsyncadm replicator` talk to.',
+});
+
 const address = (value: string, what: string) =>
   Type.String({
     minLength: 1,
@@ -137,6 +230,8 @@ const httpListener = Type.Object(
 );
 
 export const listenerSettings = Type.Object({
+  notify: notifyListener,
+  replicator: replicatorListener,
   doveadm: Type.Optional(doveadmListener),
   lmtp: Type.Optional(lmtpListener),
   http: Type.Optional(httpListener),
@@ -238,6 +333,7 @@ export const settings = Type.Object({
   channels: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' }), channelSettings, {
     description: 'Channels by name.',
   }),
+  dovecot: dovecotSettings,
   ssl: sslSettings,
   ssh: sshSettings,
   listeners: listenerSettings,

@@ -6,8 +6,11 @@ test('the reference has a section a table and a row a setting', () => {
   expect(text.match(/^## .*/gm)).toEqual([
     '## Top level',
     '## `[channels.NAME]`',
+    '## `[dovecot]`',
     '## `[ssl]`',
     '## `[ssh]`',
+    '## `[listeners.notify]`',
+    '## `[listeners.replicator]`',
     '## `[listeners.doveadm]`',
     '## `[listeners.lmtp]`',
     '## `[listeners.http]`',

@@ -8,10 +8,11 @@ import { DsyncdError } from '@dsyncd/core';
 import { NotifyParser } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import type { ListenerOptions, NotifyListener } from './sink.ts';
+import { type SocketAccess, setAccess } from './socket-access.ts';
 
 export interface FifoOptions extends ListenerOptions {
-  /** Mode of a FIFO that has to be made; default 0o660. */
-  readonly mode?: number;
+  /** Default: mode 0o660, for a FIFO that has to be made. One that is there is left as it is without this. */
+  readonly access?: Partial<SocketAccess>;
 }
 
 /**
@@ -19,7 +20,8 @@ export interface FifoOptions extends ListenerOptions {
  * @throws {DsyncdError} `DSYNCD_NOTIFY_FIFO` (operator) when the path is something else or cannot be used.
  */
 export async function listenFifo(path: string, options: FifoOptions): Promise<NotifyListener> {
-  await ensureFifo(path, options.mode ?? 0o660);
+  const wasThere = await ensureFifo(path);
+  if (!wasThere || options.access !== undefined) await setAccess(path, { mode: 0o660, ...options.access });
   // Read and write: with a writer of our own the FIFO never ends when the last other one closes it.
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   const feed = new SinkFeed(options, path);
@@ -64,15 +66,16 @@ function takeTheRest(socket: Socket, fd: number, take: (chunk: Buffer) => void):
   }
 }
 
-async function ensureFifo(path: string, mode: number): Promise<void> {
+/** @returns whether there was one already. */
+async function ensureFifo(path: string): Promise<boolean> {
   try {
-    if (!isFifo(path)) {
-      await mkdir(dirname(path), { recursive: true });
-      await promisify(execFile)('mkfifo', ['-m', mode.toString(8), '--', path]);
-    }
+    if (isFifo(path)) return true;
+    await mkdir(dirname(path), { recursive: true });
+    await promisify(execFile)('mkfifo', ['-m', '600', '--', path]);
+    return false;
   } catch (error) {
     // Another process may have made it just now.
-    if (isFifo(path)) return;
+    if (isFifo(path)) return true;
     throw new DsyncdError('DSYNCD_NOTIFY_FIFO', `cannot make the FIFO ${path}: ${String(error)}`, {
       outcome: 'operator',
       hint: 'the folder must exist and be writable for the user that dsyncd runs as',

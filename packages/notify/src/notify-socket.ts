@@ -2,12 +2,13 @@ import type { Socket } from 'node:net';
 import { type NotifyBatch, NotifyParser, priorityCodes } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import type { ListenerOptions, NotifyListener } from './sink.ts';
+import type { SocketAccess } from './socket-access.ts';
 import { SyncAnswers } from './sync-answers.ts';
 import { listenUnix } from './unix-server.ts';
 
 export interface SocketOptions extends ListenerOptions {
-  /** Mode of the socket; default 0o660. */
-  readonly mode?: number;
+  /** Default: mode 0o660. */
+  readonly access?: Partial<SocketAccess>;
 }
 
 /**
@@ -16,7 +17,7 @@ export interface SocketOptions extends ListenerOptions {
  */
 export async function listenNotifySocket(path: string, options: SocketOptions): Promise<NotifyListener> {
   const feed = new SinkFeed(options, path);
-  const server = await listenUnix(path, options.mode ?? 0o660, (socket) => {
+  const server = await listenUnix(path, { mode: 0o660, ...options.access }, (socket) => {
     const parser = new NotifyParser();
     const answers = new SyncAnswers(socket, options.sink, options.logger.child({ listener: path }));
     serve(socket, feed, (chunk) => {

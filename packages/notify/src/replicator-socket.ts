@@ -12,7 +12,7 @@ import { listenUnix } from './unix-server.ts';
 export async function listenReplicatorSocket(path: string, options: SocketOptions): Promise<NotifyListener> {
   const logger = options.logger.child({ listener: path });
   const feed = new SinkFeed(options, path);
-  const server = await listenUnix(path, options.mode ?? 0o660, (socket) => {
+  const server = await listenUnix(path, { mode: 0o660, ...options.access }, (socket) => {
     const parser = new ReplicatorParser();
     const answers = new SyncAnswers(socket, options.sink, logger);
     serve(socket, feed, (chunk) => {

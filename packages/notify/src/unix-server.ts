@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { DsyncdError } from '@dsyncd/core';
+import { type SocketAccess, setAccess } from './socket-access.ts';
 
 export const connectionsMax = 2000;
 
@@ -16,12 +17,12 @@ export interface UnixServer {
 
 /**
  * Listens on a unix socket; one that a crashed process left behind is replaced.
- * @param mode - of the socket; it never has a wider one, not for a moment
+ * @param access - its mode (or mode and owner); it never has a wider one, not for a moment
  * @throws {DsyncdError} `DSYNCD_SOCKET_IN_USE` (operator) when another process answers there, `DSYNCD_SOCKET` otherwise.
  */
 export async function listenUnix(
   path: string,
-  mode: number,
+  access: number | SocketAccess,
   onConnection: (socket: Socket) => void,
 ): Promise<UnixServer> {
   const sockets = new Set<Socket>();
@@ -35,7 +36,7 @@ export async function listenUnix(
     await mkdir(dirname(path), { recursive: true });
     await removeStale(path);
     await listen(server, path);
-    await chmod(path, mode);
+    await setAccess(path, typeof access === 'number' ? { mode: access } : access);
   } catch (error) {
     if (error instanceof DsyncdError) throw error;
     throw new DsyncdError(

@@ -40,7 +40,7 @@ plugin {
 `,
   );
   sink = new RecordingSink();
-  const options = { sink, clock: systemClock, logger: silentLogger, mode: 0o666 };
+  const options = { sink, clock: systemClock, logger: silentLogger, access: { mode: 0o666 } };
   const listeners = [
     await listenFifo(join(folder, 'run', fifoName), options),
     await listenNotifySocket(join(folder, 'run', notifySocketName), options),

@@ -24,12 +24,12 @@ beforeEach(async () => {
   warnings.length = 0;
 });
 
-const listen = async (mode?: number) => {
+const listen = async (access?: { mode?: number; user?: string; group?: string }) => {
   const listener = await listenFifo(path, {
     sink,
     clock: systemClock,
     logger,
-    ...(mode === undefined ? {} : { mode }),
+    ...(access === undefined ? {} : { access }),
   });
   closeLater(() => listener.close());
   return listener;
@@ -43,8 +43,24 @@ const echo = (text: string): void => {
 };
 
 describe('the FIFO', () => {
+  test.skipIf(process.getuid?.() !== 0)(
+    'gets its owner and mode, also when it was there before',
+    async () => {
+      const listener = await listen();
+      await listener.close();
+      expect(statSync(path).mode & 0o777).toBe(0o660);
+      await listen({ mode: 0o620, user: 'nobody', group: '65534' });
+      const { uid, gid, mode } = statSync(path);
+      expect([uid, gid, mode & 0o777]).toEqual([65_534, 65_534, 0o620]);
+      await expect(listen({ user: 'no-such-user' })).rejects.toMatchObject({
+        code: 'DSYNCD_SOCKET',
+        message: expect.stringContaining('no-such-user'),
+      });
+    },
+  );
+
   test('is made with its mode, and takes lines of writers that come and go', async () => {
-    await listen(0o622);
+    await listen({ mode: 0o622 });
     expect(statSync(path).isFIFO()).toBe(true);
     expect(statSync(path).mode & 0o777).toBe(0o622);
     for (const user of ['a', 'b', 'c']) echo(`${user}\tlow\n`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { DsyncdError, limits, quote } from '@dsyncd/core';
-import { listenUnix, type UnixServer } from '@dsyncd/notify';
+import { listenUnix, type SocketAccess, type UnixServer } from '@dsyncd/notify';
 import { joinTabs, replicatorExtensionMinor, splitTabs } from '@dsyncd/protocol';
 import { DoveadmService, type DoveadmServiceOptions } from './doveadm-service.ts';
 
@@ -10,8 +10,8 @@ export const doveadmSocketName = 'replicator-doveadm';
 
 export interface DoveadmListenerOptions extends DoveadmServiceOptions {
   readonly path: string;
-  /** Mode of the socket; the commands can make dsyncd forget users, so not for everyone. @defaultValue 0o600 */
-  readonly mode?: number;
+  /** The commands can make dsyncd forget users, so not for everyone. @defaultValue mode 0o600 */
+  readonly access?: Partial<SocketAccess>;
   /** A client that sends nothing for so long is disconnected. @defaultValue 10 minutes */
   readonly idleMsMax?: number;
 }
@@ -24,7 +24,7 @@ const greeting = joinTabs(['VERSION', 'replicator-doveadm-server', '1', String(r
  * @throws {DsyncdError} as {@link listenUnix} does.
  */
 export const listenDoveadm = (options: DoveadmListenerOptions): Promise<UnixServer> =>
-  listenUnix(options.path, options.mode ?? 0o600, (socket) => void serve(socket, options));
+  listenUnix(options.path, { mode: 0o600, ...options.access }, (socket) => void serve(socket, options));
 
 /** One client, to the end of its connection. Never rejects. */
 async function serve(socket: Socket, options: DoveadmListenerOptions): Promise<void> {

@@ -35,7 +35,9 @@ export class Intake implements NotifySink {
       if (list === undefined) byOrigin.set(request.origin, [request]);
       else list.push(request);
     }
-    await Promise.all([...byOrigin].map(([origin, requests]) => this.#enqueue(this.#concerned(origin), requests)));
+    await Promise.all(
+      [...byOrigin].map(([origin, requests]) => this.#enqueue(this.#concerned(origin), requests)),
+    );
   }
 
   /** A sync on `channel` changed this host; the other channels of a chain are to hear of it. */

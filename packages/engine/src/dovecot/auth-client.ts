@@ -39,6 +39,7 @@ interface Session {
 export class AuthClient {
   readonly #options: AuthClientOptions;
   #session: Promise<Session> | undefined;
+  readonly #lists = new Set<StreamLink>();
   #lastId = 0;
 
   constructor(options: AuthClientOptions) {
@@ -63,7 +64,9 @@ export class AuthClient {
    */
   async *list(): AsyncGenerator<UserName> {
     const { link } = await this.#connect();
+    this.#lists.add(link);
     try {
+      link.setStallTimeout(listStallMs);
       await link.write(encodeUserList(1));
       for (;;) {
         const answer = await nextAnswer(link);
@@ -73,11 +76,14 @@ export class AuthClient {
         return;
       }
     } finally {
+      this.#lists.delete(link);
       link.close();
     }
   }
 
+  /** Ends what is under way, too. */
   close(): void {
+    for (const link of this.#lists) link.fail(userdbError('the service stops'));
     this.#session?.then(
       ({ link }) => link.close(),
       () => {},
@@ -198,6 +204,8 @@ export class AuthClient {
 }
 
 const quietMsMax = 2 ** 31 - 1;
+/** A userdb that lists nobody for so long has got stuck. */
+const listStallMs = 60_000;
 
 async function nextAnswer(link: StreamLink): Promise<AuthAnswer | undefined> {
   return parseAuthAnswer(await nextLine(link));

@@ -1,0 +1,116 @@
+import { type Config, readSecret } from '@dsyncd/config';
+import { type Clock, DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
+import {
+  AuthClient,
+  BuiltinEngine,
+  type DoveadmServerAddress,
+  DovecotEngine,
+  DovecotUsers,
+  type SyncEngine,
+} from '@dsyncd/engine';
+import { openStore } from '@dsyncd/program';
+import { parseDestination } from '@dsyncd/transport';
+import { Peers } from './peers.ts';
+
+/** Where the mail is: who syncs it, and whose it is. */
+export interface MailSide {
+  readonly engine: SyncEngine;
+  /** Everyone who is to be replicated. */
+  users(): AsyncIterable<UserName>;
+  /** Missing: a user who is not listed is left alone. */
+  readonly exists?: (user: UserName, signal: AbortSignal) => Promise<boolean>;
+  /** Takes over what changed. @throws {DsyncdError} for what cannot be used; nothing is changed then. */
+  configure(next: Config): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param config - the configuration in force */
+export async function openMailSide(config: () => Config, logger: Logger): Promise<MailSide> {
+  const { mailEngine, file } = config();
+  switch (mailEngine) {
+    case 'builtin':
+      return await openBuiltin(config, logger);
+    case 'dovecot':
+      return await openDovecot(config, systemClock);
+    case 'cyrus':
+      throw new DsyncdError('DSYNCD_CONFIG', `${file}: mail_engine "${mailEngine}" is not there yet`, {
+        outcome: 'operator',
+        hint: 'use mail_engine = "builtin" or "dovecot"',
+      });
+  }
+}
+
+async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSide> {
+  const peers = new Peers(logger);
+  await peers.configure(config());
+  const store = openStore(config(), logger);
+  return {
+    engine: new BuiltinEngine({
+      store,
+      hostname: config().hostname,
+      lockTimeoutMs: () => config().dsyncLockTimeoutMs,
+      peerOf: (channel) => peers.get(channel),
+    }),
+    users: () => store.users(),
+    configure: (next) => peers.configure(next),
+    async close() {
+      await peers.close();
+      await store.close();
+    },
+  };
+}
+
+const authTimeoutMs = 15_000;
+
+async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide> {
+  let server = await doveadmServer(config());
+  const auth = new AuthClient({
+    socketPath: () => config().dovecot.authSocketPath,
+    clock,
+    answerTimeoutMs: authTimeoutMs,
+  });
+  const users = new DovecotUsers({
+    auth,
+    rules: () => {
+      const { userInclude, userExclude, firstValidUid } = config().dovecot;
+      return { include: userInclude, exclude: userExclude, uidMin: firstValidUid };
+    },
+    clock,
+  });
+  const engine = new DovecotEngine({
+    server: () => server,
+    users,
+    channel: (name) => {
+      const channel = config().channels.find((each) => each.name === name);
+      if (channel === undefined) return undefined;
+      const { mailReplica: replica, doveadmPort, mailReplicaField: replicaField } = channel;
+      return { replica, doveadmPort, ...(replicaField === undefined ? {} : { replicaField }) };
+    },
+    commandsMax: () => config().replicationMaxConns,
+    lockTimeoutMs: () => config().dsyncLockTimeoutMs,
+    ioTimeoutMs: () => config().dsyncTimeoutMs,
+    clock,
+  });
+  return {
+    engine,
+    users: () => users.list(),
+    exists: (user, signal) => users.exists(user, signal),
+    async configure(next) {
+      server = await doveadmServer(next);
+    },
+    async close() {
+      auth.close();
+    },
+  };
+}
+
+async function doveadmServer({ dovecot, doveadmPasswordFile }: Config): Promise<DoveadmServerAddress> {
+  const { doveadmSocketPath: place } = dovecot;
+  const destination = parseDestination(place.startsWith('/') ? `unix:${place}` : `tcp:${place}`, {
+    doveadmPort: 1,
+  });
+  if (destination.kind !== 'unix' && destination.kind !== 'tcp')
+    throw new TypeError(`no doveadm server: ${place}`);
+  if (doveadmPasswordFile === undefined) return { destination };
+  return { destination, secret: await readSecret(doveadmPasswordFile) };
+}

@@ -1,0 +1,129 @@
+import { type Clock, type Logger, silentLogger, type UserName } from '@dsyncd/core';
+import type { ReplicationQueue } from '@dsyncd/queue';
+import type { Channel } from './channel.ts';
+
+export interface UserRefreshOptions {
+  readonly queue: ReplicationQueue;
+  readonly channels: () => readonly Channel[];
+  /** Everyone who is to be replicated. */
+  readonly users: () => AsyncIterable<UserName>;
+  /**
+   * Asked about a user who was not listed for {@link graceMs}, before that user is forgotten. Missing:
+   * no one is ever forgotten.
+   */
+  readonly exists?: (user: UserName, signal: AbortSignal) => Promise<boolean>;
+  readonly intervalMs: () => number;
+  readonly graceMs: () => number;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+}
+
+const usersAtOnce = 1_000;
+
+/** Keeps the queue's users in step with a list of users that someone else keeps. */
+export class UserRefresh {
+  readonly #options: UserRefreshOptions;
+  readonly #logger: Logger;
+  readonly #stopped = new AbortController();
+  readonly #missingSince = new Map<UserName, number>();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: UserRefreshOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  /** Reads the list now and from time to time; settles after the first time. Never rejects. */
+  async start(): Promise<void> {
+    const first = this.refresh();
+    this.#loop = first.then(() => this.#run());
+    await first;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+  }
+
+  /** Reads the list once. Never rejects: without the list everything stays as it is. */
+  async refresh(): Promise<void> {
+    try {
+      const listed = await this.#addListed();
+      if (this.#options.exists !== undefined) await this.#forgetVanished(listed, this.#options.exists);
+    } catch (error) {
+      if (!this.#stopped.signal.aborted)
+        this.#logger.warn({ error }, 'users could not be listed; those known stay');
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { clock, intervalMs } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await clock.sleep(intervalMs(), signal).catch(() => {});
+      if (!signal.aborted) await this.refresh();
+    }
+  }
+
+  async #addListed(): Promise<ReadonlySet<UserName>> {
+    const { users, exists } = this.#options;
+    const listed = new Set<UserName>();
+    let batch: UserName[] = [];
+    for await (const user of users()) {
+      this.#stopped.signal.throwIfAborted();
+      if (exists !== undefined) listed.add(user);
+      batch.push(user);
+      if (batch.length < usersAtOnce) continue;
+      await this.#add(batch);
+      batch = [];
+    }
+    await this.#add(batch);
+    return listed;
+  }
+
+  async #add(users: readonly UserName[]): Promise<void> {
+    if (users.length === 0) return;
+    for (const { name } of this.#options.channels()) await this.#options.queue.add(name, users);
+  }
+
+  async #forgetVanished(
+    listed: ReadonlySet<UserName>,
+    exists: NonNullable<UserRefreshOptions['exists']>,
+  ): Promise<void> {
+    const known = await this.#knownUsers();
+    if (listed.size === 0 && known.size > 0) {
+      // A userdb that is empty at once is broken more often than it is empty.
+      this.#logger.warn({ known: known.size }, 'the list of users is empty; those known stay');
+      return;
+    }
+    for (const user of this.#missingSince.keys())
+      if (listed.has(user) || !known.has(user)) this.#missingSince.delete(user);
+    const now = this.#options.clock.now();
+    for (const user of known) {
+      if (listed.has(user)) continue;
+      const since = this.#missingSince.get(user) ?? now;
+      this.#missingSince.set(user, since);
+      if (now - since < this.#options.graceMs()) continue;
+      if (await exists(user, this.#stopped.signal)) continue;
+      await this.#forget(user);
+    }
+  }
+
+  async #forget(user: UserName): Promise<void> {
+    for (const { name } of this.#options.channels()) await this.#options.queue.remove(name, user);
+    this.#missingSince.delete(user);
+    this.#logger.info({ user }, 'user forgotten: no longer in userdb');
+  }
+
+  async #knownUsers(): Promise<ReadonlySet<UserName>> {
+    const known = new Set<UserName>();
+    let count = 0;
+    for (const { name } of this.#options.channels())
+      for await (const { user } of this.#options.queue.userStatus(name, '*')) {
+        known.add(user);
+        // A million users must not hold up everything else.
+        if (++count % usersAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    return known;
+  }
+}
