@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { asMailGuid, DsyncdError } from '@dsyncd/core';
 import type { MailboxMail, MailboxStatus, MailRecord } from '@dsyncd/mailstore';
 import type { MailboxHeader, MailRequest } from '@dsyncd/protocol';
@@ -141,6 +142,18 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 const guidsAtOnce = 500;
+/** Bodies that are opened while the ones before them are sent. */
+const bodiesAhead = 32;
+
+type BodyName = { readonly guid: string } | { readonly uid: MailRecord['uid'] };
+
+interface OpenedMail {
+  readonly name: BodyName;
+  /** Missing: expunged meanwhile. */
+  readonly mail: MailRecord | undefined;
+  /** Missing: gone or lost. */
+  readonly body: Readable | undefined;
+}
 
 async function sendMails(
   session: Session,
@@ -151,22 +164,59 @@ async function sendMails(
     const part = requests.slice(from, from + guidsAtOnce);
     const guids = part.flatMap(({ guid }) => (guid === undefined || guid === '' ? [] : [asMailGuid(guid)]));
     const mails = new Map((await mailbox.mailsByGuid(guids)).map((mail) => [mail.guid as string, mail]));
-    for (const { guid, uid } of part) {
-      if (guid !== undefined && guid !== '') await sendMail(session, mailbox, mails.get(guid), { guid });
-      else if (uid !== undefined) await sendMail(session, mailbox, await mailbox.mail(uid), { uid });
-    }
+    await inOrder(
+      part,
+      async (request) => await openMail(session, mailbox, mails, request),
+      async (opened) => await sendMail(session, opened),
+      ({ body }) => void body?.destroy(),
+    );
   }
 }
 
-/** The mail with its body; without, when it was expunged meanwhile or its body is lost. */
-async function sendMail(
+/** Prepares some items ahead of the one whose turn it is; what a failure leaves unused is dropped. */
+async function inOrder<Item, Ready>(
+  items: readonly Item[],
+  prepare: (item: Item) => Promise<Ready>,
+  use: (ready: Ready) => Promise<void>,
+  drop: (ready: Ready) => void,
+): Promise<void> {
+  const ahead: Promise<Ready>[] = [];
+  let next = 0;
+  const fill = (): void => {
+    for (; next < items.length && ahead.length < bodiesAhead; next++) {
+      const item = items[next];
+      if (item === undefined) continue;
+      const ready = prepare(item);
+      // It is looked at in its turn; when that never comes, no one must trip over it.
+      ready.catch(() => {});
+      ahead.push(ready);
+    }
+  };
+  fill();
+  try {
+    for (let ready = ahead.shift(); ready !== undefined; ready = ahead.shift()) {
+      fill();
+      await use(await ready);
+    }
+  } finally {
+    for (const ready of ahead) ready.then(drop, () => {});
+  }
+}
+
+async function openMail(
   session: Session,
   mailbox: MailboxMail,
-  mail: MailRecord | undefined,
-  name: { readonly guid: string } | { readonly uid: MailRecord['uid'] },
-): Promise<void> {
+  mails: ReadonlyMap<string, MailRecord>,
+  { guid, uid }: MailRequest,
+): Promise<OpenedMail> {
+  const isByGuid = guid !== undefined && guid !== '';
+  const name = isByGuid ? { guid } : { uid: uid ?? (0 as MailRecord['uid']) };
+  const mail = isByGuid ? mails.get(guid) : uid === undefined ? undefined : await mailbox.mail(uid);
+  return { name, mail, body: mail === undefined ? undefined : await openBody(session, mailbox, mail) };
+}
+
+async function sendMail(session: Session, { name, mail, body }: OpenedMail): Promise<void> {
   const { stream, counts } = session;
-  const body = mail === undefined ? undefined : await openBody(session, mailbox, mail);
   await stream.send({
     type: 'mail',
     ...('guid' in name ? { guid: asMailGuid(name.guid) } : { uid: name.uid }),
@@ -184,7 +234,7 @@ async function openBody(
   session: Session,
   mailbox: MailboxMail,
   mail: MailRecord,
-): Promise<AsyncIterable<Uint8Array> | undefined> {
+): Promise<Readable | undefined> {
   try {
     return await mailbox.body(mail.uid);
   } catch (error) {

@@ -291,6 +291,7 @@ export class MailboxImport {
 
   /** Gives back what was staged, when the sync failed. */
   async abort(): Promise<void> {
+    await this.#writer.abandon();
     await this.#newMails.discard();
   }
 }

@@ -1,4 +1,4 @@
-import type { MailboxMail, MailboxStatus, MailChange, SaveChange } from '@dsyncd/mailstore';
+import type { ApplyResult, MailboxMail, MailboxStatus, MailChange, SaveChange } from '@dsyncd/mailstore';
 
 const batchChanges = 256;
 
@@ -16,6 +16,8 @@ export class MailboxWriter {
   #onSaved = new Map<MailChange, OnSaved>();
   #status: MailboxStatus;
   #isChangedMeanwhile = false;
+  /** The batch that is being written while the next one is collected. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(mailbox: MailboxMail, snapshot: MailboxStatus, options: { readonly isDryRun: boolean }) {
     this.#mailbox = mailbox;
@@ -32,14 +34,24 @@ export class MailboxWriter {
     return this.#isChangedMeanwhile;
   }
 
-  get hasPending(): boolean {
-    return this.#changes.length > 0;
-  }
-
   /** Wait for the promise, if there is one, before going on. */
   push(change: MailChange): Promise<void> | undefined {
     this.#changes.push(change);
-    return this.#changes.length >= batchChanges ? this.flush() : undefined;
+    return this.#changes.length >= batchChanges ? this.#startBatch() : undefined;
+  }
+
+  /** Settles when the batch before this one is written: at most two are held. */
+  #startBatch(): Promise<void> {
+    const before = this.#writing;
+    const changes = this.#changes;
+    const onSaved = this.#onSaved;
+    if (changes.length === 0 || this.#isDryRun) return before;
+    this.#changes = [];
+    this.#onSaved = new Map();
+    this.#writing = before.then(() => this.#write(changes, onSaved));
+    // Whoever waits for this batch, or pushes the next one, sees what went wrong.
+    this.#writing.catch(() => {});
+    return before;
   }
 
   /** A save with the UID that both hosts agreed on. */
@@ -48,13 +60,21 @@ export class MailboxWriter {
     return this.push(change);
   }
 
+  /** Settles when everything is written. */
   async flush(): Promise<void> {
-    const changes = this.#changes;
-    const onSaved = this.#onSaved;
-    if (changes.length === 0 || this.#isDryRun) return;
+    await this.#startBatch();
+    await this.#writing;
+  }
+
+  /** After a failure: waits for what is being written, and gives back what was staged for the rest. */
+  async abandon(): Promise<void> {
+    await this.#writing.catch(() => {});
+    await discardStaged(this.#changes);
     this.#changes = [];
-    this.#onSaved = new Map();
-    const { before, after, results } = await this.#mailbox.apply(changes);
+  }
+
+  async #write(changes: readonly MailChange[], onSaved: ReadonlyMap<MailChange, OnSaved>): Promise<void> {
+    const { before, after, results } = await this.#apply(changes);
     if (before.highestModSeq !== this.#status.highestModSeq || before.uidNext !== this.#status.uidNext)
       this.#isChangedMeanwhile = true;
     this.#status = after;
@@ -66,4 +86,18 @@ export class MailboxWriter {
       onSaved.get(change)?.(result.uid);
     });
   }
+
+  async #apply(changes: readonly MailChange[]): Promise<ApplyResult> {
+    try {
+      return await this.#mailbox.apply(changes);
+    } catch (error) {
+      await discardStaged(changes);
+      throw error;
+    }
+  }
+}
+
+async function discardStaged(changes: readonly MailChange[]): Promise<void> {
+  for (const change of changes)
+    if (change.type === 'save' && 'discard' in change.body) await change.body.discard();
 }

@@ -61,7 +61,7 @@ export class Program {
     if (this.isRunning) return;
     const child = spawn(process.execPath, [programFile(this.name), ...this.#args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env },
+      env: { ...process.env, UV_THREADPOOL_SIZE: '16', ...env },
     });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.#takeOutput(text));
@@ -126,4 +126,28 @@ export class Program {
     for (const wake of this.#waiters) wake();
     this.#waiters.clear();
   }
+}
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `dsyncadm` (or another program of ours) to its end. */
+export async function runProgram(
+  name: ProgramName,
+  args: readonly string[],
+  input: string | Buffer = '',
+): Promise<CommandResult> {
+  const child = spawn(process.execPath, [programFile(name), ...args], { stdio: 'pipe' });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  // A program that does not want its input ends before it has read it.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code: code ?? -1, stdout, stderr };
 }
