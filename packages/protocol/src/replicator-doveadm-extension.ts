@@ -227,7 +227,9 @@ function pairs(values: Readonly<Record<string, string | number | undefined>>): s
   const fields: string[] = [];
   for (const [key, value] of Object.entries(values)) {
     if (value === undefined || value === 0) continue;
-    fields.push(`${key}=${String(value).slice(0, reportTextCharsMax)}`);
+    // Instants may be fractions of a millisecond; the receiver takes whole numbers only.
+    const text = typeof value === 'number' ? String(Math.round(value)) : value.slice(0, reportTextCharsMax);
+    fields.push(`${key}=${text}`);
   }
   return fields;
 }

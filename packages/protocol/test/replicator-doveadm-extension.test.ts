@@ -56,6 +56,17 @@ const idleUser: UserReport = {
   requestedAt: undefined,
 };
 
+describe('instants with fractions', () => {
+  it('arrive as whole milliseconds', () => {
+    const breaker = { ...channel.breaker, retryAt: 1_790_000_005_000.88 };
+    expect(decodeChannelReport(encodeChannelReport({ ...channel, breaker })).breaker.retryAt).toBe(
+      1_790_000_005_001,
+    );
+    const late = decodeUserReport(encodeUserReport({ ...user, nextSyncAt: 1_790_000_005_000.2 }));
+    expect(late.nextSyncAt).toBe(1_790_000_005_000);
+  });
+});
+
 describe('commands of the replicator-doveadm extension', () => {
   it.each([
     { type: 'channel', channel: 'offsite' },

@@ -58,7 +58,7 @@ export class Breaker {
     if (!trips && !isProbe) return false;
     this.#delayMs = Math.min(timing.breakerMaxMs, Math.max(timing.breakerFirstMs, this.#delayMs * 2));
     this.#state = 'open';
-    this.#retryAt = now + this.#delayMs * (1 - this.#random.fraction() / 4);
+    this.#retryAt = now + Math.round(this.#delayMs * (1 - this.#random.fraction() / 4));
     return true;
   }
 

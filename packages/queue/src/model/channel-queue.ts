@@ -177,7 +177,7 @@ export class ChannelQueue {
     const base = records.fullBaseAt[user] as number;
     const intervalMs = this.timing.fullSyncIntervalMs;
     if (records.has(user, flag.fullSynced)) return base + intervalMs;
-    return base + intervalMs * nameFraction(this.#users.nameOf(user) ?? '');
+    return base + Math.round(intervalMs * nameFraction(this.#users.nameOf(user) ?? ''));
   }
 
   #rank(user: number, dueAt: number): number {

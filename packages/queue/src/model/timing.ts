@@ -25,12 +25,14 @@ export const timing = {
 export function backoffMs(failuresInRow: number, maxMs: number, random: Random): number {
   const firstMs = Math.min(timing.backoffFirstMs, maxMs);
   const fullMs = Math.min(maxMs, firstMs * 2 ** Math.min(failuresInRow - 1, 30));
-  return Math.max(firstMs, fullMs * (1 - random.fraction() / 4));
+  return Math.round(Math.max(firstMs, fullMs * (1 - random.fraction() / 4)));
 }
 
 /** How long a user that was busy or changed n times in a row (n from 1) waits. */
 export const soonMs = (timesInRow: number): number =>
-  Math.min(timing.soonMaxMs, timing.soonFirstMs * timing.soonGrowth ** Math.min(timesInRow - 1, 20));
+  Math.round(
+    Math.min(timing.soonMaxMs, timing.soonFirstMs * timing.soonGrowth ** Math.min(timesInRow - 1, 20)),
+  );
 
 /** A fraction from 0 to 1 (exclusive) that is always the same for a name: FNV-1a. */
 export function nameFraction(name: string): number {
