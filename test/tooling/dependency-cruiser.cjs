@@ -12,7 +12,7 @@ const mayImport = {
   telemetry: ['core'],
   program: ['core', 'config', 'mailstore', 'telemetry', 'transport'],
   replicator: ['core', 'protocol', 'queue', 'engine', 'notify'],
-  testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue'],
+  testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue', 'transport'],
 };
 
 const arrows = Object.entries(mayImport).map(([name, allowed]) => ({

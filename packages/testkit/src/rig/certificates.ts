@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 export interface CertificateAuthority {
   readonly caFile: string;
-  /** Makes a certificate for a host name or address. */
-  issue(name: string): { certFile: string; keyFile: string };
+  /** Makes a certificate for a host name or address; with `days` below 0 one that has expired. */
+  issue(name: string, days?: number): { certFile: string; keyFile: string };
 }
 
 const openssl = (args: readonly string[]): void => {
@@ -22,7 +22,7 @@ export function createAuthority(folder: string): CertificateAuthority {
   ]);
   return {
     caFile,
-    issue(name) {
+    issue(name, days = 30) {
       const base = join(folder, name.replaceAll(/[^a-z0-9.]/gi, '_'));
       const certFile = `${base}.pem`;
       const keyFile = `${base}.key`;
@@ -34,7 +34,7 @@ export function createAuthority(folder: string): CertificateAuthority {
       ]);
       openssl([
         ...['x509', '-req', '-in', `${base}.csr`, '-CA', caFile, '-CAkey', caKey, '-CAcreateserial'],
-        ...['-extfile', `${base}.ext`, '-days', '30', '-out', certFile],
+        ...['-extfile', `${base}.ext`, '-days', String(days), '-out', certFile],
       ]);
       return { certFile, keyFile };
     },

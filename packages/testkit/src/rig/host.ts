@@ -2,7 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@dsyncd/core';
 import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
-import { Program, type ProgramName } from './program.ts';
+import { LmtpClient } from '../lmtp-client.ts';
+import { type CommandResult, Program, type ProgramName, runProgram } from './program.ts';
 
 export interface HostOptions {
   /** Host name in the configuration; must differ between hosts. */
@@ -28,7 +29,7 @@ export class Host {
   readonly configFile: string;
   readonly baseDir: string;
   readonly programs: ReadonlyMap<ProgramName, Program>;
-  readonly #options: HostOptions;
+  #options: HostOptions;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -50,8 +51,9 @@ export class Host {
     return join(this.baseDir, 'lmtp');
   }
 
-  /** Writes the configuration; call it again after `options` that a test changed on disk. */
-  async configure(): Promise<void> {
+  /** Writes the configuration, with `changes` if there are some; running programs read it at their next SIGHUP. */
+  async configure(changes: Partial<Omit<HostOptions, 'folder' | 'hostname'>> = {}): Promise<void> {
+    this.#options = { ...this.#options, ...changes };
     const { folder } = this;
     await mkdir(this.baseDir, { recursive: true });
     await mkdir(join(folder, 'state'), { recursive: true });
@@ -102,6 +104,26 @@ export class Host {
     const seen = program.lines.length;
     program.start();
     await program.waitForLog((line) => line.includes('"msg":"ready"'), seen);
+  }
+
+  /** Sends SIGHUP and waits until the program says what it thinks of the configuration. */
+  async reload(name: ProgramName): Promise<string> {
+    const program = this.program(name);
+    const seen = program.lines.length;
+    program.signal('SIGHUP');
+    return await program.waitForLog((line) => /"msg":"configuration (not )?reloaded/.test(line), seen);
+  }
+
+  /** Runs `dsyncadm` on this host. */
+  async admin(...args: readonly string[]): Promise<CommandResult> {
+    return await runProgram('dsyncadm', ['-c', this.configFile, ...args]);
+  }
+
+  /** Delivers a mail by LMTP; answers the reply. */
+  async deliver(recipient: string, body: string | Buffer): Promise<string> {
+    const client = await LmtpClient.connect(this.lmtpPath);
+    const [reply] = await client.deliver([recipient], Buffer.from(body)).finally(() => client.close());
+    return reply ?? '';
   }
 
   /** Ends every program politely. */

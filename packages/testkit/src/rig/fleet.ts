@@ -1,0 +1,67 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemRandom } from '@dsyncd/core';
+import { type CertificateAuthority, createAuthority } from './certificates.ts';
+import { Host, type HostOptions } from './host.ts';
+import { freePort } from './ports.ts';
+
+export interface FleetOptions<Name extends string> {
+  readonly folder: string;
+  /** Channels of each host by name; the value says whom they lead to. */
+  readonly channels: Readonly<
+    Record<Name, Readonly<Record<string, { readonly to: Name; readonly settings?: readonly string[] }>>>
+  >;
+  readonly ssl?: boolean;
+  /** TOML lines for the top of every configuration. */
+  readonly settings?: readonly string[];
+  /** TOML lines for `[ssl]` of every host. */
+  readonly sslSettings?: (authority: CertificateAuthority) => readonly string[];
+}
+
+/** Hosts that replicate with each other over TLS (or plain TCP) on loopback; configured, not started yet. */
+export async function createFleet<Name extends string>(
+  options: FleetOptions<Name>,
+): Promise<Readonly<Record<Name, Host>>> {
+  const { folder, ssl = true, settings = [] } = options;
+  const names = Object.keys(options.channels) as Name[];
+  await mkdir(folder, { recursive: true });
+  const ports = new Map<Name, number>();
+  for (const name of names) ports.set(name, await freePort());
+  const scheme = ssl ? 'tcps' : 'tcp';
+  const tables = ssl ? sslTables(folder, options.sslSettings) : [];
+  const secret = systemRandom.hex(16);
+  const hosts = await Promise.all(
+    names.map(async (name) => {
+      const channels: Record<string, HostOptions['channels'][string]> = {};
+      for (const [channel, link] of Object.entries(options.channels[name]))
+        channels[channel] = {
+          replica: `${scheme}:127.0.0.1:${ports.get(link.to) ?? 0}`,
+          ...(link.settings === undefined ? {} : { settings: link.settings }),
+        };
+      const host = new Host({
+        hostname: `${name}.example.com`,
+        folder: join(folder, name),
+        settings,
+        channels,
+        doveadm: { port: ports.get(name) ?? 0, ssl },
+        tables,
+        secret,
+      });
+      await host.configure();
+      return [name, host] as const;
+    }),
+  );
+  return Object.fromEntries(hosts) as Record<Name, Host>;
+}
+
+function sslTables(folder: string, more: FleetOptions<string>['sslSettings']): readonly string[] {
+  const authority = createAuthority(folder);
+  const { certFile, keyFile } = authority.issue('127.0.0.1');
+  return [
+    '[ssl]',
+    `client_ca_file = ${JSON.stringify(authority.caFile)}`,
+    `server_cert_file = ${JSON.stringify(certFile)}`,
+    `server_key_file = ${JSON.stringify(keyFile)}`,
+    ...(more?.(authority) ?? []),
+  ];
+}
