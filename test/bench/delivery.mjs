@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseUserName } from '@dsyncd/core';
 import { LmtpClient, percentile } from '@dsyncd/testkit';
-import { makeMail, withPair } from './rig.mjs';
+import { cpuSeconds, makeMail, withPair } from './rig.mjs';
 import { row } from './row.mjs';
 
 const mails = 200;
@@ -24,7 +24,9 @@ export async function measureDelivery() {
       if (name !== null) onFile(name);
     });
     // Warm: connections are open, users are known.
+    let cpuBefore = 0;
     for (let number = -20; number < mails; number++) {
+      if (number === 0) cpuBefore = cpuSeconds([a, b]);
       const arrived = new Promise((resolve) => {
         onFile = resolve;
       });
@@ -37,6 +39,7 @@ export async function measureDelivery() {
     }
     watcher.close();
     client.close();
+    const cpuMs = ((cpuSeconds([a, b]) - cpuBefore) * 1000) / mails;
     const reference = 'Dovecot 30, Cyrus rightnow 7';
     return [
       row('delivery until it is on the other disk, p50', percentile(latenciesMs, 0.5), 'ms', {
@@ -44,6 +47,7 @@ export async function measureDelivery() {
         reference,
       }),
       row('delivery until it is on the other disk, p95', percentile(latenciesMs, 0.95), 'ms'),
+      row('processor time of a delivery and its sync, both hosts together', cpuMs, 'ms'),
     ];
   });
 }

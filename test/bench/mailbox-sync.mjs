@@ -1,6 +1,6 @@
 import { parseUserName } from '@dsyncd/core';
 import { runAdm } from './adm.mjs';
-import { fill, median, withPair } from './rig.mjs';
+import { cpuSeconds, fill, median, withPair } from './rig.mjs';
 import { row } from './row.mjs';
 
 const user = parseUserName('anna@example.com');
@@ -21,13 +21,16 @@ export async function measureFirstSync() {
     await fillUser(a, 10_000);
     await a.start();
     await b.start();
+    const cpuBefore = cpuSeconds([a, b]);
     const first = await syncOnce(a, false);
+    const cpu = cpuSeconds([a, b]) - cpuBefore;
     const full = await syncOnce(a, true);
     return [
       row('first sync of 10,000 mails of 4 KB', first / 1000, 's', {
         target: 3,
         reference: 'Cyrus 6.2, Dovecot 9.0',
       }),
+      row('processor time of it, both hosts together', cpu, 's'),
       row('full sync of the same with nothing to do', full / 1000, 's', { reference: 'Dovecot 0.29' }),
     ];
   });

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { parseUserName } from '@dsyncd/core';
 import { runAdm } from './adm.mjs';
-import { fill, withPair } from './rig.mjs';
+import { cpuSeconds, fill, withPair } from './rig.mjs';
 import { row } from './row.mjs';
 
 const users = 1000;
@@ -52,17 +51,4 @@ export async function syncAll(host, isFull) {
     seen -= before;
   }
   return (performance.now() - startedAt) / 1000;
-}
-
-const ticksPerSecond = 100;
-
-/** Processor seconds that all programs of the hosts have used so far. */
-function cpuSeconds(hosts) {
-  let ticks = 0;
-  for (const host of hosts)
-    for (const program of host.programs.values()) {
-      const fields = readFileSync(`/proc/${program.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-      ticks += Number(fields[11]) + Number(fields[12]);
-    }
-  return ticks / ticksPerSecond;
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,3 +54,16 @@ export async function fill(mail, mailbox, count, bytes) {
 }
 
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+const ticksPerSecond = 100;
+
+/** Processor seconds that all programs of the hosts have used so far. */
+export function cpuSeconds(hosts) {
+  let ticks = 0;
+  for (const host of hosts)
+    for (const program of host.programs.values()) {
+      const fields = readFileSync(`/proc/${program.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+      ticks += Number(fields[11]) + Number(fields[12]);
+    }
+  return ticks / ticksPerSecond;
+}

@@ -21,3 +21,25 @@ export function isTheirsNewer(
   if (theirValue === undefined) return false;
   return ours.value === undefined || theirValue > ours.value;
 }
+
+/** Does a Dovecot know when this attribute was changed? It does of Sieve scripts only. */
+export const isTimedByDovecot = (key: string): boolean =>
+  key.startsWith('vendor/vendor.dovecot/pvt/server/sieve/');
+
+/** As {@link isTheirsNewer}, where the other side is a Dovecot: what it decides itself, seen from here. */
+export function isDovecotsNewer(
+  ours: MailboxAttribute | undefined,
+  theirs: Attribute,
+  commonModSeq: number,
+): boolean {
+  const theirValue = theirs.deleted ? undefined : theirs.value;
+  if (ours === undefined) return theirValue !== undefined;
+  if (theirValue === ours.value) return false;
+  const isTheirsChanged = theirs.modSeq > commonModSeq;
+  if (commonModSeq > 0 && isTheirsChanged !== ours.modSeq > commonModSeq) return isTheirsChanged;
+  const ourChange = isTimedByDovecot(theirs.key) ? ours.changedAt : 0;
+  if (theirs.lastChange !== ourChange) return theirs.lastChange > ourChange;
+  if (theirs.modSeq !== ours.modSeq) return theirs.modSeq > ours.modSeq;
+  if (theirValue === undefined) return false;
+  return ours.value === undefined || theirValue > ours.value;
+}

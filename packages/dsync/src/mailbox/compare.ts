@@ -1,5 +1,5 @@
 import type { MailRecord } from '@dsyncd/mailstore';
-import type { MailChangeItem } from '@dsyncd/protocol';
+import { guid128, type MailChangeItem } from '@dsyncd/protocol';
 import type { Entry } from './entries.ts';
 
 /** A mail that only one side has above the last common UID, or that both name by different UIDs. */
@@ -33,14 +33,21 @@ export function compareUid(ours: Entry | undefined, theirs: MailChangeItem | und
   if (ours === undefined) return [{ type: isExpunge ? 'note-expunge' : 'remote-new', change: theirs }];
   if (ours.mail === undefined) {
     // Expunged here: the peer learns it from our own record; another mail under that UID is new to us.
-    if (isExpunge || theirs.guid === ours.expunge.guid) return [{ type: 'nothing' }];
+    if (isExpunge || isSameGuid(theirs, ours.expunge.guid)) return [{ type: 'nothing' }];
     return [{ type: 'remote-new', change: theirs }];
   }
-  const isSameMail = theirs.guid === ours.mail.guid || (isExpunge && theirs.guid === undefined);
+  const isSameMail = isSameGuid(theirs, ours.mail.guid);
   if (isExpunge) return [{ type: isSameMail ? 'expunge' : 'local-new', mail: ours.mail }];
   if (isSameMail) return [{ type: 'same', mail: ours.mail, change: theirs }];
   return [
     { type: 'local-new', mail: ours.mail },
     { type: 'remote-new', change: theirs },
   ];
+}
+
+/** Does a change speak of the mail with this GUID? An expunge without a GUID speaks of whatever has its UID. */
+export function isSameGuid({ kind, guid: theirs }: MailChangeItem, ours: string): boolean {
+  if (theirs === undefined) return true;
+  // Where one of the two comes from an expunge, both are known in that form only.
+  return theirs === ours || (kind === 'expunge' ? theirs === guid128(ours) : guid128(theirs) === ours);
 }

@@ -81,7 +81,8 @@ interface Steps {
 async function send(session: Session, exchange: MailboxExchange, steps: Steps): Promise<void> {
   const { stream } = session;
   const { mailbox, snapshot, since } = exchange;
-  for await (const attribute of exportAttributes(mailbox, since)) await stream.send(attribute);
+  for await (const attribute of exportAttributes(mailbox, since, !session.peerCan('expunges')))
+    await stream.send(attribute);
   await stream.sendEnd();
   for await (const changes of exportChanges(mailbox, since, snapshot))
     for (const change of changes) await stream.send(change);

@@ -1,6 +1,7 @@
 import type { ModSeq } from '@dsyncd/core';
 import type { ExpungeRecord, MailboxMail, MailboxStatus } from '@dsyncd/mailstore';
-import type { Attribute, MailChangeItem } from '@dsyncd/protocol';
+import { type Attribute, guid128, type MailChangeItem } from '@dsyncd/protocol';
+import { isTimedByDovecot } from './attributes.ts';
 import { readEntries } from './entries.ts';
 import { changeOfMail } from './merge-flags.ts';
 
@@ -12,7 +13,11 @@ export interface CommonPoint {
   readonly localModSeq: number;
 }
 
-export async function* exportAttributes(mailbox: MailboxMail, since: CommonPoint): AsyncGenerator<Attribute> {
+export async function* exportAttributes(
+  mailbox: MailboxMail,
+  since: CommonPoint,
+  isPeerDovecot: boolean,
+): AsyncGenerator<Attribute> {
   for (const attribute of await mailbox.attributes(since.localModSeq as ModSeq)) {
     yield {
       type: 'attribute',
@@ -21,7 +26,7 @@ export async function* exportAttributes(mailbox: MailboxMail, since: CommonPoint
       ...(attribute.value === undefined ? {} : { value: attribute.value }),
       hasStream: false,
       deleted: attribute.value === undefined,
-      lastChange: attribute.changedAt,
+      lastChange: isPeerDovecot && !isTimedByDovecot(attribute.key) ? 0 : attribute.changedAt,
       modSeq: attribute.modSeq,
     };
   }
@@ -53,7 +58,7 @@ const changeOfExpunge = ({ uid, guid, modSeq }: ExpungeRecord): MailChangeItem =
   type: 'change',
   kind: 'expunge',
   uid,
-  guid,
+  guid: guid128(guid),
   modSeq,
   pvtModSeq: 0 as ModSeq,
   addFlags: 0,

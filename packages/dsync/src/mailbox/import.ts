@@ -4,8 +4,8 @@ import type { Attribute, MailboxHeader, MailChangeItem, MailItem, MailRequest } 
 import type { Counts } from '../counts.ts';
 import { counted } from '../counts.ts';
 import { assignUids } from './assign-uids.ts';
-import { isTheirsNewer } from './attributes.ts';
-import { compareUid, type Decision, type LocalNew, type RemoteNew } from './compare.ts';
+import { isDovecotsNewer, isTheirsNewer } from './attributes.ts';
+import { compareUid, type Decision, isSameGuid, type LocalNew, type RemoteNew } from './compare.ts';
 import { type Entry, readEntries } from './entries.ts';
 import type { CommonPoint } from './export.ts';
 import { mergeFlags } from './merge-flags.ts';
@@ -88,7 +88,7 @@ export class MailboxImport {
   async start(): Promise<void> {
     const { mailbox, remote, snapshot, since } = this.#options;
     if (remote.highestModSeq > snapshot.highestModSeq)
-      await this.#writer.push({ type: 'raise', highestModSeq: remote.highestModSeq });
+      this.#writer.beginWith({ type: 'raise', highestModSeq: remote.highestModSeq });
     if (since.lastCommonUid > 0) return;
     for (const uid of await mailbox.lostBodies()) {
       const mail = await mailbox.mail(uid);
@@ -102,7 +102,9 @@ export class MailboxImport {
     const ours = (await mailbox.attributes(0 as MailboxStatus['highestModSeq'])).find(
       (attribute) => attribute.type === scope && attribute.key === key,
     );
-    if (!isTheirsNewer(ours, theirs, this.#options.since.localModSeq)) return;
+    const { since, peerKeepsExpunges } = this.#options;
+    const isNewer = peerKeepsExpunges ? isTheirsNewer : isDovecotsNewer;
+    if (!isNewer(ours, theirs, since.localModSeq)) return;
     const isSet = !deleted && value !== undefined;
     await this.#writer.push({
       type: 'attribute',
@@ -136,7 +138,7 @@ export class MailboxImport {
     const mails = await Promise.all(changes.map(({ uid }) => this.#options.mailbox.mail(uid)));
     for (const [index, change] of changes.entries()) {
       const mail = mails[index];
-      if (mail === undefined || (change.guid !== undefined && change.guid !== mail.guid)) continue;
+      if (mail === undefined || !isSameGuid(change, mail.guid)) continue;
       if (change.kind === 'expunge') this.#expunge(mail);
       else await this.#mergeFlags(mail, change);
     }

@@ -16,6 +16,7 @@ export class MailboxWriter {
   #onSaved = new Map<MailChange, OnSaved>();
   #status: MailboxStatus;
   #isChangedMeanwhile = false;
+  #first: MailChange | undefined;
   /** The batch that is being written while the next one is collected. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -34,8 +35,17 @@ export class MailboxWriter {
     return this.#isChangedMeanwhile;
   }
 
+  /** A change that goes before the first other one, and is left out when there is none. */
+  beginWith(change: MailChange): void {
+    this.#first = change;
+  }
+
   /** Wait for the promise, if there is one, before going on. */
   push(change: MailChange): Promise<void> | undefined {
+    if (this.#first !== undefined) {
+      this.#changes.push(this.#first);
+      this.#first = undefined;
+    }
     this.#changes.push(change);
     return this.#changes.length >= batchChanges ? this.#startBatch() : undefined;
   }
