@@ -12,6 +12,8 @@ const mayImport = {
   telemetry: ['core'],
   program: ['core', 'config', 'mailstore', 'telemetry', 'transport'],
   replicator: ['core', 'protocol', 'queue', 'engine', 'notify'],
+  'http-api': ['core', 'protocol', 'queue', 'replicator', 'notify', 'telemetry'],
+  'queue-redis': ['core', 'queue'],
   testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue', 'transport'],
 };
 
@@ -30,7 +32,11 @@ const homes = {
   ssh2: 'transport',
   pino: 'telemetry',
   'smol-toml': 'config',
-  typebox: 'config',
+  typebox: 'config|http-api',
+  fastify: 'http-api',
+  'prom-client': 'telemetry',
+  bullmq: 'queue-redis',
+  ioredis: 'queue-redis',
 };
 const adapters = Object.entries(homes).map(([name, home]) => ({
   name: `only-${home.replace('|', '-')}-uses-${name}`,
