@@ -26,13 +26,15 @@ export function judge(answer: DoveadmAnswer, log: readonly DoveadmLogLine[]): Ve
 
 /**
  * 2.4 has a word for "the mailbox changed meanwhile". 2.3 says UNKNOWN, as for any error that has no word; but it
- * sends a state before, and then it logs no error.
+ * has printed a state before (an empty one when the next sync must be full), and then it logs no error.
  */
 function isChanged({ word, output }: DoveadmAnswer, told: readonly DoveadmLogLine[]): boolean {
   if (word === 'CHANGED') return true;
-  const hasState = (output[0] ?? '') !== '';
+  const hasPrintedState = output.length > 1;
   return (
-    word === 'UNKNOWN' && hasState && !told.some((line) => line.severity === 'error' && !isHarmless(line))
+    word === 'UNKNOWN' &&
+    hasPrintedState &&
+    !told.some((line) => line.severity === 'error' && !isHarmless(line))
   );
 }
 
