@@ -18,7 +18,12 @@ const steps = [
     'packages',
     'apps',
   ],
-  ['unused files, exports and dependencies', ...bin('knip/bin/knip.js'), '--config', 'test/tooling/knip.json'],
+  [
+    'unused files, exports and dependencies',
+    ...bin('knip/bin/knip.js'),
+    '--config',
+    'test/tooling/knip.json',
+  ],
   ['house rules', process.execPath, 'test/tooling/tidy.mjs'],
   ['generated documents', process.execPath, 'test/tooling/generate.mjs', '--check'],
 ];

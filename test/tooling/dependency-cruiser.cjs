@@ -47,7 +47,12 @@ const adapters = Object.entries(homes).map(([name, home]) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     ...arrows,
     ...adapters,
     {
@@ -58,7 +63,8 @@ module.exports = {
     },
     {
       name: 'pure-packages-do-no-io',
-      comment: 'core, protocol, dsync and the queue model are functions of their input; I/O comes in as ports',
+      comment:
+        'core, protocol, dsync and the queue model are functions of their input; I/O comes in as ports',
       severity: 'error',
       from: { path: '^packages/(core|protocol|dsync|queue/src/model)/src' },
       to: { path: '^(node:)?(fs|net|tls|child_process|http|worker_threads|dgram)(/|$)' },
@@ -75,6 +81,9 @@ module.exports = {
     exclude: { path: '(/dist/|/test/)' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { conditionNames: ['@dsyncd/source', 'import', 'node', 'default'], extensions: ['.ts', '.js'] },
+    enhancedResolveOptions: {
+      conditionNames: ['@dsyncd/source', 'import', 'node', 'default'],
+      extensions: ['.ts', '.js'],
+    },
   },
 };

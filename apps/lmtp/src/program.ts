@@ -1,22 +1,14 @@
-import { type Config, listUsers, loadConfig, mailHomeOf } from '@dsyncd/config';
-import { DsyncdError, systemClock, systemRandom } from '@dsyncd/core';
-import { openMaildirStore } from '@dsyncd/mailstore';
+import { type Config, loadConfig } from '@dsyncd/config';
+import { DsyncdError } from '@dsyncd/core';
 import { createNotifier, type Notifier } from '@dsyncd/notify';
+import { type Daemon, openStore } from '@dsyncd/program';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
 import { serveLmtp } from './server.ts';
 import type { SessionParts } from './session.ts';
 
-export interface LmtpProgram {
-  /** Reads the configuration again; keeps the present one when it has errors. */
-  reload(): Promise<void>;
-  /** Finishes the mails that are coming in, then ends. */
-  stop(): Promise<void>;
-}
-
 /** Builds dsync-lmtp from its configuration file and starts it. */
-export async function startLmtp(configFile: string): Promise<LmtpProgram> {
+export async function startLmtp(configFile: string): Promise<Daemon> {
   let config = await loadConfig(configFile);
-  const { mailHome } = config;
   const address = config.listeners.lmtp;
   if (address === undefined)
     throw new DsyncdError('DSYNCD_CONFIG', `${configFile}: there is no table [listeners.lmtp]`, {
@@ -25,13 +17,7 @@ export async function startLmtp(configFile: string): Promise<LmtpProgram> {
     });
   const logger = createLogger({ program: 'dsync-lmtp', level: config.logLevel });
   exitOnCrash(logger);
-  const store = openMaildirStore({
-    home: (user) => mailHomeOf(mailHome, user),
-    users: () => listUsers(mailHome),
-    clock: systemClock,
-    random: systemRandom,
-    logger,
-  });
+  const store = openStore(config, logger);
   let notifier = notifierFor(config, logger);
   const parts = (): SessionParts => ({
     store,

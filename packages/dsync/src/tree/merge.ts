@@ -4,7 +4,6 @@ import {
   isBelow,
   nameHash,
   type PathKey,
-  parentKey,
   pathKey,
   pathOf,
   type SideNode,
@@ -241,9 +240,3 @@ export function isNameInUse(tree: MergedTree, key: PathKey): boolean {
   for (const used of tree.directories) if (used === key || isBelow(used, key)) return true;
   return false;
 }
-
-export const parentsOf = (key: PathKey): PathKey[] => {
-  const parents: PathKey[] = [];
-  for (let parent = parentKey(key); parent !== undefined; parent = parentKey(parent)) parents.push(parent);
-  return parents;
-};
