@@ -8,7 +8,10 @@ test('a peer that is down holds up neither the other channel nor itself when it 
     ssl: false,
     settings: ['replication_failure_resync_interval = "1s"'],
     channels: {
-      a: { near: { to: 'b' }, far: { to: 'c' } },
+      a: {
+        near: { to: 'b', settings: ['chain = true'] },
+        far: { to: 'c', settings: ['chain = true'] },
+      },
       b: { near: { to: 'a' } },
       c: { far: { to: 'a' } },
     },
