@@ -9,7 +9,8 @@ npm run --silent build
 install -d "$prefix/bin"
 for pair in dsyncd:replicator dsync-server:dsync-server dsync-lmtp:lmtp dsyncadm:dsyncadm; do
   program=${pair%%:*} app=${pair##*:}
-  printf '#!/bin/sh\nexec node %s/apps/%s/dist/main.js "$@"\n' "$here" "$app" > "$prefix/bin/$program"
+  # Batches of mails are written with many fsyncs at once, which run in this many threads.
+  printf '#!/bin/sh\nUV_THREADPOOL_SIZE=${UV_THREADPOOL_SIZE:-16} exec node %s/apps/%s/dist/main.js "$@"\n' "$here" "$app" > "$prefix/bin/$program"
   chmod 755 "$prefix/bin/$program"
 done
 echo "Installed dsyncd, dsync-server, dsync-lmtp and dsyncadm into $prefix/bin."
