@@ -21,10 +21,11 @@ async function startPair(a: DovecotVersion, b: DovecotVersion): Promise<[Dovecot
 }
 
 /** All that replication must make equal, as Dovecot itself tells it. */
-async function listing({ dovecot }: DovecotHost): Promise<string> {
+async function listing(host: DovecotHost): Promise<string> {
+  const { dovecot } = host;
   const parts: string[] = [];
   for (const user of users) {
-    const mails = await dovecot.rows(['fetch', '-u', user, 'mailbox guid uid flags', 'mailbox', '*']);
+    const mails = await host.rows(['fetch', '-u', user, 'mailbox guid uid flags', 'mailbox', '*']);
     const lines = mails.map(({ mailbox, guid, uid, flags = '' }) => {
       const words = flags.split(' ').filter((word) => word !== '' && word !== '\\Recent');
       return `${mailbox} ${uid} ${guid} ${words.sort().join(' ')}`;

@@ -17,6 +17,8 @@ export interface DoveadmListenerOptions extends DoveadmServiceOptions {
 }
 
 const idleMsMaxDefault = 600_000;
+/** For clients that wait to be greeted. */
+const silenceMs = 50;
 const greeting = joinTabs(['VERSION', 'replicator-doveadm-server', '1', String(replicatorExtensionMinor)]);
 
 /**
@@ -31,9 +33,10 @@ async function serve(socket: Socket, options: DoveadmListenerOptions): Promise<v
   // The end of the loop below tells of it.
   socket.on('error', () => {});
   socket.setTimeout(options.idleMsMax ?? idleMsMaxDefault, () => socket.destroy());
-  socket.write(`${greeting}\n`);
   const service = new DoveadmService(options);
   try {
+    await firstWords(socket);
+    socket.write(`${greeting}\n`);
     let hasIntroduced = false;
     for await (const line of linesOf(socket)) {
       if (hasIntroduced) await answer(socket, service, line);
@@ -45,6 +48,23 @@ async function serve(socket: Socket, options: DoveadmListenerOptions): Promise<v
     if (error instanceof DsyncdError) options.logger.warn({ error }, 'doveadm client disconnected');
     else if (!isGone(error)) options.logger.error({ error }, 'doveadm command failed');
     socket.destroy();
+  }
+}
+
+/**
+ * Settles when the client has said something, or is silent for a moment. The dsync of Dovecot that tells of its end
+ * writes and is gone: greeting it first would break the connection before that was read.
+ */
+async function firstWords(socket: Socket): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  const silence = setTimeout(() => settled.abort(), silenceMs);
+  try {
+    await once(socket, 'readable', { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    clearTimeout(silence);
   }
 }
 

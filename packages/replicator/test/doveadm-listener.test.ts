@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
@@ -51,6 +51,27 @@ describe('listenDoveadm', () => {
     expect(await talk(`${version}REPLICATE\tlow\t\t${ann}\nREMOVE\tbob\n`)).toBe(
       `${greeting}+1\n-User not found\n`,
     ));
+
+  it('hears out a dsync that tells of its end and is gone before we have seen it', async () => {
+    const client = `require('net').connect(process.argv[1]).write(process.argv[2], () => process.exit())`;
+    // Our event loop stands still until the client has ended.
+    const { status } = spawnSync(process.execPath, ['-e', client, path, `${version}NOTIFY\tzoe\tf\tSTATE\n`]);
+    expect(status).toBe(0);
+    const known: string[] = [];
+    await expect
+      .poll(async () => {
+        for await (const { user } of bench.queue.userStatus('default', 'zoe')) known.push(user);
+        return known[0];
+      })
+      .toBe('zoe');
+  });
+
+  it('greets a client that waits for it', async () => {
+    const socket = connect(path);
+    const [first] = (await once(socket.setEncoding('utf8'), 'data')) as [string];
+    socket.destroy();
+    expect(first).toBe(greeting);
+  });
 
   it('understands escaped fields and lines that come in pieces', async () => {
     const socket = connect(path);

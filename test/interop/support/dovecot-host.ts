@@ -56,6 +56,7 @@ export class DovecotHost {
     const { name, settings = [], tables = [] } = this.#options;
     const text = (value: string): string => JSON.stringify(value);
     const run = join(this.dovecot.place.folder, 'run');
+    const access = ['mode = "0660"', ...(process.getuid?.() === 0 ? ['group = "nogroup"'] : [])];
     const lines = [
       `hostname = ${text(`${name}.test`)}`,
       `base_dir = ${text(join(this.folder, 'run'))}`,
@@ -70,12 +71,19 @@ export class DovecotHost {
       `auth_socket_path = ${text(join(run, 'auth-userdb'))}`,
       '[listeners.notify]',
       `dir = ${text(run)}`,
-      ...(process.getuid?.() === 0 ? ['group = "nogroup"'] : []),
+      ...access,
       '[listeners.replicator]',
       `dir = ${text(run)}`,
+      ...access,
       ...tables,
     ];
     await writeFile(join(this.folder, 'dsyncd.toml'), `${lines.join('\n')}\n`);
+  }
+
+  /** The rows that a doveadm command prints. */
+  async rows(args: readonly string[]): Promise<readonly Readonly<Record<string, string>>[]> {
+    const text = await this.dovecot.doveadm(['-f', 'json', ...args]);
+    return text.trim() === '' ? [] : JSON.parse(text);
   }
 
   /** Syncs that ended so far. */
