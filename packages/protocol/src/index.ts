@@ -6,6 +6,7 @@ export * from './doveadm-server.ts';
 export * from './dsync/body.ts';
 export { DsyncStream, type Received, type StreamMark } from './dsync/dsync-stream.ts';
 export { encodeItem } from './dsync/encode-item.ts';
+export { guid128 } from './dsync/guid128.ts';
 export * from './dsync/items.ts';
 export * from './dsync/state-string.ts';
 export * from './notify.ts';

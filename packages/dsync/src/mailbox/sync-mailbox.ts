@@ -63,7 +63,10 @@ export const needsSync = (session: Session, local: MailboxStatus, remote: Mailbo
   local.uidValidity !== remote.uidValidity ||
   local.uidNext !== remote.uidNext ||
   local.messagesCount !== remote.messagesCount ||
-  local.highestModSeq !== remote.highestModSeq;
+  local.highestModSeq !== remote.highestModSeq ||
+  // Whether anything differs is found by each side on its own: a Dovecot looks at these too.
+  remote.highestPvtModSeq !== 0 ||
+  local.firstRecentUid !== remote.firstRecentUid;
 
 /**
  * Syncs one mailbox after both headers have been exchanged, and notes the state that it leaves.

@@ -272,6 +272,7 @@ function change(fields: Fields): MailChangeItem {
   const guid = fields.text('guid', 255);
   if (kind !== 'expunge' && guid === undefined) fields.bad('guid');
   if (guid !== undefined && guid !== '' && !isMailGuid(guid)) fields.bad('guid');
+  if (kind === 'expunge' && guid !== undefined && !isMailboxGuid(guid)) fields.bad('guid');
   const uid = fields.uid('uid');
   if (uid === 0) fields.bad('uid');
   return {

@@ -120,7 +120,10 @@ export interface MailChangeItem {
   readonly type: 'change';
   readonly kind: 'save' | 'expunge' | 'flags';
   readonly uid: Uid;
-  /** Missing only for an expunge whose GUID is not known any more; empty where the store has no GUIDs. */
+  /**
+   * Missing only for an expunge whose GUID is not known any more; empty where the store has no GUIDs.
+   * An expunge gives it as {@link guid128}.
+   */
   readonly guid?: string;
   readonly headerHash?: string;
   readonly modSeq: ModSeq;

@@ -15,6 +15,7 @@ export interface DovecotPlace {
   readonly lmtpPort: number;
   readonly doveadmPort: number;
   readonly doveadmTlsPort: number;
+  readonly doveadmHttpPort: number;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -62,6 +63,9 @@ const services = (place: DovecotPlace, hasTls: boolean): Lines => [
   'service doveadm {',
   '  inet_listener plain {',
   `    port = ${place.doveadmPort}`,
+  '  }',
+  '  inet_listener http {',
+  `    port = ${place.doveadmHttpPort}`,
   '  }',
   ...(hasTls ? ['  inet_listener tls {', `    port = ${place.doveadmTlsPort}`, '    ssl = yes', '  }'] : []),
   '}',

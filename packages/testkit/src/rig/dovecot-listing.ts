@@ -7,7 +7,7 @@ import type { Dovecot } from './dovecot.ts';
 export interface ListingOptions {
   /** Also reads every body; line ends count as CRLF, since a Dovecot stores them as it likes. */
   readonly withBodies?: boolean;
-  /** Names of mailboxes whose attributes are compared; a doveadm command each. */
+  /** Names of mailboxes whose attributes are compared. */
   readonly attributesOf?: readonly string[];
 }
 
@@ -17,9 +17,8 @@ export async function listDovecot(
   user: string,
   options: ListingOptions = {},
 ): Promise<MailSnapshot> {
-  const statuses = await dovecot.rows([
-    ...['mailbox', 'status', '-u', user, 'guid uidvalidity uidnext', '*'],
-  ]);
+  const field = ['guid', 'uidvalidity', 'uidnext'];
+  const statuses = await dovecot.api('mailboxStatus', { user, field, mailboxMask: ['*'] });
   const mails = await mailsOf(dovecot, user, options);
   const mailboxes = new Map<string, MailboxSnapshot>();
   for (const { mailbox: name = '', guid, uidvalidity, uidnext } of statuses)
@@ -28,12 +27,9 @@ export async function listDovecot(
       mails: mails.get(name) ?? [],
       attributes: options.attributesOf?.includes(name) ? await attributesOf(dovecot, user, name) : [],
     });
-  const subscribed = await lines(dovecot, ['mailbox', 'list', '-u', user, '-s', '*']);
-  return { mailboxes, names: subscribed.map((name) => `${name} subscribed`).sort() };
+  const subscribed = await dovecot.api('mailboxList', { user, subscriptions: true, mailboxMask: ['*'] });
+  return { mailboxes, names: subscribed.map(({ mailbox }) => `${mailbox} subscribed`).sort() };
 }
-
-const lines = async (dovecot: Dovecot, args: readonly string[]): Promise<string[]> =>
-  (await dovecot.doveadm(args)).split('\n').filter((line) => line !== '');
 
 async function mailsOf(
   dovecot: Dovecot,
@@ -43,7 +39,7 @@ async function mailsOf(
   const fields = ['mailbox', 'uid', 'guid', 'flags', 'size.virtual', 'date.received.unixtime'];
   if (withBodies) fields.push('text');
   const byMailbox = new Map<string, string[]>();
-  const rows = await dovecot.rows(['fetch', '-u', user, fields.join(' '), 'mailbox', '*']);
+  const rows = await dovecot.api('fetch', { user, field: fields, query: ['mailbox', '*'] });
   const isOurs = (word: string): boolean => word !== '' && word !== '\\Recent';
   for (const { mailbox = '', uid, guid, flags = '', text = '', ...row } of rows) {
     const list = byMailbox.get(mailbox) ?? [];
@@ -76,15 +72,16 @@ const hashText = (text: string): string =>
 
 async function attributesOf(dovecot: Dovecot, user: string, mailbox: string): Promise<string[]> {
   const attributes = new Set<string>();
-  const command = (verb: 'list' | 'get', key: string): string[] => [
-    ...['mailbox', 'metadata', verb, '-u', user, mailbox, key],
-  ];
-  for (const scope of ['private', 'shared'])
-    for (const key of await lines(dovecot, command('list', `/${scope}`))) {
-      const value = (await dovecot.doveadm(command('get', `/${scope}/${key}`))).replace(/\n$/, '');
+  for (const scope of ['private', 'shared']) {
+    const keyPrefix = `/${scope}`;
+    for (const { key } of await dovecot.api('mailboxMetadataList', { user, mailbox, keyPrefix })) {
+      const parameters = { user, mailbox, key: `${keyPrefix}/${key}` };
+      const [row] = await dovecot.api('mailboxMetadataGet', parameters);
+      const value = row?.value ?? '';
       // It also lists what a mailbox could have.
       if (value !== '') attributes.add(`${scope} ${key}=${value}`);
     }
+  }
   return [...attributes].sort();
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LmtpClient } from '../lmtp-client.ts';
@@ -157,7 +157,33 @@ export class Dovecot {
   /** The rows that a doveadm command prints. */
   async rows(args: readonly string[]): Promise<readonly Readonly<Record<string, string>>[]> {
     const text = await this.doveadm(['-f', 'json', ...args]);
-    return text.trim() === '' ? [] : JSON.parse(text);
+    return text.trim() === '' ? [] : (JSON.parse(text) as Readonly<Record<string, string>>[]);
+  }
+
+  /**
+   * Does a doveadm command by Dovecot's HTTP API, which spares a process a command.
+   * @param command - in camel case: `mailboxStatus`
+   * @param parameters - the option names of the API
+   * @returns the rows that it prints; throws the exit code when it fails
+   */
+  async api(
+    command: string,
+    parameters: Readonly<Record<string, unknown>>,
+  ): Promise<readonly Readonly<Record<string, string>>[]> {
+    const answer = await fetch(`http://127.0.0.1:${this.place.doveadmHttpPort}/doveadm/v1`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${Buffer.from(`doveadm:${this.secret}`).toString('base64')}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify([[command, parameters, 'tag']]),
+    });
+    const text = await answer.text();
+    const what = `doveadm ${command} ${JSON.stringify(parameters).slice(0, 200)}`;
+    if (!answer.ok) throw new Error(`${what}: HTTP ${answer.status} ${text}`);
+    const [[kind, rows] = []] = JSON.parse(text) as [string, Readonly<Record<string, string>>[]][];
+    if (kind !== 'doveadmResponse' || rows === undefined) throw new Error(`${what}: ${text}`);
+    return rows;
   }
 
   /** Delivers mails by LMTP, one after another. */
@@ -171,6 +197,14 @@ export class Dovecot {
     } finally {
       client.close();
     }
+  }
+
+  /** Gives a folder with all in it to the user whom the mail processes run as. */
+  async adopt(folder: string): Promise<void> {
+    const { uid, gid } = mailUser();
+    await chown(folder, uid, gid);
+    for (const entry of await readdir(folder, { recursive: true }))
+      await chown(join(folder, entry), uid, gid);
   }
 
   /** Ends it and removes its folder. */
@@ -198,6 +232,7 @@ async function makePlace(options: DovecotOptions): Promise<DovecotPlace> {
     lmtpPort: await freePort(),
     doveadmPort: await freePort(),
     doveadmTlsPort: await freePort(),
+    doveadmHttpPort: await freePort(),
     environment: options.hostname === undefined ? {} : { DOVECOT_HOSTDOMAIN: options.hostname },
   };
   await chmod(folder, 0o755);

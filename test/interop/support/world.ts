@@ -1,0 +1,165 @@
+import { join } from 'node:path';
+import { parseUserName, systemClock, systemRandom } from '@dsyncd/core';
+import { BuiltinAnswerer, BuiltinEngine, type SyncResult, type SyncTask } from '@dsyncd/engine';
+import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
+import { createAuthority, Dovecot, type DovecotVersion, type MailFormat } from '@dsyncd/testkit';
+import {
+  createPeer,
+  type DoveadmServer,
+  type Peer,
+  parseDestination,
+  startDoveadmServer,
+} from '@dsyncd/transport';
+import { type RecordingLogger, recordingLogger } from './log.ts';
+import { OurSide } from './our-side.ts';
+import { TheirSide } from './their-side.ts';
+
+export const secret = 'secret';
+export const transports = ['tcp', 'tcps'] as const;
+export type Transport = (typeof transports)[number];
+/** Who begins the syncs: `doveadm sync`, or our engine. */
+export type Leader = 'theirs' | 'ours';
+
+export interface WorldOptions {
+  readonly version: DovecotVersion;
+  readonly mailFormat: MailFormat;
+  readonly users: readonly string[];
+  readonly folder: string;
+}
+
+/** One real Dovecot and one dsyncd host with the same users, connected every way. */
+export class World {
+  readonly dovecot: Dovecot;
+  readonly store: MailStore;
+  readonly logger: RecordingLogger;
+  readonly mailFormat: MailFormat;
+  readonly #servers: Readonly<Record<Transport, DoveadmServer>>;
+  readonly #peers: Readonly<Record<Transport, Peer>>;
+  readonly #engines: Readonly<Record<Transport, BuiltinEngine>>;
+
+  private constructor(parts: {
+    mailFormat: MailFormat;
+    dovecot: Dovecot;
+    store: MailStore;
+    logger: RecordingLogger;
+    servers: Record<Transport, DoveadmServer>;
+    peers: Record<Transport, Peer>;
+    engines: Record<Transport, BuiltinEngine>;
+  }) {
+    this.mailFormat = parts.mailFormat;
+    this.dovecot = parts.dovecot;
+    this.store = parts.store;
+    this.logger = parts.logger;
+    this.#servers = parts.servers;
+    this.#peers = parts.peers;
+    this.#engines = parts.engines;
+  }
+
+  static async start({ folder, ...options }: WorldOptions): Promise<World> {
+    const authority = createAuthority(folder);
+    const certificate = authority.issue('127.0.0.1');
+    const { caFile } = authority;
+    const hostname = 'dovecot.example.com';
+    const dovecot = await Dovecot.start({ ...options, hostname, secret, certificate, caFile });
+    const store = openMaildirStore({
+      home: (user) => join(folder, 'ours', user),
+      clock: systemClock,
+      random: systemRandom,
+    });
+    const logger = recordingLogger();
+    // One name sorts before Dovecot's and one after, so that each side is the first to lock in half of the matrix.
+    const answerer = new BuiltinAnswerer({
+      store,
+      hostname: 'early.example.com',
+      lockTimeoutMs: () => 10_000,
+      logger,
+      onImported: () => {},
+    });
+    const common = { address: '127.0.0.1', port: 0, secret, answerer, logger } as const;
+    const servers = {
+      tcp: await startDoveadmServer(common),
+      tcps: await startDoveadmServer({ ...common, tls: certificate }),
+    };
+    const peerOf = (name: string): Peer =>
+      createPeer(parseDestination(name, { doveadmPort: 1 }), { secret, tls: { caFile } });
+    const peers = { tcp: peerOf(dovecot.tcp), tcps: peerOf(dovecot.tcps) };
+    const engineOf = (peer: Peer): BuiltinEngine =>
+      new BuiltinEngine({
+        store,
+        hostname: 'later.example.com',
+        lockTimeoutMs: () => 10_000,
+        peerOf: () => peer,
+      });
+    const engines = { tcp: engineOf(peers.tcp), tcps: engineOf(peers.tcps) };
+    return new World({ mailFormat: options.mailFormat, dovecot, store, logger, servers, peers, engines });
+  }
+
+  /** A host starts no sync for a user that it does not know. */
+  async addUser(user: string): Promise<void> {
+    await (await this.store.open(parseUserName(user), { create: true })).close();
+  }
+
+  sides(user: string): { readonly ours: OurSide; readonly theirs: TheirSide } {
+    return { ours: new OurSide(this.store, user), theirs: new TheirSide(this.dovecot, user) };
+  }
+
+  /** `doveadm` with a destination of ours at the end; throws unless it succeeds or says that something changed. */
+  async doveadmSync(transport: Transport, user: string, args: readonly string[]): Promise<DoveadmSync> {
+    const destination = `${transport}:127.0.0.1:${this.#servers[transport].port}`;
+    const [verb = '', ...options] = args;
+    const isTraced = process.env.WIRE_TRACE === 'true';
+    const all = [...(isTraced ? ['-D'] : []), verb, '-u', user, ...options, destination];
+    const { status, stdout, stderr } = await this.dovecot.tryDoveadm(all);
+    if (isTraced)
+      console.log(
+        all.join(' '),
+        status,
+        stdout,
+        stderr.replaceAll(/.*(Skipping module|auth-master).*\n/g, ''),
+      );
+    if (status !== 0 && status !== 2)
+      throw new Error(
+        `doveadm ${all.join(' ')} ended with ${status}: ${stdout}${stderr}\nour log: ${this.logger.text()}`,
+      );
+    // With the status it says once more that something changed.
+    const complaints = stderr.replaceAll(/.*Mailbox changes caused a desync.*\n/g, '');
+    return {
+      isChanged: status === 2,
+      state: stdout.trim(),
+      complaints: isTraced ? '' : complaints,
+      noted: stderr,
+    };
+  }
+
+  async engineSync(
+    transport: Transport,
+    task: Omit<SyncTask, 'channel' | 'signal' | 'user'> & { user: string },
+  ): Promise<SyncResult> {
+    const result = await this.#engines[transport].sync({
+      ...task,
+      user: parseUserName(task.user),
+      channel: 'default',
+      signal: AbortSignal.timeout(60_000),
+    });
+    if (result.outcome !== 'ok' && result.outcome !== 'changed')
+      throw new Error(
+        `our sync: ${JSON.stringify(result)}\nDovecot's log: ${this.dovecot.log().slice(-3000)}`,
+      );
+    return result;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(Object.values(this.#peers).map((peer) => peer.close()));
+    await Promise.all(Object.values(this.#servers).map((server) => server.stop(0)));
+    await this.dovecot.stop();
+    await this.store.close();
+  }
+}
+
+export interface DoveadmSync {
+  /** It says that something changed during the sync. */
+  readonly isChanged: boolean;
+  readonly state: string;
+  readonly complaints: string;
+  readonly noted: string;
+}
