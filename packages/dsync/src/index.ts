@@ -1,9 +1,3 @@
-export {
-  type BrainOptions,
-  type BrainResult,
-  type MasterOptions,
-  refuseSync,
-  runMaster,
-  runSlave,
-} from './brain.ts';
+export { refuseSync, runMaster, runSlave } from './brain.ts';
 export type { Counts } from './counts.ts';
+export type { BrainOptions, BrainResult, MasterOptions } from './options.ts';

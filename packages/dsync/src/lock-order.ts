@@ -1,4 +1,7 @@
 import { DsyncdError } from '@dsyncd/core';
+import type { SyncLock } from '@dsyncd/mailstore';
+import type { BrainOptions } from './options.ts';
+import type { Session } from './session.ts';
 
 /**
  * Which side locks the user first: the one with the lesser host name (byte by byte), as in Dovecot.
@@ -16,4 +19,10 @@ export function doWeLockFirst(ourHostname: string, peerHostname: string): boolea
     outcome: 'operator',
     hint: 'give each host its own `hostname` in its configuration',
   });
+}
+
+/** Takes our lock of the user, when it is our turn. */
+export async function lockInOrder(session: Session, options: BrainOptions): Promise<SyncLock> {
+  if (!doWeLockFirst(session.hostname, session.peer.hostname)) await session.awaitNext();
+  return await session.user.lock(options.lockTimeoutMs);
 }

@@ -4,9 +4,10 @@ import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from 
 import { DsyncStream, encodeItem } from '@dsyncd/protocol';
 import { AbortableLink } from './abortable-link.ts';
 import { type Counts, newCounts } from './counts.ts';
+import type { LateExpunges } from './late-expunges.ts';
 
 /** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
-export const ourFeatures = ['expunges', 'reuse', 'dry-run'] as const;
+export const ourFeatures = ['expunges', 'reuse', 'dry-run', 'late-expunges'] as const;
 export type Feature = (typeof ourFeatures)[number];
 
 /** One end of a running sync: the stream, the user's mail, and what is known so far. */
@@ -20,6 +21,8 @@ export class Session {
   readonly conflicts: string[] = [];
   /** Why the next sync should come soon, one line each. */
   readonly changes: string[] = [];
+  /** What the peer expunged, to be done when every mailbox is synced. */
+  readonly lateExpunges: LateExpunges[] = [];
   /** By mailbox, as the last sync left them; those of this sync replace them one by one. */
   readonly states = new Map<MailboxGuid, MailboxSyncState>();
   /** The state is not to be trusted: the next sync must be a full one. */

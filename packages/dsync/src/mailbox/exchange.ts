@@ -33,6 +33,12 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
     peerKeepsExpunges: session.peerCan('expunges'),
     isDryRun: session.isDryRun,
     counts: session.counts,
+    ...(session.peerCan('late-expunges') && !session.isDryRun
+      ? {
+          expungeLate: (changes) =>
+            void (changes.length > 0 && session.lateExpunges.push({ mailbox, changes })),
+        }
+      : {}),
   });
   const steps = {
     /** Our changes are all sent: from here on the import may renumber our mails. */
@@ -210,10 +216,18 @@ async function openMail(
   mails: ReadonlyMap<string, MailRecord>,
   { guid, uid }: MailRequest,
 ): Promise<OpenedMail> {
-  const isByGuid = guid !== undefined && guid !== '';
-  const name = isByGuid ? { guid } : { uid: uid ?? (0 as MailRecord['uid']) };
-  const mail = isByGuid ? mails.get(guid) : uid === undefined ? undefined : await mailbox.mail(uid);
-  return { name, mail, body: mail === undefined ? undefined : await openBody(session, mailbox, mail) };
+  if (guid === undefined || guid === '') {
+    const name = { uid: uid ?? (0 as MailRecord['uid']) };
+    const mail = uid === undefined ? undefined : await mailbox.mail(uid);
+    return { name, mail, body: mail && (await openBody(session, mailbox, mail)) };
+  }
+  const mail = mails.get(guid);
+  const body = mail && (await openBody(session, mailbox, mail));
+  if (mail === undefined || body !== undefined) return { name: { guid }, mail, body };
+  // Our own import may have given it another UID since it was looked up.
+  const [renumbered] = await mailbox.mailsByGuid([asMailGuid(guid)]);
+  if (renumbered === undefined || renumbered.uid === mail.uid) return { name: { guid }, mail, body };
+  return { name: { guid }, mail: renumbered, body: await openBody(session, mailbox, renumbered) };
 }
 
 async function sendMail(session: Session, { name, mail, body }: OpenedMail): Promise<void> {

@@ -24,6 +24,8 @@ export interface ImportOptions {
   readonly peerKeepsExpunges: boolean;
   readonly isDryRun: boolean;
   readonly counts: Counts;
+  /** Takes expunges that are to wait for the end of the sync; missing: they are done with the mailbox. */
+  readonly expungeLate?: (changes: readonly MailChange[]) => void;
 }
 
 /** Where a mailbox stands after its sync, as our side sees it. */
@@ -74,7 +76,6 @@ export class MailboxImport {
       lastCommonModSeq: since.localModSeq,
       isMaster,
       isDryRun,
-      expungeLater: (mail) => void this.#expunges.push({ type: 'expunge', ...mail }),
     });
     this.#entries = readEntries(mailbox, {
       afterUid: since.lastCommonUid,
@@ -268,20 +269,23 @@ export class MailboxImport {
   async finish(): Promise<ImportResult> {
     const { snapshot, remote, counts } = this.#options;
     await this.#newMails.finish();
-    for (const change of this.#expunges) await this.#writer.push(change);
+    if (this.#options.expungeLate !== undefined) this.#options.expungeLate(this.#expunges);
+    else for (const change of this.#expunges) await this.#writer.push(change);
     await this.#writer.flush();
     const uidNext = Math.max(remote.uidNext, this.#uidNext);
-    if (this.#writer.status.uidNext < uidNext) {
-      await this.#writer.push({ type: 'raise', uidNext: asUid(uidNext) });
+    const { firstRecentUid } = remote;
+    const { status: reached } = this.#writer;
+    if (reached.uidNext < uidNext || reached.firstRecentUid < firstRecentUid) {
+      await this.#writer.push({ type: 'raise', uidNext: asUid(uidNext), firstRecentUid });
       await this.#writer.flush();
     }
     counts.mailsReceived += this.#newMails.received + this.#newMails.spared;
     counts.bodiesSpared += this.#newMails.spared;
     const { isChangedMeanwhile, status } = this.#writer;
     const { missingUid } = this.#newMails;
-    const reached = isChangedMeanwhile ? snapshot.uidNext - 1 : uidNext - 1;
+    const reachedUid = isChangedMeanwhile ? snapshot.uidNext - 1 : uidNext - 1;
     return {
-      lastCommonUid: missingUid === undefined ? reached : Math.min(reached, missingUid - 1),
+      lastCommonUid: missingUid === undefined ? reachedUid : Math.min(reachedUid, missingUid - 1),
       localModSeq:
         isChangedMeanwhile || missingUid !== undefined ? snapshot.highestModSeq : status.highestModSeq,
       messagesCount: status.messagesCount,

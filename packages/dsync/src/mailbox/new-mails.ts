@@ -28,8 +28,6 @@ export interface NewMailsContext {
   readonly lastCommonModSeq: number;
   readonly isMaster: boolean;
   readonly isDryRun: boolean;
-  /** Expunges wait until everything is saved: a mail to be saved may share the body of one that goes. */
-  readonly expungeLater: (mail: Pick<MailRecord, 'uid' | 'guid'>) => void;
 }
 
 /**
@@ -42,6 +40,8 @@ export class NewMails {
   #wanted: Wanted[] = [];
   #next = 0;
   #saved = new Map<string, MailPlace>();
+  /** Old UIDs of mails that have a new one: nothing can be copied from there any more. */
+  readonly #renumbered = new Set<number>();
   /** Lowest UID whose body the peer could not give. */
   missingUid: number | undefined;
   /** Mails saved with a body that was here already. */
@@ -154,7 +154,9 @@ export class NewMails {
 
   /** Answers false while the body is not here yet. */
   async #save(wanted: Wanted): Promise<boolean> {
-    const { writer } = this.#context;
+    const { writer, mailbox } = this.#context;
+    if (wanted.body !== undefined && 'mailbox' in wanted.body && wanted.body.mailbox === mailbox)
+      if (this.#renumbered.has(wanted.body.uid)) wanted.body = undefined;
     if (wanted.body === undefined) {
       // Another instance of a mail whose body came with the first one.
       if (this.#waitingByGuid.has(wanted.guid)) return false;
@@ -176,10 +178,15 @@ export class NewMails {
       keywords,
       ...dates,
     };
-    await writer.save(change, (savedUid) => {
+    const onSaved = (savedUid: number): void => {
       this.#saved.set(guid, { mailbox: this.#context.mailbox, uid: asUid(savedUid) });
-    });
-    if (local !== undefined) this.#context.expungeLater({ uid: local.uid, guid: local.guid });
+    };
+    if (local === undefined) await writer.save(change, onSaved);
+    else {
+      // Both or neither, or a crash between the two would double the mail.
+      this.#renumbered.add(local.uid);
+      await writer.save(change, onSaved, { type: 'expunge', uid: local.uid, guid: local.guid });
+    }
     return true;
   }
 }

@@ -40,13 +40,13 @@ export class MailboxWriter {
     this.#first = change;
   }
 
-  /** Wait for the promise, if there is one, before going on. */
-  push(change: MailChange): Promise<void> | undefined {
+  /** Changes given together are written together. Wait for the promise, if there is one, before going on. */
+  push(...changes: readonly MailChange[]): Promise<void> | undefined {
     if (this.#first !== undefined) {
       this.#changes.push(this.#first);
       this.#first = undefined;
     }
-    this.#changes.push(change);
+    this.#changes.push(...changes);
     return this.#changes.length >= batchChanges ? this.#startBatch() : undefined;
   }
 
@@ -64,10 +64,10 @@ export class MailboxWriter {
     return before;
   }
 
-  /** A save with the UID that both hosts agreed on. */
-  save(change: SaveChange, onSaved?: OnSaved): Promise<void> | undefined {
-    if (onSaved !== undefined) this.#onSaved.set(change, onSaved);
-    return this.push(change);
+  /** A save with the UID that both hosts agreed on, and what must not happen without it. */
+  save(change: SaveChange, onSaved: OnSaved, ...others: readonly MailChange[]): Promise<void> | undefined {
+    this.#onSaved.set(change, onSaved);
+    return this.push(change, ...others);
   }
 
   /** Settles when everything is written. */

@@ -1,5 +1,5 @@
 import { DsyncdError, limits, type MailboxGuid, type MailboxPath } from '@dsyncd/core';
-import type { MailboxTree } from '@dsyncd/mailstore';
+import type { MailboxStatus, MailboxTree } from '@dsyncd/mailstore';
 import type { TreeDeletes, TreeNode } from '@dsyncd/protocol';
 import type { Session } from '../session.ts';
 import { applyTreeSteps } from './apply.ts';
@@ -114,3 +114,33 @@ export async function mergeTree(
   session.changes.push(...(await applyTreeSteps(session.user, steps)));
   return true;
 }
+
+export const wantsMailbox =
+  (wanted: MailboxPath | undefined): IsWanted =>
+  (path) =>
+    wanted === undefined || path.join('/') === wanted.join('/');
+
+export interface Trees {
+  /** Ours, as it is after the merge. */
+  readonly tree: MailboxTree;
+  readonly peerTree: PeerTree;
+}
+
+/** Exchanges the trees and merges them into ours. */
+export async function exchangeTrees(session: Session, isWanted: IsWanted): Promise<Trees> {
+  const tree = await session.user.tree();
+  const sending = sendTree(session, tree, isWanted);
+  const receiving = receiveTree(session);
+  try {
+    const [, peerTree] = await Promise.all([sending, receiving]);
+    const hasChanged = await mergeTree(session, tree, peerTree, isWanted);
+    return { tree: hasChanged ? await session.user.tree() : tree, peerTree };
+  } catch (error) {
+    session.abort(error);
+    await Promise.allSettled([sending, receiving]);
+    throw error;
+  }
+}
+
+export const mailboxesOf = (tree: MailboxTree, isWanted: IsWanted): MailboxStatus[] =>
+  tree.nodes.flatMap(({ path, mailbox }) => (mailbox !== undefined && isWanted(path) ? [mailbox] : []));

@@ -1,0 +1,77 @@
+import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
+import type { UserMail } from '@dsyncd/mailstore';
+import { checkWishes, handshakeOf, receiveHandshake } from './handshake.ts';
+import { applyLateExpunges } from './late-expunges.ts';
+import { lockInOrder } from './lock-order.ts';
+import { fitsState, headerOf, lostHeader, syncMailbox } from './mailbox/sync-mailbox.ts';
+import type { BrainOptions } from './options.ts';
+import type { Session } from './session.ts';
+import { receiveStates } from './states.ts';
+import { exchangeTrees, wantsMailbox } from './tree/exchange.ts';
+
+/** The slave's side, from the handshake to its last word. */
+export async function follow(
+  session: Session,
+  options: BrainOptions,
+): Promise<{ readonly isReusable: boolean }> {
+  const { stream } = session;
+  await stream.send(handshakeOf(session, options));
+  await stream.flush();
+  const peer = await receiveHandshake(session);
+  session.peer = peer;
+  checkWishes(session, peer);
+  session.syncType = peer.syncType ?? 'full';
+  session.isDryRun = peer.features?.includes('dry-run-now') === true;
+  if (session.syncType === 'state') await receiveStates(session);
+  const lock = await lockInOrder(session, options);
+  try {
+    await exchangeTrees(session, wantsMailbox(peer.syncBox?.split('/')));
+    await followMailboxes(session);
+    for (const state of await applyLateExpunges(session)) await stream.send(state);
+    await stream.send({ type: 'finish', requireFullResync: session.requiresFullResync });
+    await stream.flush();
+    stream.close();
+    return { isReusable: session.peerCan('reuse') };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function followMailboxes(session: Session): Promise<void> {
+  for (
+    let remote = await session.next('mailbox');
+    remote !== undefined;
+    remote = await session.next('mailbox')
+  ) {
+    const mailbox = await findMailbox(session.user, remote.guid);
+    if (mailbox === undefined) {
+      if (!session.isDryRun) session.changes.push(`mailbox ${remote.guid} is gone`);
+      await session.stream.send(lostHeader(remote.guid));
+      await session.stream.flush();
+      continue;
+    }
+    const snapshot = await mailbox.status();
+    const ignoreState = !fitsState(snapshot, session.states.get(remote.guid));
+    if (ignoreState && !session.peerCan('expunges')) {
+      session.requiresFullResync = true;
+      await session.stream.send(lostHeader(remote.guid));
+      await session.stream.flush();
+      continue;
+    }
+    await session.stream.send(headerOf(snapshot, ignoreState));
+    await session.stream.flush();
+    await syncMailbox(session, mailbox, snapshot, remote, ignoreState);
+  }
+}
+
+async function findMailbox(
+  user: UserMail,
+  guid: MailboxGuid,
+): Promise<Awaited<ReturnType<UserMail['mailbox']>> | undefined> {
+  try {
+    return await user.mailbox(guid);
+  } catch (error) {
+    if (error instanceof DsyncdError && error.code === 'DSYNCD_STORE_NO_MAILBOX') return undefined;
+    throw error;
+  }
+}

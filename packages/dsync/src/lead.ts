@@ -1,0 +1,117 @@
+import type { MailboxGuid } from '@dsyncd/core';
+import type { MailboxStatus } from '@dsyncd/mailstore';
+import { decodeState, type MailboxSyncState, type TreeNode } from '@dsyncd/protocol';
+import { cannotDryRun, handshakeOf, receiveHandshake } from './handshake.ts';
+import { applyLateExpunges } from './late-expunges.ts';
+import { lockInOrder } from './lock-order.ts';
+import { fitsState, headerOf, isAsInState, syncMailbox } from './mailbox/sync-mailbox.ts';
+import type { MasterOptions } from './options.ts';
+import type { Session } from './session.ts';
+import { forgetLostMailboxes, sendStates } from './states.ts';
+import { exchangeTrees, type IsWanted, mailboxesOf, type Trees, wantsMailbox } from './tree/exchange.ts';
+
+/** The master's side, from the handshake to the slave's last word. */
+export async function lead(
+  session: Session,
+  options: MasterOptions,
+): Promise<{ readonly isReusable: boolean }> {
+  const { stream } = session;
+  const states = options.state === undefined ? undefined : decodeState(options.state);
+  const hasState = options.syncType === 'incremental' && states !== undefined && states.length > 0;
+  session.syncType = hasState ? 'state' : options.syncType === 'normal' ? 'changed' : 'full';
+  session.isDryRun = options.isDryRun === true;
+  await stream.send(handshakeOf(session, options));
+  await stream.flush();
+  session.peer = await receiveHandshake(session);
+  if (session.isDryRun && !session.peerCan('dry-run')) throw cannotDryRun(session);
+  if (hasState) await sendStates(session, states);
+  const lock = await lockInOrder(session, options);
+  try {
+    const isWanted = wantsMailbox(options.mailbox);
+    const trees = await exchangeTrees(session, isWanted);
+    await leadMailboxes(session, trees, isWanted);
+    await applyLateExpunges(session);
+    await stream.sendEnd();
+    await stream.flush();
+    await receiveEnd(session);
+    stream.close();
+    forgetLostMailboxes(
+      session.states,
+      mailboxesOf(trees.tree, () => true),
+    );
+    return { isReusable: session.peerCan('reuse') };
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The slave's last word, and before it where its late expunges left its mailboxes. */
+async function receiveEnd(session: Session): Promise<void> {
+  for (;;) {
+    const item = await session.receive();
+    if (item.type === 'finish') {
+      if (item.requireFullResync) session.requiresFullResync = true;
+      return;
+    }
+    const state = item.type === 'state' ? session.states.get(item.guid) : undefined;
+    if (item.type !== 'state') throw session.unexpected(item, 'finish');
+    if (state !== undefined) session.states.set(item.guid, { ...state, remoteModSeq: item.lastCommonModSeq });
+  }
+}
+
+async function leadMailboxes(session: Session, { tree, peerTree }: Trees, isWanted: IsWanted): Promise<void> {
+  const peerNodes = new Map<MailboxGuid, TreeNode>();
+  for (const node of peerTree.nodes) if (node.guid !== undefined) peerNodes.set(node.guid, node);
+  for (const status of mailboxesOf(tree, isWanted)) {
+    const state = session.states.get(status.guid);
+    const peerNode = peerNodes.get(status.guid);
+    if (session.syncType === 'state' && isQuiet(session, status, state, peerNode)) continue;
+    if (session.isDryRun && peerNode === undefined) continue;
+    await leadMailbox(session, status.guid, state);
+  }
+}
+
+/** Nothing happened to the mailbox since the last sync, as far as both sides tell. */
+function isQuiet(
+  session: Session,
+  status: MailboxStatus,
+  state: MailboxSyncState | undefined,
+  peerNode: TreeNode | undefined,
+): boolean {
+  if (state === undefined || !isAsInState(status, state)) return false;
+  // A Dovecot tells nothing of its own changes before it is asked; it starts a sync for them itself.
+  if (!session.peerCan('expunges')) return true;
+  return (
+    peerNode?.uidValidity === state.uidValidity &&
+    peerNode.uidNext === state.lastCommonUid + 1 &&
+    peerNode.highestModSeq === state.remoteModSeq &&
+    peerNode.messagesCount === state.messagesCount
+  );
+}
+
+async function leadMailbox(
+  session: Session,
+  guid: MailboxGuid,
+  state: MailboxSyncState | undefined,
+): Promise<void> {
+  const mailbox = await session.user.mailbox(guid);
+  const snapshot = await mailbox.status();
+  const ignoreState = !fitsState(snapshot, state);
+  if (ignoreState && !session.peerCan('expunges')) {
+    session.changes.push(`mailbox ${guid} does not go with the state of the last sync`);
+    session.requiresFullResync = true;
+    session.states.delete(guid);
+    return;
+  }
+  await session.stream.send(headerOf(snapshot, ignoreState));
+  await session.stream.flush();
+  const remote = await session.next('mailbox');
+  if (remote?.guid !== guid) throw session.unexpected(remote ?? { type: 'end' }, 'mailbox');
+  if (remote.ignored) return;
+  if (remote.lost) {
+    session.changes.push(`mailbox ${guid} is gone on the peer`);
+    session.states.delete(guid);
+    return;
+  }
+  await syncMailbox(session, mailbox, snapshot, remote, ignoreState);
+}

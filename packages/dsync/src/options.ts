@@ -1,0 +1,38 @@
+import type { MailboxPath } from '@dsyncd/core';
+import type { UserMail } from '@dsyncd/mailstore';
+import type { ByteLink } from '@dsyncd/protocol';
+import type { Counts } from './counts.ts';
+
+export interface BrainOptions {
+  readonly user: UserMail;
+  readonly link: ByteLink;
+  /** Of this host; must differ from the peer's. */
+  readonly hostname: string;
+  /** How long to wait for the user's lock, on either side. */
+  readonly lockTimeoutMs: number;
+}
+
+export interface MasterOptions extends BrainOptions {
+  readonly syncType: 'incremental' | 'normal' | 'full';
+  /** What the last sync left; undefined or damaged: a full sync. */
+  readonly state?: string | undefined;
+  /** Only this mailbox. */
+  readonly mailbox?: MailboxPath;
+  /** Only look and count; neither side changes anything. */
+  readonly isDryRun?: boolean;
+}
+
+export interface BrainResult {
+  /** `changed`: a mailbox changed meanwhile, another sync should follow soon. */
+  readonly outcome: 'ok' | 'changed';
+  /** For the next incremental sync; `''`: the next one must be full. Only the master's is to be kept. */
+  readonly state: string;
+  readonly isFull: boolean;
+  readonly counts: Counts;
+  readonly conflicts: readonly string[];
+  /** What changed meanwhile, one line each. */
+  readonly changes: readonly string[];
+  readonly peerHostname: string;
+  /** The stream ended in order and both sides know it: the connection may carry the next sync. */
+  readonly isReusable: boolean;
+}
