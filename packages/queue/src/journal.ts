@@ -9,6 +9,8 @@ export interface Journal {
   noteUser(user: number): void;
   /** `''` drops the state. It becomes durable with the record, which has to be noted after this. */
   noteState(channel: number, user: number, state: string): void;
+  /** A channel was paused or resumed; answers the batch that makes it durable. */
+  noteChannels(): number;
   /** The batch that makes the record's last change durable. */
   batchOf(channel: number, user: number): number;
   /** Settles when that batch is durable; rejects with a DsyncdError when its write failed (it is tried again). */
@@ -25,6 +27,10 @@ export class MemoryJournal implements Journal {
 
   noteRecord(): void {}
   noteUser(): void {}
+
+  noteChannels(): number {
+    return 0;
+  }
 
   noteState(channel: number, user: number, state: string): void {
     if (state === '') this.#states.delete(`${channel} ${user}`);

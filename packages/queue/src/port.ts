@@ -112,14 +112,46 @@ export interface ReplicationQueue {
     options: { readonly priority: RequestPriority; readonly full: boolean },
   ): Promise<number>;
 
+  /**
+   * Nothing is claimed on the channel until {@link resume}, over restarts too; running syncs end as they
+   * would. Waiters are answered with `transient`. Settles when durable.
+   */
+  pause(channel: string): Promise<void>;
+  resume(channel: string): Promise<void>;
+
+  /** In constant time, however many users there are. */
   channelStatus(channel: string): Promise<ChannelStatus>;
+  /** For each of the limits (milliseconds, ascending): how many users' oldest change waits longer than that. */
+  lagCounts(channel: string, limitsMs: readonly number[]): Promise<readonly number[]>;
   /** Known users that the mask matches, in no special order. */
   userStatus(channel: string, mask: string): AsyncIterable<UserStatus>;
+  /**
+   * Known users, a page at a time, in no special but always the same order. A page may have fewer users than
+   * were asked for, or none, and be followed by more: the end is where `next` is missing.
+   * @throws {DsyncdError} `DSYNCD_QUEUE_CURSOR` for a cursor that is none.
+   */
+  userPage(channel: string, query: UserQuery): Promise<UserPage>;
   running(): readonly RunningSync[];
 
   /** Channels and timing from the configuration; may change while running (SIGHUP). */
   configure(settings: QueueSettings): Promise<void>;
   close(): Promise<void>;
+}
+
+/** `behind`: a change waits, or the last sync failed. */
+export type UserFilter = 'behind' | 'failed' | 'quarantined';
+
+export interface UserQuery {
+  readonly mask: string;
+  readonly only?: UserFilter;
+  /** `next` of the page before; missing: from the start. */
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+export interface UserPage {
+  readonly users: readonly UserStatus[];
+  readonly next: string | undefined;
 }
 
 export interface QueueSettings {
@@ -142,6 +174,10 @@ export interface ChannelStatus {
   readonly quarantined: number;
   readonly running: number;
   readonly users: number;
+  /** Users of whom no full sync has succeeded yet: whether both sides are equal is not known. */
+  readonly neverSynced: number;
+  /** A person has stopped it with {@link ReplicationQueue.pause}. */
+  readonly paused: boolean;
   /** When the oldest change that is not replicated yet was notified. */
   readonly oldestRequestAt: number | undefined;
   readonly breaker: BreakerStatus;

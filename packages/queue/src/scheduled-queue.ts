@@ -17,6 +17,8 @@ import type {
   Request,
   RequestPriority,
   RunningSync,
+  UserPage,
+  UserQuery,
   UserStatus,
 } from './port.ts';
 import { priorities } from './port.ts';
@@ -24,6 +26,8 @@ import { Waiters } from './waiters.ts';
 
 /** Work over all users is cut into pieces of so many ids, so that the loop is never held up. */
 const idsPerTurn = 10_000;
+/** A page looks at no more users than this, so that a rare match costs no request much time. */
+const idsPerPage = 200_000;
 
 export interface ScheduledQueueOptions {
   readonly scheduler: Scheduler;
@@ -101,7 +105,7 @@ export class ScheduledQueue implements ReplicationQueue {
 
   /** What to answer when no sync of that user will start soon. */
   #hopeless(channel: ChannelQueue, name: UserName): OutcomeKind | undefined {
-    if (channel.breaker.gateAt > this.#clock.now()) return 'transient';
+    if (channel.isPaused || channel.breaker.gateAt > this.#clock.now()) return 'transient';
     const user = this.#scheduler.users.idOf(name);
     return user !== undefined && channel.records.has(user, flag.quarantined) ? 'operator' : undefined;
   }
@@ -195,12 +199,36 @@ export class ScheduledQueue implements ReplicationQueue {
     return count;
   }
 
+  async pause(channelName: string): Promise<void> {
+    await this.#setPaused(this.#channel(channelName), true);
+  }
+
+  async resume(channelName: string): Promise<void> {
+    await this.#setPaused(this.#channel(channelName), false);
+  }
+
+  async #setPaused(channel: ChannelQueue, isPaused: boolean): Promise<void> {
+    channel.isPaused = isPaused;
+    if (isPaused) this.#waiters.answerChannel(channel.name, 'transient');
+    this.#claimers.serve();
+    await this.#journal.settled(this.#journal.noteChannels());
+  }
+
+  async lagCounts(channelName: string, limitsMs: readonly number[]): Promise<readonly number[]> {
+    return this.#channel(channelName).lagCounts(limitsMs, this.#clock.now());
+  }
+
   async channelStatus(channelName: string): Promise<ChannelStatus> {
     return this.#channel(channelName).status(this.#clock.now());
   }
 
   async *userStatus(channelName: string, mask: string): AsyncIterable<UserStatus> {
     const channel = this.#channel(channelName);
+    if (!hasWildcard(mask)) {
+      const status = this.#statusOf(channel, mask);
+      if (status !== undefined) yield status;
+      return;
+    }
     const isWanted = compileMask(mask);
     for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
       if (start > 0) await this.#nextTurn();
@@ -211,6 +239,30 @@ export class ScheduledQueue implements ReplicationQueue {
         if (status !== undefined) yield status;
       }
     }
+  }
+
+  async userPage(channelName: string, { mask, only, cursor, limit }: UserQuery): Promise<UserPage> {
+    const channel = this.#channel(channelName);
+    const first = readCursor(cursor);
+    const users: UserStatus[] = [];
+    const single = hasWildcard(mask) ? undefined : (this.#scheduler.users.idOf(mask) ?? -1);
+    const start = Math.max(first, single ?? 0);
+    const bound = single === undefined ? this.#scheduler.users.idBound : single + 1;
+    const end = Math.min(bound, start + idsPerPage);
+    const isWanted = compileMask(mask);
+    for (let user = start; user < end; user++) {
+      if (user > start && user % idsPerTurn === 0) await this.#nextTurn();
+      if (!channel.fits(user, only) || !isWanted(this.#scheduler.users.nameOf(user) ?? '')) continue;
+      if (users.length >= limit) return { users, next: String(user) };
+      const status = channel.userStatus(user);
+      if (status !== undefined) users.push(status);
+    }
+    return { users, next: end < bound ? String(end) : undefined };
+  }
+
+  #statusOf(channel: ChannelQueue, name: string): UserStatus | undefined {
+    const user = this.#scheduler.users.idOf(name);
+    return user === undefined ? undefined : channel.userStatus(user);
   }
 
   running(): readonly RunningSync[] {
@@ -250,6 +302,17 @@ export class ScheduledQueue implements ReplicationQueue {
   #refuseWhenClosed(): void {
     if (this.#isClosed) throw closedError();
   }
+}
+
+const hasWildcard = (mask: string): boolean => /[*?]/.test(mask);
+
+function readCursor(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  if (/^\d{1,10}$/.test(cursor)) return Number(cursor);
+  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'the cursor is none of ours', {
+    outcome: 'operator',
+    hint: 'take `next` of the page before, or start without a cursor',
+  });
 }
 
 const closedError = (): DsyncdError =>

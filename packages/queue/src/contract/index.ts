@@ -1,6 +1,8 @@
 import { describe } from 'vitest';
 import type { OpenQueue } from './contract-bench.ts';
 import { describeOutcomes } from './outcomes.ts';
+import { describeOverview } from './overview.ts';
+import { describePause } from './pause.ts';
 import { describeRequests } from './requests.ts';
 import { describeSchedule } from './schedule.ts';
 import { describeUsers } from './users.ts';
@@ -17,5 +19,7 @@ export function describeReplicationQueue(name: string, open: OpenQueue): void {
     describeOutcomes(open);
     describeWaiters(open);
     describeUsers(open);
+    describeOverview(open);
+    describePause(open);
   });
 }

@@ -1,5 +1,5 @@
 import type { Random } from '@dsyncd/core';
-import { type ChannelStatus, priorities, type SyncType, type UserStatus } from '../port.ts';
+import { type ChannelStatus, priorities, type SyncType, type UserFilter, type UserStatus } from '../port.ts';
 import { Breaker } from './breaker.ts';
 import { FailureTexts } from './failure-texts.ts';
 import { IndexedHeap } from './indexed-heap.ts';
@@ -48,6 +48,8 @@ export class ChannelQueue {
   readonly failures = new FailureTexts();
   readonly breaker: Breaker;
   isConfigured = true;
+  /** Stopped by a person. */
+  isPaused = false;
   timing: ChannelTiming;
   readonly #users: UserTable;
   readonly #ready = new IndexedHeap();
@@ -55,6 +57,7 @@ export class ChannelQueue {
   readonly #oldest = new IndexedHeap();
   readonly #counts = new Array<number>(9).fill(0);
   #known = 0;
+  #unproven = 0;
 
   constructor(name: string, index: number, users: UserTable, random: Random, channelTiming: ChannelTiming) {
     this.name = name;
@@ -167,6 +170,7 @@ export class ChannelQueue {
       else this.#waiting.set(user, dueAt);
     }
     this.#count(user, this.#bucketOf(user, isReady));
+    this.#countUnproven(user);
   }
 
   /** When the user may be synced next, if neither running nor quarantined; at most now means: due. */
@@ -200,7 +204,7 @@ export class ChannelQueue {
 
   /** Rank of the next due user, the smaller the sooner; Infinity when none is due or the channel is held back. */
   firstRank(now: number): number {
-    if (!this.isConfigured || this.breaker.gateAt > now) return Number.POSITIVE_INFINITY;
+    if (!this.isConfigured || this.isPaused || this.breaker.gateAt > now) return Number.POSITIVE_INFINITY;
     this.promote(now);
     return this.#ready.firstKey;
   }
@@ -211,7 +215,7 @@ export class ChannelQueue {
 
   /** When to look again, if nothing happens before; Infinity when only an event can make someone due. */
   wakeAt(now: number): number {
-    if (!this.isConfigured) return Number.POSITIVE_INFINITY;
+    if (!this.isConfigured || this.isPaused) return Number.POSITIVE_INFINITY;
     const dueAt = this.#ready.size > 0 ? now : this.#waiting.firstKey;
     return Math.max(dueAt, this.breaker.gateAt);
   }
@@ -242,6 +246,32 @@ export class ChannelQueue {
     this.#counts[now] = (this.#counts[now] as number) + 1;
   }
 
+  #countUnproven(user: number): void {
+    const { flags, unproven } = this.records;
+    const now = ((flags[user] ?? 0) & (flag.known | flag.fullSynced)) === flag.known ? 1 : 0;
+    this.#unproven += now - (unproven[user] ?? 0);
+    unproven[user] = now;
+  }
+
+  /** How many users' oldest change waits longer than each of the limits, which ascend. */
+  lagCounts(limitsMs: readonly number[], now: number): number[] {
+    const counts = new Array<number>(limitsMs.length).fill(0);
+    for (const requestedAt of this.#oldest.keys) {
+      const lagMs = now - requestedAt;
+      for (let index = 0; index < limitsMs.length && lagMs > (limitsMs[index] as number); index++)
+        counts[index] = (counts[index] as number) + 1;
+    }
+    return counts;
+  }
+
+  fits(user: number, only: UserFilter | undefined): boolean {
+    const { records } = this;
+    if (only === undefined) return this.knows(user);
+    const wanted = only === 'quarantined' ? flag.quarantined : flag.failed | flag.quarantined;
+    if (records.has(user, wanted)) return true;
+    return only === 'behind' && (records.requestedAt[user] ?? 0) > 0;
+  }
+
   status(now: number): ChannelStatus {
     this.promote(now);
     const count = (index: number): number => this.#counts[index] as number;
@@ -255,6 +285,8 @@ export class ChannelQueue {
       quarantined: count(bucket.quarantined),
       running: count(bucket.running),
       users: this.#known,
+      neverSynced: this.#unproven,
+      paused: this.isPaused,
       oldestRequestAt: this.#oldest.size === 0 ? undefined : this.#oldest.firstKey,
       breaker: this.breaker.status(),
     };

@@ -27,6 +27,11 @@ export class IndexedHeap {
     return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#keys[0] as number);
   }
 
+  /** All keys, in no special order; valid until the next change. */
+  get keys(): Float64Array {
+    return this.#keys.subarray(0, this.#size);
+  }
+
   has(id: number): boolean {
     return (this.#positions[id] ?? absent) !== absent;
   }

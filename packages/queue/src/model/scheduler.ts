@@ -8,11 +8,17 @@ import { UserTable } from './user-table.ts';
 
 export const schedulerLimits = { channelsMax: 64, usersMax: 10_000_000, channelNameCharsMax: 255 } as const;
 
+/** What is kept of a channel beside its users. */
+export interface StoredChannel {
+  readonly name: string;
+  readonly isPaused: boolean;
+}
+
 export interface SchedulerOptions {
   readonly random: Random;
   readonly settings: QueueSettings;
   /** Channels by index, as they were stored; others follow. */
-  readonly channels?: readonly string[];
+  readonly channels?: readonly StoredChannel[];
   readonly usersMax?: number;
   /** A record has changed so that a crash must not undo it. */
   readonly onChange: (channel: number, user: number) => void;
@@ -44,7 +50,7 @@ export class Scheduler {
       options.random,
       options.onUserChange,
     );
-    for (const name of options.channels ?? []) this.obtainChannel(name);
+    for (const { name, isPaused } of options.channels ?? []) this.obtainChannel(name).isPaused = isPaused;
     this.configure(options.settings);
   }
 

@@ -33,6 +33,8 @@ export class UserRecords {
   /** How often in a row the user was busy or changed. */
   soons = new Uint8Array(0);
   bucket = new Uint8Array(0);
+  /** 1 for a known user who was never fully synced, as it was counted last. */
+  unproven = new Uint8Array(0);
 
   reserve(capacity: number): void {
     if (capacity <= this.flags.length) return;
@@ -46,6 +48,7 @@ export class UserRecords {
     this.failures = growUint8(this.failures, capacity);
     this.soons = growUint8(this.soons, capacity);
     this.bucket = growUint8(this.bucket, capacity);
+    this.unproven = growUint8(this.unproven, capacity);
   }
 
   has(user: number, bit: number): boolean {

@@ -8,6 +8,8 @@ export interface Batch {
   readonly number: number;
   readonly keys: number[];
   readonly users: Set<number>;
+  /** Are the channels to be written too? */
+  hasChannels: boolean;
 }
 
 /**
@@ -37,6 +39,12 @@ export class Batches {
     this.#tail().users.add(user);
   }
 
+  noteChannels(): number {
+    const tail = this.#tail();
+    tail.hasChannels = true;
+    return tail.number;
+  }
+
   batchOf(channel: number, user: number): number {
     return this.#numbers[channel]?.[user] ?? 0;
   }
@@ -49,7 +57,7 @@ export class Batches {
   /** The next batch to write, or undefined when nothing has changed. */
   take(): Batch | undefined {
     const batch = this.#waiting[0];
-    if (batch === undefined || (batch.keys.length === 0 && batch.users.size === 0)) return undefined;
+    if (batch === undefined || isEmpty(batch)) return undefined;
     this.#waiting.shift();
     this.#firstWaiting = batch.number + 1;
     if (this.#waiting.length === 0) this.#waiting = [newBatch(batch.number + 1)];
@@ -60,6 +68,7 @@ export class Batches {
   giveBack(batch: Batch): void {
     for (const user of batch.users) this.noteUserFirst(user);
     for (const key of batch.keys) this.noteRecord(channelOfKey(key), userOfKey(key));
+    if (batch.hasChannels) this.noteChannels();
   }
 
   #tail(): Batch {
@@ -76,4 +85,7 @@ export class Batches {
   }
 }
 
-const newBatch = (number: number): Batch => ({ number, keys: [], users: new Set() });
+const newBatch = (number: number): Batch => ({ number, keys: [], users: new Set(), hasChannels: false });
+
+const isEmpty = ({ keys, users, hasChannels }: Batch): boolean =>
+  keys.length === 0 && users.size === 0 && !hasChannels;

@@ -1,5 +1,6 @@
 /** What main thread and file thread say to each other. Keys are {@link recordKey}s. */
 
+import type { StoredChannel } from '../model/scheduler.ts';
 import { rowWidth } from '../model/user-records.ts';
 
 /** Numbers a record takes in a message: its key, then its row. */
@@ -21,7 +22,9 @@ export interface FailureRow {
 /** One transaction. */
 export interface CommitBatch {
   /** All channels, by index. */
-  readonly channels: readonly string[];
+  readonly channels: readonly StoredChannel[];
+  /** Have those that are stored already changed? */
+  readonly hasChangedChannels: boolean;
   /** A record whose flags are 0 is deleted, with its state and failure. */
   readonly rows: Float64Array<ArrayBuffer>;
   readonly users: readonly { readonly id: number; readonly name: string | undefined }[];
@@ -41,7 +44,7 @@ export interface FilePlace {
 }
 
 export interface OpenedFile {
-  readonly channels: readonly string[];
+  readonly channels: readonly StoredChannel[];
   readonly userIdBound: number;
   /** Where a damaged file was moved, and what was wrong with it. */
   readonly damaged: { readonly movedTo: string; readonly reason: string } | undefined;

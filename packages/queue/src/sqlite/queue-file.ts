@@ -11,7 +11,15 @@ import {
   type OpenedFile,
   type UsersPage,
 } from './messages.ts';
-import { applicationId, createTables, putRow, schemaVersion, selectRows, sweepTables } from './schema.ts';
+import {
+  applicationId,
+  createTables,
+  putRow,
+  schemaVersion,
+  selectRows,
+  sweepTables,
+  upgrades,
+} from './schema.ts';
 
 const pageRows = 5_000;
 const busyTimeoutMs = 5_000;
@@ -42,7 +50,11 @@ export class QueueFile implements FileCalls {
       if (!isDamage(error)) throw error;
       damaged = { movedTo: this.moveAside(), reason: error.message };
     }
-    const channels = this.#db.prepare('SELECT name FROM channels ORDER BY id').pluck().all().map(String);
+    const channels = this.#db
+      .prepare<[], [unknown, unknown]>('SELECT name, paused FROM channels ORDER BY id')
+      .raw()
+      .all()
+      .map(([name, paused]) => ({ name: String(name), isPaused: paused === 1 }));
     const idMax = this.#db.prepare('SELECT max(id) FROM users').pluck().get();
     this.#channelCount = channels.length;
     return { channels, userIdBound: typeof idMax === 'number' ? idMax + 1 : 0, damaged };
@@ -140,7 +152,9 @@ export class QueueFile implements FileCalls {
   }
 
   #prepareCommit(database: Database.Database): (batch: CommitBatch) => void {
-    const putChannel = database.prepare('INSERT OR REPLACE INTO channels (id, name) VALUES (?, ?)');
+    const putChannel = database.prepare(
+      'INSERT OR REPLACE INTO channels (id, name, paused) VALUES (?, ?, ?)',
+    );
     const putUser = database.prepare('INSERT OR REPLACE INTO users (id, name) VALUES (?, ?)');
     const dropUser = database.prepare('DELETE FROM users WHERE id = ?');
     const put = database.prepare(putRow);
@@ -153,8 +167,9 @@ export class QueueFile implements FileCalls {
       'INSERT OR REPLACE INTO failures (id, code, reason, hint) VALUES (?, ?, ?, ?)',
     );
     const transaction = database.transaction((batch: CommitBatch) => {
-      for (let index = this.#channelCount; index < batch.channels.length; index++)
-        putChannel.run(index, batch.channels[index]);
+      for (const [index, { name, isPaused }] of batch.channels.entries())
+        if (batch.hasChangedChannels || index >= this.#channelCount)
+          putChannel.run(index, name, isPaused ? 1 : 0);
       for (const { id, name } of batch.users) {
         if (name === undefined) dropUser.run(id);
         else putUser.run(id, name);
@@ -205,6 +220,7 @@ function checkOwner(database: Database.Database, file: string): void {
   const id = database.pragma('application_id', { simple: true });
   const version = database.pragma('user_version', { simple: true });
   if (id === applicationId && version === schemaVersion) return;
+  if (id === applicationId && typeof version === 'number' && upgrade(database, version)) return;
   const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
   if (id === 0 && version === 0 && tables === 0) {
     database.transaction(() => database.exec(createTables)).immediate();
@@ -216,6 +232,17 @@ function checkOwner(database: Database.Database, file: string): void {
     outcome: 'operator',
     hint: 'check state_dir; after a downgrade, move the file away: every user is then synced in full',
   });
+}
+
+/** Brings a file of an earlier version to the present one, all or nothing; false when that is not known how. */
+function upgrade(database: Database.Database, from: number): boolean {
+  if (upgrades[from] === undefined) return false;
+  const steps = database.transaction(() => {
+    for (let version = from; version < schemaVersion; version++) database.exec(upgrades[version] ?? '');
+    database.pragma(`user_version = ${schemaVersion}`);
+  });
+  steps.immediate();
+  return true;
 }
 
 function freeName(name: string): string {

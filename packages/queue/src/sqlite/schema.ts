@@ -2,7 +2,7 @@ import type { rowWidth } from '../model/user-records.ts';
 
 /** "dsyq": says whose file this is, to `file` and to us. */
 export const applicationId = 0x64737971;
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** The columns of a record, in the order of its row. */
 const columns = [
@@ -19,7 +19,7 @@ const columns = [
 
 /** `id` of entries, states and failures is channel * 2^32 + user. Instants are Unix milliseconds, 0 for never. */
 export const createTables = `
-  CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+  CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL, paused INTEGER NOT NULL DEFAULT 0);
   CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
   CREATE TABLE entries (id INTEGER PRIMARY KEY, ${columns.map((name) => `${name} INTEGER NOT NULL`).join(', ')});
   CREATE TABLE states (id INTEGER PRIMARY KEY, state TEXT NOT NULL);
@@ -27,6 +27,11 @@ export const createTables = `
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${schemaVersion};
 `;
+
+/** From each earlier version to the next. */
+export const upgrades: Readonly<Record<number, string>> = {
+  1: 'ALTER TABLE channels ADD COLUMN paused INTEGER NOT NULL DEFAULT 0',
+};
 
 export const selectRows = `SELECT id, ${columns.join(', ')} FROM entries WHERE id > ? ORDER BY id LIMIT ?`;
 export const putRow = `INSERT OR REPLACE INTO entries (id, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)})`;

@@ -60,6 +60,12 @@ export class SqliteJournal implements Journal {
     this.#wake();
   }
 
+  noteChannels(): number {
+    const batch = this.#batches.noteChannels();
+    this.#wake();
+    return batch;
+  }
+
   noteState(channel: number, user: number, state: string): void {
     this.#notedStates.set(recordKey(channel, user), state);
   }
@@ -207,7 +213,8 @@ export class SqliteJournal implements Journal {
       this.#takeState(key);
     }
     return {
-      channels: scheduler.channels.map(({ name }) => name),
+      channels: scheduler.channels.map(({ name, isPaused }) => ({ name, isPaused })),
+      hasChangedChannels: batch.hasChannels,
       rows,
       users: [...batch.users].map((id) => ({ id, name: scheduler.users.nameOf(id) })),
       failures,
