@@ -56,6 +56,7 @@ const byCode: Readonly<Record<string, number>> = {
   DSYNCD_STORE_BODY_LOST: exitCodes.damaged,
   DSYNCD_STORE_ACCESS: exitCodes.permission,
   DSYNCD_SECRET: exitCodes.config,
+  DSYNCD_DOVECONF: exitCodes.notPossible,
 };
 
 const byOutcome: Readonly<Record<FailureKind, number>> = {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { registerConfigCheck } from './commands/config-check.ts';
+import { registerConfigImport } from './commands/config-import.ts';
 import { registerConfigReference } from './commands/config-reference.ts';
 import { registerMailCopy } from './commands/mail-copy.ts';
 import { registerMailExpunge } from './commands/mail-expunge.ts';
@@ -74,7 +75,11 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
     'look after the files of the built-in mail store',
     [registerStoreCheck, registerStoreRebuild, registerStoreExport, registerStoreImport],
   ],
-  ['config', 'look at the configuration', [registerConfigCheck, registerConfigReference]],
+  [
+    'config',
+    'look at the configuration',
+    [registerConfigCheck, registerConfigImport, registerConfigReference],
+  ],
 ];
 
 /** The command line of dsyncadm, without its commands; see {@link registerCommands}. */

@@ -1,4 +1,5 @@
 export * from './config.ts';
+export * from './doveconf/index.ts';
 export * from './list-users.ts';
 export * from './load.ts';
 export { mailHomeOf } from './mail-home.ts';
