@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { asMailboxGuid, limits } from '@dsyncd/core';
+import { asMailboxGuid, asModSeq, asUid, asUidValidity, limits } from '@dsyncd/core';
 import { expect, test } from 'vitest';
 import { DsyncStream, decodeState, encodeState, type Received } from '../src/index.ts';
 import { scriptedLink } from './memory-link.ts';
@@ -121,6 +121,39 @@ test.each([
   await expect(new DsyncStream(scriptedLink([text])).receive()).rejects.toMatchObject({
     code,
     outcome: 'transient',
+  });
+});
+
+const header = {
+  type: 'mailbox',
+  guid: asMailboxGuid('0123456789abcdef0123456789abcdef'),
+  uidValidity: asUidValidity(1),
+  uidNext: asUid(2),
+  firstRecentUid: asUid(1),
+  highestModSeq: asModSeq(1),
+  highestPvtModSeq: asModSeq(0),
+  lost: false,
+  ignored: false,
+  haveGuids: true,
+  haveSaveGuids: true,
+  haveOnlyGuid128: false,
+  ignoreState: false,
+} as const;
+
+test('a peer may claim as many mails as a mailbox can have, and none more', async () => {
+  const receive = async (messagesCount: number): Promise<Received> => {
+    const sent = scriptedLink([]);
+    const stream = new DsyncStream(sent);
+    await stream.send({ ...header, messagesCount });
+    await stream.flush();
+    return await new DsyncStream(scriptedLink([sent.written()])).receive();
+  };
+  await expect(receive(limits.mailsPerMailboxMax)).resolves.toMatchObject({
+    messagesCount: limits.mailsPerMailboxMax,
+  });
+  await expect(receive(limits.mailsPerMailboxMax + 1)).rejects.toMatchObject({
+    code: 'DSYNCD_PEER_LIMIT',
+    outcome: 'operator',
   });
 });
 

@@ -227,6 +227,7 @@ export class StreamLink implements ByteLink {
   #lostError(): DsyncdError {
     return new DsyncdError('DSYNCD_LINK_LOST', `${this.peerName} ended the connection`, {
       outcome: 'transient',
+      hint: 'the log of the peer says why',
     });
   }
 

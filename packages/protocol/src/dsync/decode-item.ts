@@ -169,6 +169,17 @@ const state = (fields: Fields): MailboxState => ({
   changedDuringSync: fields.has('changes_during_sync'),
 });
 
+/** The count of mails that the peer claims to have; everything that follows is planned in memory. */
+function mailCount(fields: Fields): number {
+  const count = fields.uint32('messages_count');
+  if (count <= limits.mailsPerMailboxMax) return count;
+  throw new DsyncdError(
+    'DSYNCD_PEER_LIMIT',
+    `the peer has ${count} mails in a mailbox, more than ${limits.mailsPerMailboxMax}`,
+    { outcome: 'operator', hint: 'split the mailbox on the peer, or check what the peer is' },
+  );
+}
+
 function mailboxPath(fields: Fields): MailboxPath {
   const path = fields.list('name');
   // What a name may hold is decided where it is used: a bad one spares that mailbox, not the whole sync.
@@ -221,7 +232,7 @@ const mailbox = (fields: Fields): MailboxHeader => ({
   guid: fields.requiredMailboxGuid('mailbox_guid'),
   uidValidity: fields.uint32('uid_validity') as UidValidity,
   uidNext: fields.uid('uid_next'),
-  messagesCount: fields.uint32('messages_count'),
+  messagesCount: mailCount(fields),
   firstRecentUid: fields.uid('first_recent_uid'),
   highestModSeq: fields.modSeq('highest_modseq'),
   highestPvtModSeq: fields.modSeq('highest_pvt_modseq'),
