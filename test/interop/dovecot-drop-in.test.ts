@@ -1,4 +1,5 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { dovecotProblem, until } from '@dsyncd/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DovecotHost, type DovecotHostOptions } from './support/dovecot-host.ts';
@@ -126,6 +127,7 @@ describe.skipIf(problem !== undefined)('the users of Dovecot', () => {
     const b = await startHost('b');
     const a = await startHost('a', {
       users: ['ann@example.com', 'bob@example.com', 'old@test', 'low@example.com'],
+      dovecotSettings: ['user_exclude = ["*@test"]', 'first_valid_uid = 1000'],
     });
     const line = (user: string, uid: number, extra: string): string =>
       `${user}:{PLAIN}x:${uid}:65534::${a.dovecot.place.mailFolder}/${user}::${extra}\n`;
@@ -141,11 +143,9 @@ describe.skipIf(problem !== undefined)('the users of Dovecot', () => {
       ].join(''),
     );
     await a.configure('tcp:127.0.0.1:1');
-    const file = `${a.folder}/dsyncd.toml`;
-    const toml = (await readFile(file, 'utf8'))
-      .replace('[dovecot]', '[dovecot]\nuser_exclude = ["*@test"]\nfirst_valid_uid = 1000')
-      .replace('[channels.default]', '[channels.default]\nmail_replica_field = "mail_replica"');
-    await writeFile(file, toml);
+    const file = join(a.folder, 'dsyncd.toml');
+    const toml = await readFile(file, 'utf8');
+    await writeFile(file, toml.replace('# mail_replica_field', 'mail_replica_field'));
     a.dsyncd.start();
     await until(
       'dsyncd lists',
@@ -163,14 +163,10 @@ describe.skipIf(problem !== undefined)('the users of Dovecot', () => {
   });
 
   test('new ones come, vanished ones go after their time', async () => {
-    const a = await startHost('a');
+    const a = await startHost('a', {
+      dovecotSettings: ['user_refresh_interval = "1s"', 'user_grace_time = "2s"'],
+    });
     await a.configure('tcp:127.0.0.1:1');
-    const file = `${a.folder}/dsyncd.toml`;
-    const toml = (await readFile(file, 'utf8')).replace(
-      '[dovecot]',
-      '[dovecot]\nuser_refresh_interval = "1s"\nuser_grace_time = "2s"',
-    );
-    await writeFile(file, toml);
     a.dsyncd.start();
     const known = async (): Promise<string> => {
       const { status } = await a.dovecot.tryDoveadm(['replicator', 'status', '*']);

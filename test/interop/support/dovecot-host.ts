@@ -1,18 +1,20 @@
-import { chmod, chown, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Dovecot, type DovecotVersion, Program } from '@dsyncd/testkit';
+import { Dovecot, type DovecotVersion, freePort, Program } from '@dsyncd/testkit';
 
-const luaScript = fileURLToPath(new URL('../../../deploy/dovecot-2.4/dsyncd-notify.lua', import.meta.url));
+const deploy = new URL('../../../deploy/', import.meta.url);
+/** As whom mail processes run. */
+const mailUser = process.getuid?.() === 0 ? 'nobody' : userInfo().username;
+const mailGroup = process.getuid?.() === 0 ? 'nogroup' : String(process.getgid?.());
 
 export interface DovecotHostOptions {
   readonly name: string;
   readonly version: DovecotVersion;
   readonly users: readonly string[];
-  /** Further settings of dsyncd: lines for its top, and tables. */
+  /** Further settings of dsyncd: lines for its top, and for its table `[dovecot]`. */
   readonly settings?: readonly string[];
-  readonly tables?: readonly string[];
+  readonly dovecotSettings?: readonly string[];
   /** Lines of the `plugin` block (2.3), or of `lua_settings` (2.4). */
   readonly notifySettings?: readonly string[];
 }
@@ -38,9 +40,9 @@ export class DovecotHost {
     const spool = join(folder, 'spool');
     await mkdir(spool);
     if (process.getuid?.() === 0) await chown(spool, 65_534, 65_534);
-    await copyFile(luaScript, join(folder, 'notify.lua'));
+    await copyFile(new URL('dovecot-2.4/dsyncd-notify.lua', deploy), join(folder, 'notify.lua'));
     const { version, users, name, notifySettings = [] } = options;
-    const settings = version === '2.3' ? settings23(notifySettings) : settings24(folder, notifySettings);
+    const settings = await shippedConfig(version, folder, notifySettings);
     const dovecot = await Dovecot.start({ version, users, hostname: `${name}.test`, settings });
     return new DovecotHost(options, dovecot, folder);
   }
@@ -52,32 +54,24 @@ export class DovecotHost {
     await this.dsyncd.waitForLog((line) => line.includes('"msg":"ready"'), seen);
   }
 
+  /** Writes the configuration of dsyncd: the one that we ship, with the names of this host. */
   async configure(replica: string): Promise<void> {
-    const { name, settings = [], tables = [] } = this.#options;
-    const text = (value: string): string => JSON.stringify(value);
-    const run = join(this.dovecot.place.folder, 'run');
-    const access = ['mode = "0660"', ...(process.getuid?.() === 0 ? ['group = "nogroup"'] : [])];
-    const lines = [
-      `hostname = ${text(`${name}.test`)}`,
-      `base_dir = ${text(join(this.folder, 'run'))}`,
-      `state_dir = ${text(join(this.folder, 'state'))}`,
-      `notify_spool_dir = ${text(join(this.folder, 'spool'))}`,
-      'mail_engine = "dovecot"',
-      ...settings,
-      '[channels.default]',
-      `mail_replica = ${text(replica)}`,
-      '[dovecot]',
-      `doveadm_socket_path = ${text(this.dovecot.place.doveadmSocket)}`,
-      `auth_socket_path = ${text(join(run, 'auth-userdb'))}`,
-      '[listeners.notify]',
-      `dir = ${text(run)}`,
-      ...access,
-      '[listeners.replicator]',
-      `dir = ${text(run)}`,
-      ...access,
-      ...tables,
-    ];
-    await writeFile(join(this.folder, 'dsyncd.toml'), `${lines.join('\n')}\n`);
+    const { name, version, settings = [], dovecotSettings = [] } = this.#options;
+    const shipped = await readFile(new URL(`dovecot-${version}/dsyncd.toml`, deploy), 'utf8');
+    const toml = shipped
+      .replace('"mx1.example.com"', JSON.stringify(`${name}.test`))
+      .replace('"tcp:mx2.example.com:12345"', JSON.stringify(replica))
+      .replaceAll('/run/dovecot', join(this.dovecot.place.folder, 'run'))
+      .replaceAll('"/run/dsyncd"', JSON.stringify(join(this.folder, 'run')))
+      .replaceAll('/var/lib/dsyncd/notify-spool', join(this.folder, 'spool'))
+      .replaceAll('"/var/lib/dsyncd"', JSON.stringify(join(this.folder, 'state')))
+      // The dsync of the other side runs as the mail user, and is to reach replicator-doveadm.
+      .replace('mode = "0600"', `mode = "0660"\ngroup = "${mailGroup}"`)
+      .replace('user = "root"\n', '')
+      .replaceAll('"vmail"', JSON.stringify(mailGroup))
+      .replace('[dovecot]', ['[dovecot]', ...dovecotSettings].join('\n'))
+      .replace('[channels.default]', [...settings, '[channels.default]'].join('\n'));
+    await writeFile(join(this.folder, 'dsyncd.toml'), toml);
   }
 
   /** The rows that a doveadm command prints. */
@@ -98,41 +92,19 @@ export class DovecotHost {
   }
 }
 
-/** Our sockets instead of those of its own replicator. */
-const settings23 = (plugin: readonly string[]): readonly string[] => [
-  'mail_plugins = notify replication',
-  'plugin {',
-  '  mail_replica = dsyncd',
-  ...plugin,
-  '}',
-  'service aggregator {',
-  '  fifo_listener replication-notify-fifo {',
-  '    mode = 0',
-  '  }',
-  '  unix_listener replication-notify {',
-  '    mode = 0',
-  '  }',
-  '}',
-  'service replicator {',
-  '  unix_listener replicator {',
-  '    mode = 0',
-  '  }',
-  '}',
-];
-
-const settings24 = (folder: string, lua: readonly string[]): readonly string[] => [
-  'mail_plugins {',
-  '  notify = yes',
-  '  push_notification = yes',
-  '  mail_lua = yes',
-  '  push_notification_lua = yes',
-  '}',
-  'push_notification dsyncd {',
-  '  driver = lua',
-  `  lua_file = ${folder}/notify.lua`,
-  '  lua_settings {',
-  `    spool_dir = ${folder}/spool`,
-  ...lua,
-  '  }',
-  '}',
-];
+/** The configuration that we ship, with the names of this host. */
+async function shippedConfig(
+  version: DovecotVersion,
+  folder: string,
+  notifySettings: readonly string[],
+): Promise<readonly string[]> {
+  const text = await readFile(new URL(`dovecot-${version}/99-dsyncd.conf`, deploy), 'utf8');
+  return text
+    .replaceAll('vmail', mailUser)
+    .replaceAll('CHANGE-ME', 'secret')
+    .replaceAll('port = 12345', `port = ${await freePort()}`)
+    .replaceAll('/etc/dovecot/dsyncd-notify.lua', join(folder, 'notify.lua'))
+    .replaceAll('/var/lib/dsyncd/notify-spool', join(folder, 'spool'))
+    .replace(/^( *)(mail_replica|spool_dir) = .*$/m, `$&\n${notifySettings.join('\n')}`)
+    .split('\n');
+}
