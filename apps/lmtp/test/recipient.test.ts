@@ -74,6 +74,7 @@ describe('replies', () => {
       error('DSYNCD_X', 'transient', Object.assign(new Error('x'), { code: 'EDQUOT' })),
       /^452 4\.3\.1 /,
     ],
+    ['a full disk as the store says it', error('DSYNCD_STORE_DISK_FULL', 'transient'), /^452 4\.3\.1 /],
     ['what needs a person', error('DSYNCD_X', 'operator'), /^451 4\.3\.5 /],
     ['a defect', new TypeError('secret detail'), /^451 4\.3\.0 <a@x> internal error/],
   ])('%s', (_, cause, expected) => {

@@ -17,7 +17,9 @@ export function failureReply(address: string, error: unknown): string {
 
 function classify(error: unknown): { readonly status: string; readonly text: string } {
   const code = systemCode(error);
-  if (code !== undefined && diskFullCodes.has(code))
+  // An error of the store comes from a worker thread, and without its cause.
+  const isFull = error instanceof DsyncdError && error.code === 'DSYNCD_STORE_DISK_FULL';
+  if (isFull || (code !== undefined && diskFullCodes.has(code)))
     return { status: '452 4.3.1', text: 'the disk is full; try again later' };
   if (!(error instanceof DsyncdError))
     return { status: '451 4.3.0', text: 'internal error; see the log of dsync-lmtp' };

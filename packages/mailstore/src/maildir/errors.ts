@@ -22,7 +22,7 @@ export const indexDamagedError = (place: HomePlace, file: string, cause: unknown
     `the index ${file} of user ${quote(place.user)} is damaged: ${text(cause)}`,
     {
       outcome: 'operator',
-      hint: 'restore the index from a backup, or rebuild it from the mail files; then run a full sync, which brings back flags',
+      hint: 'run `dsyncadm store rebuild -u USER`, then `dsyncadm replicator replicate -f USER`, which brings flags back',
       cause,
     },
   );
