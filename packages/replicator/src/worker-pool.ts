@@ -1,6 +1,7 @@
 import { type Clock, type Logger, outcomeRules } from '@dsyncd/core';
 import { noCounts, type SyncEngine, type SyncResult } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
+import type { EndedSync } from './ended-sync.ts';
 
 export interface WorkerPoolOptions {
   readonly queue: ReplicationQueue;
@@ -13,6 +14,8 @@ export interface WorkerPoolOptions {
   readonly attemptTimeoutMs: number;
   /** After each sync, before its outcome is stored. */
   readonly onSynced?: (claim: Claim, result: SyncResult) => void | Promise<void>;
+  /** For whoever counts and shows: after the outcome is stored. */
+  readonly onEnded?: (sync: EndedSync) => void;
 }
 
 /**
@@ -87,7 +90,9 @@ export class WorkerPool {
       ...(result.state === undefined ? {} : { state: result.state }),
       ...(result.failure === undefined ? {} : { failure: result.failure }),
     });
-    this.#log(claim, result, startedAt);
+    const ended = { claim, result, startedAt, endedAt: clock.now() };
+    this.#log(ended);
+    this.#options.onEnded?.(ended);
   }
 
   async #attempt(claim: Claim): Promise<SyncResult> {
@@ -109,9 +114,8 @@ export class WorkerPool {
     }
   }
 
-  #log(claim: Claim, result: SyncResult, startedAt: number): void {
-    const { clock, logger } = this.#options;
-    const now = clock.now();
+  #log({ claim, result, startedAt, endedAt: now }: EndedSync): void {
+    const { logger } = this.#options;
     const fields = {
       user: claim.user,
       channel: claim.channel,
