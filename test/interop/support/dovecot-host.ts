@@ -15,8 +15,8 @@ export interface DovecotHostOptions {
   /** Further settings of dsyncd: lines for its top, and for its table `[dovecot]`. */
   readonly settings?: readonly string[];
   readonly dovecotSettings?: readonly string[];
-  /** Lines of the `plugin` block (2.3), or of `lua_settings` (2.4). */
-  readonly notifySettings?: readonly string[];
+  /** Lines of the `plugin` block (2.3), or of `lua_settings` (2.4); may need the host's folder. */
+  readonly notifySettings?: readonly string[] | ((folder: string) => readonly string[]);
 }
 
 /** A real Dovecot that tells its dsyncd of changes in the way that deploy/ recommends for its version. */
@@ -42,7 +42,8 @@ export class DovecotHost {
     if (process.getuid?.() === 0) await chown(spool, 65_534, 65_534);
     await copyFile(new URL('dovecot-2.4/dsyncd-notify.lua', deploy), join(folder, 'notify.lua'));
     const { version, users, name, notifySettings = [] } = options;
-    const settings = await shippedConfig(version, folder, notifySettings);
+    const lines = typeof notifySettings === 'function' ? notifySettings(folder) : notifySettings;
+    const settings = await shippedConfig(version, folder, lines);
     const dovecot = await Dovecot.start({ version, users, hostname: `${name}.test`, settings });
     return new DovecotHost(options, dovecot, folder);
   }
