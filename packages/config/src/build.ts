@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { buildHttp } from './build-http.ts';
 import type { KeyProblem } from './check.ts';
 import type {
   ChannelConfig,
@@ -11,6 +12,7 @@ import type {
   SshConfig,
   SslConfig,
 } from './config.ts';
+import { given } from './given.ts';
 import { mailHomeProblem } from './mail-home.ts';
 import { parseReplica } from './replica.ts';
 import type { ChannelSettings, Settings } from './settings.ts';
@@ -163,7 +165,7 @@ function buildListeners(
     replicator: buildSocket(listeners.replicator, base_dir),
     ...given('doveadm', doveadm),
     ...given('lmtp', lmtp === undefined ? undefined : lmtpAddress(lmtp, problems)),
-    ...given('http', http),
+    ...given('http', http === undefined ? undefined : buildHttp(http, ssl, problems)),
   };
 }
 
@@ -176,10 +178,3 @@ function lmtpAddress(
   problems.push({ path: ['listeners', 'lmtp'], message: 'needs either a path or a port' });
   return undefined;
 }
-
-/** `{ [key]: value }`, or nothing when the value is missing. */
-const given = <Key extends string, Value>(
-  key: Key,
-  value: Value | undefined,
-): { readonly [K in Key]?: Value } =>
-  value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]: Value });

@@ -91,7 +91,21 @@ export interface ListenersConfig {
   readonly replicator: SocketConfig;
   readonly doveadm?: { readonly address: string; readonly port: number; readonly ssl: boolean };
   readonly lmtp?: LmtpAddress;
-  readonly http?: { readonly address: string; readonly port: number };
+  readonly http?: HttpConfig;
+}
+
+/** The HTTP API: on `path` when there is one, else on address and port. */
+export interface HttpConfig {
+  readonly address: string;
+  readonly port: number;
+  readonly path?: string;
+  /** Permission bits and owner of the unix socket. */
+  readonly mode: number;
+  readonly user?: string;
+  readonly group?: string;
+  readonly ssl: boolean;
+  readonly tokenFiles: { readonly read?: string; readonly operate?: string; readonly notify?: string };
+  readonly failoverMaxLagMs: number;
 }
 
 export type LmtpAddress = { readonly path: string } | { readonly address: string; readonly port: number };

@@ -7,33 +7,21 @@
  */
 
 import Type, { type Static } from 'typebox';
-
-const weekMs = 7 * 86_400_000;
-
-interface Described {
-  readonly description: string;
-  /** As written in the file. Missing: an optional setting has none, another one must be given. */
-  readonly default?: string | number | boolean | readonly string[];
-}
-
-const path = (options: Described) => Type.String({ minLength: 1, maxLength: 4096, ...options });
-const port = (options: Described) => Type.Integer({ minimum: 1, maximum: 65_535, ...options });
-const flag = (options: Described) => Type.Boolean({ ...options });
-const duration = (options: Described & { readonly minimum: number; readonly maximum: number }) =>
-  Type.Integer({ unit: 'duration', ...options });
-const size = (options: Described & { readonly minimum: number; readonly maximum: number }) =>
-  Type.Integer({ unit: 'size', ...options });
-const choice = <Value extends string>(values: readonly Value[], options: Described) =>
-  Type.Unsafe<Value>({ type: 'string', enum: [...values], ...options });
-
-/** Masks of user names. */
-const masks = (options: Described) =>
-  Type.Unsafe<readonly string[]>({
-    type: 'array',
-    items: { type: 'string', minLength: 1, maxLength: 255 },
-    maxItems: 1000,
-    ...options,
-  });
+import { httpListener } from './http-settings.ts';
+import {
+  address,
+  choice,
+  type Described,
+  duration,
+  flag,
+  masks,
+  owner,
+  path,
+  port,
+  size,
+  socketMode,
+  weekMs,
+} from './setting-kinds.ts';
 
 const dsyncTimeout = (options: Described) => duration({ minimum: 100, maximum: weekMs, ...options });
 
@@ -156,23 +144,9 @@ const dovecotSettings = Type.Object(
 );
 
 const socketOwner = (what: string) => ({
-  mode: Type.String({
-    pattern: '^0?[0-7]{3}$',
-    default: what === 'notify' ? '0660' : '0600',
-    description: 'Who may open it, as an octal number in quotes.',
-  }),
-  user: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$',
-      description: 'Owner, by name or number. Changing it needs root.',
-    }),
-  ),
-  group: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$',
-      description: 'Group, by name or number.',
-    }),
-  ),
+  mode: socketMode(what === 'notify' ? '0660' : '0600'),
+  user: owner('Owner, by name or number. Changing it needs root.'),
+  group: owner('Group, by name or number.'),
   dir: Type.Optional(
     path({
       description:
@@ -189,14 +163,6 @@ const notifyListener = Type.Object(socketOwner('notify'), {
 const replicatorListener = Type.Object(socketOwner('replicator'), {
   description: '`replicator-doveadm`: what `doveadm replicator` and `dsyncadm replicator` talk to.',
 });
-
-const address = (value: string, what: string) =>
-  Type.String({
-    minLength: 1,
-    maxLength: 255,
-    default: value,
-    description: `Address that ${what} listens on.`,
-  });
 
 const doveadmListener = Type.Object(
   {
@@ -219,14 +185,6 @@ const lmtpListener = Type.Object(
     port: Type.Optional(port({ description: 'TCP port. Give either this or a path.' })),
   },
   { description: 'LMTP delivery into the built-in store.' },
-);
-
-const httpListener = Type.Object(
-  {
-    address: address('127.0.0.1', 'the HTTP API'),
-    port: port({ default: 8080, description: 'TCP port.' }),
-  },
-  { description: 'HTTP API, metrics and dashboard of dsyncd. Without this table there is none.' },
 );
 
 export const listenerSettings = Type.Object({
