@@ -6,12 +6,15 @@ export interface HelpParts {
   readonly examples: readonly string[];
   /** The exit codes beside 0 and 64 that callers of this command should tell apart. */
   readonly exits?: readonly ExitName[];
+  /** Codes that mean something else here than elsewhere. */
+  readonly ownExits?: Readonly<Record<number, string>>;
 }
 
 /** Adds examples and exit codes below the help of a command. */
-export function addHelpParts(command: Command, { examples, exits = [] }: HelpParts): Command {
+export function addHelpParts(command: Command, { examples, exits = [], ownExits = {} }: HelpParts): Command {
   const exitLines = (['ok', ...exits, 'usage'] as const)
-    .map((name) => [exitCodes[name], exitMeanings[name]] as const)
+    .map((name): [number, string] => [exitCodes[name], exitMeanings[name]])
+    .concat(Object.entries(ownExits).map(([code, meaning]) => [Number(code), meaning]))
     .sort(([a], [b]) => a - b)
     .map(([code, meaning]) => `  ${String(code).padStart(2)}  ${meaning}`);
   const exampleLines = examples.map((example) => `  dsyncadm ${example}`);

@@ -1,7 +1,10 @@
 import { Command } from 'commander';
+import { registerCheck } from './commands/check.ts';
 import { registerConfigCheck } from './commands/config-check.ts';
 import { registerConfigImport } from './commands/config-import.ts';
 import { registerConfigReference } from './commands/config-reference.ts';
+import { registerDrain } from './commands/drain.ts';
+import { registerFailoverCheck } from './commands/failover-check.ts';
 import { registerMailCopy } from './commands/mail-copy.ts';
 import { registerMailExpunge } from './commands/mail-expunge.ts';
 import { registerMailFetch } from './commands/mail-fetch.ts';
@@ -75,6 +78,7 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
     'look after the files of the built-in mail store',
     [registerStoreCheck, registerStoreRebuild, registerStoreExport, registerStoreImport],
   ],
+  ['failover', 'prepare for the other host to take over', [registerFailoverCheck]],
   [
     'config',
     'look at the configuration',
@@ -104,6 +108,8 @@ export function createProgram(version: string): Command {
 
 export function registerCommands(program: Command, context: CommandContext): void {
   registerStatus(program, context);
+  registerCheck(program, context);
+  registerDrain(program, context);
   registerSync(program, context);
   for (const [name, summary, commands] of groups) {
     const group = program

@@ -1,16 +1,13 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { parseWholeNumber } from '../input/whole-number.ts';
 import { healthJson } from '../output/health-json.ts';
 import { healthText } from '../output/health-text.ts';
-import { judgeHealth, type ReplicationHealth } from '../replication-health.ts';
-import {
-  addReplicatorOptions,
-  type ReplicatorOptions,
-  replicatorExits,
-  withReplicator,
-} from '../replicator/options.ts';
+import type { ReplicationHealth } from '../replication-health.ts';
+import { readHealth } from '../replicator/health.ts';
+import { addReplicatorOptions, type ReplicatorOptions, replicatorExits } from '../replicator/options.ts';
 
 interface Options extends ReplicatorOptions {
   readonly json?: boolean;
@@ -38,17 +35,8 @@ export function registerStatus(parent: Command, context: CommandContext): void {
 
 async function showStatus(context: CommandContext, mask: string, options: Options): Promise<void> {
   const { terminal, clock } = context;
-  const { channels, behind } = await withReplicator(context, options, async (client) => ({
-    channels: await client.channels(),
-    behind: await client.behind(mask),
-  }));
   const now = clock.now();
-  const health = judgeHealth({
-    channels: channels.filter(({ channel }) => options.channel === undefined || channel === options.channel),
-    behind,
-    now,
-    lagMsMax: options.lagMax * 1000,
-  });
+  const health = await readHealth(context, { ...options, mask });
   if (options.json) await terminal.printJson(healthJson(health));
   else await terminal.print(healthText(health, { now, usersMax: options.limit }));
   context.exitWith(exitCodeOfHealth(health));
@@ -56,8 +44,3 @@ async function showStatus(context: CommandContext, mask: string, options: Option
 
 const exitCodeOfHealth = ({ isHealthy }: ReplicationHealth): number =>
   isHealthy ? exitCodes.ok : exitCodes.behind;
-
-function parseWholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number.');
-}

@@ -103,6 +103,11 @@ export class ReplicatorClient {
     return (await this.#extendedList({ type: 'users', mask, behindOnly: true })).map(decodeUserReport);
   }
 
+  /** Users that it knows, a report a user and channel. */
+  async everyone(mask: string): Promise<readonly UserReport[]> {
+    return (await this.#extendedList({ type: 'users', mask, behindOnly: false })).map(decodeUserReport);
+  }
+
   /** @returns how many users will be synced */
   async replicate({ mask, priority, full }: ReplicateRequest): Promise<number> {
     const answer = await this.#command(['REPLICATE', priority, full ? 'f' : '', mask]);

@@ -1,0 +1,111 @@
+import type { ChannelHealth, ReplicationHealth } from '../replication-health.ts';
+
+/** Exit codes and words of Nagios and Icinga plugins. */
+export const pluginStates = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
+export type PluginState = (typeof pluginStates)[number];
+
+export const pluginExitCode = (state: PluginState): number => pluginStates.indexOf(state);
+
+/** A value above a limit raises the state; undefined: never. */
+export interface Limits {
+  readonly warning: number | undefined;
+  readonly critical: number | undefined;
+}
+
+export const metricNames = ['lag', 'behind', 'failed', 'quarantined', 'breaker'] as const;
+export type MetricName = (typeof metricNames)[number];
+export type MetricLimits = Readonly<Record<MetricName, Limits>>;
+
+/** 0 closed, 1 half-open, 2 open. */
+const breakerStates = ['closed', 'half-open', 'open'] as const;
+
+export interface PluginAnswer {
+  readonly state: PluginState;
+  /** One line: what to read, `|`, performance data. */
+  readonly line: string;
+}
+
+type Metrics = Readonly<Record<MetricName, number>>;
+
+/** Judges the replication for a monitoring system. Pure. */
+export function judgeForPlugin(health: ReplicationHealth, limits: MetricLimits): PluginAnswer {
+  const { channels } = health;
+  if (channels.length === 0)
+    return { state: 'CRITICAL', line: 'DSYNCD CRITICAL - no channel is configured: nothing is replicated' };
+  const problems: { readonly state: PluginState; readonly text: string }[] = [];
+  for (const channel of channels) {
+    const metrics = metricsOf(channel, health);
+    for (const name of metricNames) {
+      const state = stateOf(metrics[name], limits[name]);
+      if (state !== 'OK') problems.push({ state, text: problemText(name, metrics[name], channel) });
+    }
+  }
+  const state = worstOf(problems.map((problem) => problem.state));
+  const users = Math.max(...channels.map((channel) => channel.users));
+  const text =
+    problems.length === 0
+      ? `${channels.map(({ channel }) => channel).join(', ')}: ${users} users, nothing overdue`
+      : problems
+          .sort((a, b) => pluginExitCode(b.state) - pluginExitCode(a.state))
+          .map((problem) => problem.text)
+          .join('; ');
+  return { state, line: `DSYNCD ${state} - ${clean(text)} | ${perfdata(health, limits)}` };
+}
+
+function metricsOf(channel: ChannelHealth, health: ReplicationHealth): Metrics {
+  return {
+    lag: Math.round((channel.lagMs ?? 0) / 1000),
+    behind: channel.behindCount,
+    failed: health.behind.filter(
+      (user) => user.channel === channel.channel && user.failed && !user.quarantined,
+    ).length,
+    quarantined: channel.quarantined,
+    breaker: breakerStates.indexOf(channel.breaker.state),
+  };
+}
+
+const stateOf = (value: number, { warning, critical }: Limits): PluginState => {
+  if (critical !== undefined && value > critical) return 'CRITICAL';
+  return warning !== undefined && value > warning ? 'WARNING' : 'OK';
+};
+
+const worstOf = (states: readonly PluginState[]): PluginState =>
+  states.reduce<PluginState>(
+    (worst, state) => (pluginExitCode(state) > pluginExitCode(worst) ? state : worst),
+    'OK',
+  );
+
+const problemTexts: Readonly<Record<MetricName, (value: number, channel: ChannelHealth) => string>> = {
+  lag: (value) => `oldest change waits for ${value} s`,
+  behind: (value) => `${value} users behind`,
+  failed: (value) => `${value} users failing`,
+  quarantined: (value) => `${value} users quarantined`,
+  breaker: (_, { replica, breaker }) =>
+    `peer ${replica} down${breaker.lastReason === undefined ? '' : `: ${breaker.lastReason}`}`,
+};
+
+const problemText = (name: MetricName, value: number, channel: ChannelHealth): string =>
+  `${channel.channel}: ${problemTexts[name](value, channel)}`;
+
+/** `|` parts text from data, and a line end would end the answer. */
+const clean = (text: string): string => text.replaceAll('|', '/').replaceAll(/[\u0000-\u001f\u007f]+/g, ' ');
+
+/** One channel: bare labels. Several: `CHANNEL.label`, which graphs can tell apart. */
+function perfdata(health: ReplicationHealth, limits: MetricLimits): string {
+  const { channels } = health;
+  return channels
+    .flatMap((channel) => {
+      const metrics = metricsOf(channel, health);
+      const prefix = channels.length === 1 ? '' : `${channel.channel}.`;
+      const item = (name: MetricName): string => {
+        const { warning, critical } = limits[name];
+        return `${prefix}${name}=${metrics[name]}${name === 'lag' ? 's' : ''};${warning ?? ''};${critical ?? ''};0`;
+      };
+      return [
+        ...metricNames.map(item),
+        `${prefix}users=${channel.users};;;0`,
+        `${prefix}running=${channel.running};;;0`,
+      ];
+    })
+    .join(' ');
+}
