@@ -107,7 +107,9 @@ describe.each(badUserNames)('a user name %s', (_what, name) => {
     good.release(false);
   });
 
-  test.skipIf(name.includes('\0'))('is refused by dsyncadm with what to do', async () => {
+  // No program can be given a NUL on its command line.
+  if (name.includes('\0')) return;
+  test('is refused by dsyncadm with what to do', async () => {
     for (const args of [
       ['replicator', 'replicate', '--', name],
       ['mailbox', 'list', `--user=${name}`],

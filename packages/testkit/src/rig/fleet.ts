@@ -9,7 +9,10 @@ export interface FleetOptions<Name extends string> {
   readonly folder: string;
   /** Channels of each host by name; the value says whom they lead to. */
   readonly channels: Readonly<
-    Record<Name, Readonly<Record<string, { readonly to: Name; readonly settings?: readonly string[] }>>>
+    Record<
+      Name,
+      Readonly<Record<string, { readonly to: NoInfer<Name>; readonly settings?: readonly string[] }>>
+    >
   >;
   readonly ssl?: boolean;
   /** TOML lines for the top of every configuration. */
