@@ -1,4 +1,4 @@
-import { chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Dovecot, type DovecotVersion, freePort, Program } from '@dsyncd/testkit';
@@ -39,7 +39,7 @@ export class DovecotHost {
     await chmod(folder, 0o755);
     const spool = join(folder, 'spool');
     await mkdir(spool);
-    if (process.getuid?.() === 0) await chown(spool, 65_534, 65_534);
+    if (process.getuid?.() === 0) for (const path of [folder, spool]) await chown(path, 65_534, 65_534);
     await copyFile(new URL('dovecot-2.4/dsyncd-notify.lua', deploy), join(folder, 'notify.lua'));
     const { version, users, name, notifySettings = [] } = options;
     const lines = typeof notifySettings === 'function' ? notifySettings(folder) : notifySettings;
@@ -68,11 +68,23 @@ export class DovecotHost {
       .replaceAll('"/var/lib/dsyncd"', JSON.stringify(join(this.folder, 'state')))
       // The dsync of the other side runs as the mail user, and is to reach replicator-doveadm.
       .replace('mode = "0600"', `mode = "0660"\ngroup = "${mailGroup}"`)
-      .replace('user = "root"\n', '')
       .replaceAll('"vmail"', JSON.stringify(mailGroup))
       .replace('[dovecot]', ['[dovecot]', ...dovecotSettings].join('\n'))
       .replace('[channels.default]', [...settings, '[channels.default]'].join('\n'));
     await writeFile(join(this.folder, 'dsyncd.toml'), toml);
+    if (version === '2.3') await this.#linkSockets();
+  }
+
+  /** What systemd-tmpfiles does with the file that we ship. */
+  async #linkSockets(): Promise<void> {
+    const shipped = await readFile(new URL('dovecot-2.3/tmpfiles.conf', deploy), 'utf8');
+    for (const [, from = '', to = ''] of shipped.matchAll(
+      /^L\+ \/run\/dovecot\/(\S+).* \/run\/dsyncd\/(\S+)$/gm,
+    )) {
+      const path = join(this.dovecot.place.folder, 'run', from);
+      await rm(path, { force: true });
+      await symlink(join(this.folder, 'run', to), path);
+    }
   }
 
   /** The rows that a doveadm command prints. */
