@@ -7,7 +7,7 @@ const usage = `Usage: npm run demo -- [--keep] [--mail PATH] [--seed N] [--kill]
 Starts two mail hosts A and B on loopback in a temporary folder, delivers mail to both, changes both at
 once, waits until they are equal and reports.
 
-  --mail PATH  mail to deliver: an mbox file, a Maildir, or a folder of .eml files
+  --mail PATH  mail to deliver: an mbox file, a Maildir with its subfolders, or a folder of .eml or mbox files
   --keep       leave the hosts running and print how to look at them
   --seed N     repeat the changes of an earlier run
   --kill       kill programs with kill -9 at random moments meanwhile
@@ -39,6 +39,7 @@ try {
   const { runDemo } = await import('@dsyncd/testkit');
   process.exitCode = await runDemo({ ...options, seed: Number(options.seed ?? Date.now() % 1_000_000) });
 } catch (error) {
-  process.stderr.write(`${error.stack ?? error}\n`);
+  // A path that is wrong is told; anything else is a defect, and its place matters.
+  process.stderr.write(`${error.code === 'ENOENT' ? error.message : (error.stack ?? error)}\n`);
   process.exitCode = 1;
 }

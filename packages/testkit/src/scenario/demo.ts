@@ -26,6 +26,8 @@ export interface DemoOptions {
 
 export interface DemoResult {
   readonly delivered: number;
+  /** Mails that LMTP refused for good, with its reply. */
+  readonly refused: readonly string[];
   readonly deeds: ReadonlyMap<string, number>;
   readonly kills: number;
   readonly syncs: ReadonlyMap<string, number>;
@@ -42,20 +44,26 @@ export interface DemoResult {
 
 const userNames = ['anna', 'bert', 'carla', 'dieter'].map((name) => `${name}@example.com`);
 const sampleCount = 60;
+const mailBytesMax = 512 * 2 ** 20;
 /** Of each host: the hunt goes on after the last delivery, while the hosts sync. */
 const killsMin = 10;
 
+const toStdout = (text: string): void => void process.stdout.write(`${text}\n`);
+
 /** Runs the demonstration; answers the exit code. */
 export async function runDemo(options: DemoOptions): Promise<number> {
+  const mails = options.mail === undefined ? undefined : await collect(readMails(options.mail), toStdout);
+  if (mails?.length === 0) throw new Error(`there is no mail in ${options.mail}`);
   const folder = await mkdtemp(join(tmpdir(), 'dsyncd-demo-'));
-  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const say = toStdout;
   const pair = await createPair({ folder });
   const hosts = [pair.a, pair.b];
   let isKept = false;
   try {
     say(`Starting hosts A and B in ${folder} (seed ${options.seed}) ...`);
     await Promise.all(hosts.map((host) => host.start()));
-    const result = await runScenario(hosts, options, say);
+    const { kill, seed } = options;
+    const result = await runScenario(hosts, { kill, seed, ...(mails === undefined ? {} : { mails }) }, say);
     printReport(result, say);
     const isGood = isFlawless(result);
     isKept = options.keep;
@@ -78,12 +86,12 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 /** Delivers and changes mail on both hosts at once, waits until they are equal, and says what was seen. */
 export async function runScenario(
   hosts: readonly Host[],
-  options: Pick<DemoOptions, 'mail' | 'kill' | 'seed'>,
+  options: Pick<DemoOptions, 'kill' | 'seed'> & { readonly mails?: readonly SourceMail[] },
   say: (text: string) => void,
 ): Promise<DemoResult> {
   const users = userNames.map(parseUserName);
   const random = seededRandom(options.seed);
-  const mails = await collect(options.mail === undefined ? samples(random) : readMails(options.mail));
+  const mails = options.mails ?? [...samples(random)];
   const stores = hosts.map((host) => host.openStore());
   try {
     say(`Delivering ${mails.length} mails to both hosts, and changing mail on both at once ...`);
@@ -104,9 +112,10 @@ export async function runScenario(
       await Promise.all(hunters.map((hunter) => hunter.stop()));
     });
     say('Waiting until both hosts are equal ...');
-    const compared = await compareUntilEqual(stores, users);
+    const compared = await compareUntilEqual(stores, users, 60_000 + mails.length * 100);
     return {
       delivered: reports.reduce((sum, report) => sum + report.delivered, 0),
+      refused: reports.flatMap((report) => report.refused),
       deeds: addUp(reports.map((report) => report.deeds)),
       kills: hunters.reduce((sum, hunter) => sum + hunter.kills, 0),
       ...readLogs(hosts),
@@ -122,15 +131,28 @@ function* samples(random: Random): Iterable<SourceMail> {
   for (let number = 1; number <= sampleCount; number++) yield sampleMail(random, number);
 }
 
-async function collect<T>(items: AsyncIterable<T> | Iterable<T>): Promise<T[]> {
-  const list: T[] = [];
-  for await (const item of items) list.push(item);
+/** As many mails as fit into memory. */
+async function collect(
+  source: AsyncIterable<SourceMail>,
+  say: (text: string) => void,
+): Promise<SourceMail[]> {
+  const list: SourceMail[] = [];
+  let bytes = 0;
+  for await (const mail of source) {
+    bytes += mail.body.length;
+    if (bytes > mailBytesMax) {
+      say(`Only the first ${list.length} mails are taken: more than ${mailBytesMax / 2 ** 20} MB.`);
+      return list;
+    }
+    list.push(mail);
+  }
   return list;
 }
 
 async function compareUntilEqual(
   stores: readonly MailStore[],
   users: readonly UserName[],
+  timeoutMs: number,
 ): Promise<readonly ComparedMailbox[]> {
   let compared: readonly ComparedMailbox[] = [];
   try {
@@ -140,7 +162,7 @@ async function compareUntilEqual(
         compared = await compareAll(stores, users, false);
         return compared.every((mailbox) => mailbox.isEqual);
       },
-      { timeoutMs: 60_000, everyMs: 100 },
+      { timeoutMs, everyMs: 100 },
     );
   } catch {
     // The report shows what differs.

@@ -13,6 +13,8 @@ const deedsPerMail = 2;
 
 export interface HostReport {
   readonly delivered: number;
+  /** Mails that LMTP refused for good, with its reply. */
+  readonly refused: readonly string[];
   readonly deeds: ReadonlyMap<string, number>;
 }
 
@@ -31,12 +33,17 @@ export async function playHost(
     spoolDir: host.spoolDir,
   });
   const deeds = new Map<string, number>();
+  const refused: string[] = [];
   let delivered = 0;
   try {
     for (const [position, mail] of mails.entries()) {
       const user = users[position % users.length];
       if (user === undefined) continue;
-      const attempts = await deliverUntilAccepted(host, user, mail);
+      const { attempts, refusal } = await deliverUntilAnswered(host, user, mail);
+      if (refusal !== undefined) {
+        refused.push(`${mail.name}: ${refusal}`);
+        continue;
+      }
       ledger.delivered(user, createHash('sha256').update(asSent(mail.body)).digest('hex'), attempts);
       delivered++;
       for (let deed = 0; deed < deedsPerMail; deed++) {
@@ -44,40 +51,44 @@ export async function playHost(
         if (name !== undefined) deeds.set(name, (deeds.get(name) ?? 0) + 1);
       }
     }
-    return { delivered, deeds };
+    return { delivered, refused, deeds };
   } finally {
     await notifier.close();
   }
 }
 
+interface Answer {
+  readonly attempts: number;
+  /** A refusal for good (5xx). */
+  readonly refusal: string | undefined;
+}
+
 /**
  * As an MTA does: what was not acknowledged is delivered again. A connection that a kill cut may
  * have saved the mail before; LMTP cannot tell (RFC 2033 section 3), so this may deliver twice.
- * Answers how many attempts it took.
  */
-async function deliverUntilAccepted(host: Host, user: UserName, mail: SourceMail): Promise<number> {
+async function deliverUntilAnswered(host: Host, user: UserName, mail: SourceMail): Promise<Answer> {
   let attempts = 0;
-  let refusal = '';
+  let reply = '';
   const wanted = `${host.hostname} takes ${mail.name}`;
-  const isAccepted = async (): Promise<boolean> => {
+  const isAnswered = async (): Promise<boolean> => {
     try {
       attempts++;
       const client = await LmtpClient.connect(host.lmtpPath);
-      const replies = await client.deliver([user], mail.body).finally(() => client.close());
-      refusal = replies.find((reply) => !reply.startsWith('250')) ?? '';
-      return refusal === '';
+      reply = (await client.deliver([user], mail.body).finally(() => client.close()))[0] ?? '';
+      return /^[25]/.test(reply);
     } catch (error) {
       // Killed just now; it is started again.
-      refusal = String(error);
+      reply = String(error);
       return false;
     }
   };
   try {
-    await until(wanted, isAccepted);
+    await until(wanted, isAnswered);
   } catch (error) {
-    throw new Error(`${wanted}: ${refusal}`, { cause: error });
+    throw new Error(`${wanted}: ${reply}`, { cause: error });
   }
-  return attempts;
+  return { attempts, refusal: reply.startsWith('5') ? reply : undefined };
 }
 
 async function playDeed(

@@ -8,31 +8,38 @@ export interface SourceMail {
   readonly body: Buffer;
 }
 
+const depthMax = 8;
+
 /**
- * Mails of a path that a user names: an mbox file, a Maildir, one mail file, or a folder of them
- * (searched one level deep for cur/ and new/, else for plain files).
+ * Mails of a path that a user names: an mbox file, a Maildir with its subfolders, one mail file, or a
+ * folder of any of these (files that end in .eml, .msg or .txt, or begin as an mbox does).
  */
 export async function* readMails(path: string): AsyncIterable<SourceMail> {
-  const info = await stat(path);
-  if (info.isDirectory()) {
-    yield* readFolder(path);
-  } else if (await isMbox(path)) {
-    yield* readMbox(path);
-  } else {
-    yield { name: basename(path), body: await readFile(path) };
+  if ((await stat(path)).isDirectory()) yield* readFolder(path, 0);
+  else if (await isMbox(path)) yield* readMbox(path);
+  else yield { name: basename(path), body: await readFile(path) };
+}
+
+async function* readFolder(folder: string, depth: number): AsyncIterable<SourceMail> {
+  const entries = (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const names = new Set(entries.map(({ name }) => name));
+  const isMaildir = names.has('cur') && names.has('new');
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (isMaildir && (entry.name === 'cur' || entry.name === 'new')) yield* readMailFiles(path);
+    else if (entry.isDirectory() && entry.name !== 'tmp' && depth < depthMax)
+      yield* readFolder(path, depth + 1);
+    else if (isMaildir || !entry.isFile()) continue;
+    else if (/\.(eml|msg|txt)$/i.test(entry.name)) yield { name: entry.name, body: await readFile(path) };
+    else if (await isMbox(path)) yield* readMbox(path);
   }
 }
 
-async function* readFolder(folder: string): AsyncIterable<SourceMail> {
-  const names = (await readdir(folder)).sort();
-  const isMaildir = names.includes('cur') && names.includes('new');
-  const folders = isMaildir ? ['cur', 'new'].map((name) => join(folder, name)) : [folder];
-  for (const each of folders) {
-    for (const name of (await readdir(each)).sort()) {
-      const file = join(each, name);
-      const isMail = isMaildir || /\.(eml|msg|txt)$/i.test(name);
-      if (isMail && (await stat(file)).isFile()) yield { name, body: await readFile(file) };
-    }
+/** The files of a Maildir's cur or new. */
+async function* readMailFiles(folder: string): AsyncIterable<SourceMail> {
+  for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name);
+    if ((await stat(path)).isFile()) yield { name, body: await readFile(path) };
   }
 }
 

@@ -33,6 +33,7 @@ export function printReport(result: DemoResult, say: (text: string) => void): vo
   say('');
   const flaws: readonly (readonly [string, readonly string[]])[] = [
     ['Not what was sent', result.damaged],
+    ['Refused', result.refused],
     ['Lost', result.lost],
     ['There too often', result.doubled],
   ];
