@@ -60,6 +60,7 @@ export class BuiltinEngine implements SyncEngine {
         state: task.state,
         ...(task.mailbox === undefined ? {} : { mailbox: task.mailbox }),
         ...(task.isDryRun === undefined ? {} : { isDryRun: task.isDryRun }),
+        ...(task.oneWay === undefined ? {} : { oneWay: task.oneWay }),
       });
       isReusable = result.isReusable;
       return result;

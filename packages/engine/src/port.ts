@@ -5,6 +5,9 @@
  */
 
 import type { MailboxPath, OutcomeKind, UserName } from '@dsyncd/core';
+import type { OneWay } from '@dsyncd/dsync';
+
+export type { OneWay } from '@dsyncd/dsync';
 
 export type SyncType = 'incremental' | 'normal' | 'full';
 
@@ -20,6 +23,8 @@ export interface SyncTask {
   readonly mailbox?: MailboxPath;
   /** Only look and count. */
   readonly isDryRun?: boolean;
+  /** One way only; missing: both. */
+  readonly oneWay?: OneWay;
 }
 
 export interface SyncResult {

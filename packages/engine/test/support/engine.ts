@@ -11,6 +11,7 @@ import {
 import { type Script, ScriptedServer, userdb } from './scripted-doveadm.ts';
 
 const cleanups: (() => unknown)[] = [];
+export const onCleanup = (cleanup: () => unknown): void => void cleanups.push(cleanup);
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
