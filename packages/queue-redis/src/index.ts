@@ -1,1 +1,2 @@
-export {};
+export { openRedisQueue } from './open-redis-queue.ts';
+export { type RedisQueueOptions, type RedisServer, redisLimits } from './options.ts';

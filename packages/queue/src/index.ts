@@ -1,3 +1,5 @@
 export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';
+export { failureLimits } from './model/failure-texts.ts';
+export { backoffMs, nameFraction, soonMs, timing } from './model/timing.ts';
 export * from './port.ts';
 export { openSqliteQueue, type SqliteQueueOptions } from './sqlite/open-sqlite-queue.ts';

@@ -8,6 +8,7 @@ export * from './rig/host.ts';
 export * from './rig/pair.ts';
 export * from './rig/ports.ts';
 export * from './rig/program.ts';
+export * from './rig/redis.ts';
 export * from './rig/scripted-peer.ts';
 export * from './rig/sshd.ts';
 export * from './scenario/compare.ts';

@@ -1,0 +1,187 @@
+/** A claim promotes so many users a channel at most; the rest follow with the next claims. */
+const promotedMax = 100;
+
+/**
+ * The next due user of the channels, leased to the session. Answers `{lease, state, ready}`, or
+ * `{false, wakeAt}` (-1: never) when nothing is due, or `{}` when the session is not known.
+ * The same lease id again gives the same answer: a command that is sent twice claims once.
+ */
+export const claimScript = `
+local known = lease(a.id)
+local function answer(l)
+  local state = l.type == 'incremental' and call('HGET', key('states', l.ch), l.user)
+  return { cjson.encode(l), state, readyCount() }
+end
+if known then return answer(known) end
+if call('SISMEMBER', base .. 'sessions', a.session) == 0 then return {} end
+
+local best, bestUser
+local bestRank = math.huge
+local wakeAt = math.huge
+for _, ch in ipairs(a.channels) do
+  local gate = gateAt(ch)
+  if gate <= now then promote(ch, ${promotedMax}) end
+  local first = call('ZRANGE', key('ready', ch), 0, 0, 'WITHSCORES')
+  if first[1] then
+    if gate <= now then
+      local score = tonumber(first[2])
+      if score < bestRank then best, bestUser, bestRank = ch, first[1], score end
+    else
+      wakeAt = math.min(wakeAt, gate)
+    end
+  else
+    local next = call('ZRANGE', key('waiting', ch), 0, 0, 'WITHSCORES')
+    if next[1] then wakeAt = math.min(wakeAt, math.max(tonumber(next[2]), gate)) end
+  end
+end
+if not best then return { false, wakeAt == math.huge and '-1' or string.format('%.0f', wakeAt) } end
+
+local r = get(best, bestUser)
+local isFullDue = r[FULLBASE] + interval <= now
+local type = 'normal'
+if has(r, WANTS_FULL) or not has(r, FULL_SYNCED) or isFullDue then type = 'full'
+elseif has(r, HAS_STATE) then type = 'incremental' end
+local l = {
+  ch = best, user = bestUser, session = a.session, type = type, prio = r[PRIO], asked = r[ASKED],
+  at = now, probe = breakerStarted(best), fails = r[FAILS], soons = r[SOONS],
+}
+saveLease(a.id, l)
+call('HSET', base .. 'busy', bestUser, a.id .. ' ' .. best)
+waitersToLease(best, bestUser, a.id)
+placeEverywhere(bestUser)
+return answer(l)
+`;
+
+/** Frees the user of a lease as if the claim had not been. */
+export const abandon = `
+local function free(id, l)
+  call('HDEL', base .. 'leases', id)
+  local _, busyId = running(l.user)
+  if busyId == id then call('HDEL', base .. 'busy', l.user) end
+end
+
+local function abandonLease(id)
+  local l = lease(id)
+  if not l then return 0 end
+  free(id, l)
+  breakerUndecided(l.ch, l.probe)
+  waitersBack(l.ch, l.user, id)
+  placeEverywhere(l.user)
+  return 1
+end
+`;
+
+export const abandonScript = `
+local count = 0
+for _, id in ipairs(a.ids) do count = count + abandonLease(id) end
+return { count, readyCount() }
+`;
+
+/** A replicator is there: it may claim. */
+export const joinScript = `
+call('SADD', base .. 'sessions', a.session)
+for _, ch in ipairs(a.channels) do call('SADD', base .. 'channels', ch) end
+local before = call('HGET', KEYS[1], 'interval')
+call('HSET', KEYS[1], 'interval', interval)
+return before == tostring(interval) and 1 or 0
+`;
+
+/** A replicator is gone: its leases end. Its id never comes back, so that whatever it still sends is refused. */
+export const leaveScript = `
+call('SREM', base .. 'sessions', a.session)
+local ids, freed = call('HKEYS', base .. 'leases'), 0
+local mark = a.session .. '/'
+for _, id in ipairs(ids) do
+  if string.sub(id, 1, #mark) == mark then freed = freed + abandonLease(id) end
+end
+return { freed, readyCount() }
+`;
+
+/**
+ * Applies the outcome as \`finishSync\` of the model does; \`ARGV[2]\` is the state. Answers \`{1, ready}\`,
+ * or \`{0, ready}\` when the lease is not (or no longer) there: the fencing.
+ */
+export const completeScript = `
+local l = lease(a.id)
+if not l then return { 0, readyCount() } end
+free(a.id, l)
+local ch, user, more = l.ch, l.user, l.more
+local awaiting = base .. 'awaiting:' .. a.id
+local r = not l.stale and get(ch, user) or nil
+if not r then
+  breakerUndecided(ch, l.probe)
+  answerSet(awaiting, a.outcome)
+  placeEverywhere(user)
+  return { 1, readyCount() }
+end
+
+r[FAST] = l.at
+if a.isFailure then
+  r[FAILS] = math.min(255, r[FAILS] + 1)
+  mark(r, FAILED)
+  if a.failure then call('HSET', key('failures', ch), user, a.failure)
+  else call('HDEL', key('failures', ch), user) end
+elseif a.outcome ~= 'busy' then
+  r[FAILS] = 0
+  if has(r, FAILED) then call('HDEL', key('failures', ch), user) end
+  clear(r, FAILED)
+end
+if a.keepsState and a.full then
+  r[FULLBASE] = l.at
+  mark(r, FULL_SYNCED)
+  if not (more and more.full) then clear(r, WANTS_FULL) end
+end
+if a.keepsState and a.hasState then
+  if ARGV[2] == '' then
+    clear(r, HAS_STATE)
+    call('HDEL', key('states', ch), user)
+  else
+    mark(r, HAS_STATE)
+    call('HSET', key('states', ch), user, ARGV[2])
+  end
+end
+if a.outcome == 'ok' then r[SUCCESS] = now end
+
+local function takeUpMore()
+  r[PRIO] = more and more.prio or 0
+  r[ASKED] = more and more.asked or 0
+end
+local isGone = false
+if a.next == 'full-sync-interval' then
+  r[SOONS] = 0
+  takeUpMore()
+  -- An engine that answers "ok" without the full sync that was asked for would be asked at once again.
+  r[HOLD] = (l.type == 'full' and not a.full and not more) and now + a.failureInterval or 0
+elseif a.next == 'soon' then
+  r[SOONS] = math.min(255, r[SOONS] + 1)
+  r[HOLD] = now + a.delayMs
+elseif a.next == 'backoff' then
+  r[HOLD] = now + a.delayMs
+elseif a.next == 'quarantine' then
+  r[HOLD] = 0
+  -- Whoever asked by hand while this sync ran wants to see another try.
+  if not (more and more.byOperator) then mark(r, QUARANTINED) end
+elseif more then
+  -- Forgotten, but notified while the sync ran: the user may have been made just then.
+  r[HOLD] = 0
+  takeUpMore()
+  clear(r, HAS_STATE)
+  call('HDEL', key('states', ch), user)
+else
+  forget(ch, user, r)
+  isGone = true
+end
+if more and not isGone then hurry(r, more.prio, more.byOperator) end
+if not isGone then place(ch, user, r) end
+
+local isHeldBack = false
+if a.outcome == 'transient' then isHeldBack = breakerFailed(ch, user, a.reason, l.probe, a.fraction)
+elseif a.outcome == 'ok' or a.outcome == 'changed' then breakerSucceeded(ch, user)
+else breakerUndecided(ch, l.probe) end
+
+answerSet(awaiting, a.outcome)
+if isGone or (a.next == 'quarantine' and has(r, QUARANTINED)) then answerUser(ch, user, a.outcome) end
+if isHeldBack then answerChannel(ch, 'transient') end
+placeEverywhere(user)
+return { 1, readyCount() }
+`;

@@ -1,0 +1,38 @@
+import { breaker } from './breaker.ts';
+import { abandon, abandonScript, claimScript, completeScript, joinScript, leaveScript } from './claims.ts';
+import { records } from './records.ts';
+import {
+  addScript,
+  pauseScript,
+  removeScript,
+  requestScript,
+  requests,
+  unwaitScript,
+  waitScript,
+} from './requests.ts';
+import { lagScript, leasesScript, pageScript, refreshScript, statusScript } from './status.ts';
+import { waiters } from './waiters.ts';
+
+const library = `${records}${breaker}${waiters}${requests}${abandon}`;
+
+/** Every change of the queue is one of these: Redis runs each to its end with nothing in between. */
+export const scripts = {
+  request: library + requestScript,
+  add: library + addScript,
+  remove: library + removeScript,
+  wait: library + waitScript,
+  unwait: library + unwaitScript,
+  pause: library + pauseScript,
+  claim: library + claimScript,
+  abandon: library + abandonScript,
+  complete: library + completeScript,
+  join: library + joinScript,
+  leave: library + leaveScript,
+  status: library + statusScript,
+  lag: library + lagScript,
+  page: library + pageScript,
+  refresh: library + refreshScript,
+  leases: library + leasesScript,
+} as const;
+
+export type ScriptName = keyof typeof scripts;

@@ -1,0 +1,153 @@
+import { timing } from '@dsyncd/queue';
+
+/**
+ * What every script begins with: the records of users and where each user stands.
+ *
+ * A record is a JSON array in the hash `users:<channel>`, so that `HGET` shows it to a person. The
+ * meaning is that of the scheduling model in `@dsyncd/queue`; only the arithmetic that must happen
+ * under the eyes of all replicators at once is here. `KEYS[1]` is the `meta` key, which gives the
+ * prefix; `ARGV[1]` is JSON with `now` and `interval` (the full-sync interval), both in milliseconds.
+ */
+export const records = `
+local a = cjson.decode(ARGV[1])
+local now, interval = a.now, a.interval
+local base = string.sub(KEYS[1], 1, -5)
+local call = redis.call
+local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED = 2, 4, 8, 16, 32
+local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, SPREAD, PLACE =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+local AGEING = {${timing.ageingMs.slice(1).join(', ')}}
+
+local function key(kind, ch) return base .. kind .. ':' .. ch end
+local function has(r, bits) return bit.band(r[FLAGS], bits) ~= 0 end
+local function mark(r, bits) r[FLAGS] = bit.bor(r[FLAGS], bits) end
+local function clear(r, bits) r[FLAGS] = bit.band(r[FLAGS], bit.bnot(bits)) end
+
+-- What of a record was counted elsewhere when it was read.
+local counted = {}
+local function remember(r) counted[r] = { asked = r[ASKED], unproven = not has(r, FULL_SYNCED) } end
+
+local function get(ch, user)
+  local text = call('HGET', key('users', ch), user)
+  if not text then return nil end
+  local r = cjson.decode(text)
+  remember(r)
+  return r
+end
+
+local function create(ch, user, spread)
+  if a.usersMax and call('HLEN', key('users', ch)) >= a.usersMax then return nil end
+  local r = { 1, 0, 0, 0, now, 0, 0, 0, 0, 0, spread, 0 }
+  call('HINCRBY', key('count', ch), 'unproven', 1)
+  remember(r)
+  return r
+end
+
+-- The channel on which the user is being synced, and the lease of that sync.
+local function running(user)
+  local text = call('HGET', base .. 'busy', user)
+  if not text then return nil end
+  local cut = string.find(text, ' ', 1, true)
+  return string.sub(text, cut + 1), string.sub(text, 1, cut - 1)
+end
+local function lease(id)
+  local text = call('HGET', base .. 'leases', id)
+  return text and cjson.decode(text) or nil
+end
+local function saveLease(id, l) call('HSET', base .. 'leases', id, cjson.encode(l)) end
+
+local function dueAt(r)
+  if r[PRIO] > 0 or r[HOLD] > 0 then return r[HOLD] end
+  if has(r, FULL_SYNCED) then return r[FULLBASE] + interval end
+  return r[FULLBASE] + math.floor(interval * r[SPREAD] + 0.5)
+end
+
+local function rank(r, due)
+  if r[PRIO] == 0 then return due end
+  local aged = r[ASKED] - AGEING[r[PRIO]]
+  if r[FAST] == 0 then return aged - ${timing.neverSyncedHeadStartMs} end
+  return aged
+end
+
+local function bucketOf(r, busyOn, ch, ready)
+  if busyOn == ch then return 2 end
+  if has(r, QUARANTINED) then return 3 end
+  if has(r, FAILED) then return 4 end
+  if r[PRIO] > 0 then return 4 + r[PRIO] end
+  return ready and 8 or 1
+end
+
+local function countBucket(ch, r, bucket)
+  if r[BUCKET] == bucket then return end
+  local counts = key('count', ch)
+  if r[BUCKET] ~= 0 then call('HINCRBY', counts, r[BUCKET], -1) end
+  if bucket ~= 0 then call('HINCRBY', counts, bucket, 1) end
+  r[BUCKET] = bucket
+end
+
+local function countRest(ch, user, r, asked, unproven)
+  local before = counted[r]
+  if before.asked ~= asked then
+    if asked > 0 then call('ZADD', key('oldest', ch), asked, user)
+    else call('ZREM', key('oldest', ch), user) end
+  end
+  if before.unproven ~= unproven then
+    call('HINCRBY', key('count', ch), 'unproven', unproven and 1 or -1)
+  end
+  counted[r] = { asked = asked, unproven = unproven }
+end
+
+local function moveTo(ch, user, r, place, score)
+  if r[PLACE] == 1 and place ~= 1 then call('ZREM', key('ready', ch), user) end
+  if r[PLACE] == 2 and place ~= 2 then call('ZREM', key('waiting', ch), user) end
+  if place == 1 then call('ZADD', key('ready', ch), score, user) end
+  if place == 2 then call('ZADD', key('waiting', ch), score, user) end
+  r[PLACE] = place
+end
+
+-- Puts the user where the record says, and stores the record. To be called after each change of it.
+local function place(ch, user, r)
+  local busyOn = running(user)
+  local held = busyOn or has(r, QUARANTINED)
+  local due = dueAt(r)
+  local ready = not held and due <= now
+  if held then moveTo(ch, user, r, 0)
+  elseif ready then moveTo(ch, user, r, 1, rank(r, due))
+  else moveTo(ch, user, r, 2, due) end
+  countBucket(ch, r, bucketOf(r, busyOn, ch, ready))
+  countRest(ch, user, r, r[ASKED], not has(r, FULL_SYNCED))
+  call('HSET', key('users', ch), user, cjson.encode(r))
+  return ready
+end
+
+local function forget(ch, user, r)
+  moveTo(ch, user, r, 0)
+  countBucket(ch, r, 0)
+  countRest(ch, user, r, 0, false)
+  for _, kind in ipairs({ 'users', 'states', 'failures' }) do call('HDEL', key(kind, ch), user) end
+end
+
+-- After a sync of the user began or ended, on whatever channel.
+local function placeEverywhere(user)
+  for _, ch in ipairs(call('SMEMBERS', base .. 'channels')) do
+    local r = get(ch, user)
+    if r then place(ch, user, r) end
+  end
+end
+
+-- Moves up to so many users whose time has come from waiting to ready; true when more may be left.
+local function promote(ch, max)
+  local due = call('ZRANGEBYSCORE', key('waiting', ch), '-inf', now, 'LIMIT', 0, max)
+  for _, user in ipairs(due) do
+    local r = get(ch, user)
+    if r then place(ch, user, r) else call('ZREM', key('waiting', ch), user) end
+  end
+  return #due == max
+end
+
+local function readyCount()
+  local sum = 0
+  for _, ch in ipairs(a.channels) do sum = sum + call('ZCARD', key('ready', ch)) end
+  return sum
+end
+`;

@@ -1,0 +1,119 @@
+import { timing } from '@dsyncd/queue';
+
+/** Wishes merge into the record; those that come while the user is being synced into its lease too. */
+export const requests = `
+local function hurry(r, prio, byOperator)
+  if byOperator then
+    local was = has(r, QUARANTINED) or r[HOLD] > 0
+    clear(r, QUARANTINED)
+    r[HOLD] = 0
+    return was
+  end
+  if prio < 3 or r[HOLD] == 0 then return false end
+  local earliest = r[FAST] + (has(r, FAILED) and ${timing.backoffFirstMs} or ${timing.soonFirstMs})
+  if earliest >= r[HOLD] then return false end
+  r[HOLD] = earliest
+  return true
+end
+
+local function mergeMore(id, prio, full, byOperator)
+  local l = lease(id)
+  if not l or l.stale then return end
+  local more = l.more or { prio = 0, full = false, byOperator = false, asked = now }
+  more.prio = math.max(more.prio, prio)
+  more.full = more.full or full
+  more.byOperator = more.byOperator or byOperator
+  l.more = more
+  saveLease(id, l)
+end
+
+-- True when the user is ready now and was not before; nil when there are too many users.
+local function request(ch, user, spread, prio, full, byOperator)
+  local r = get(ch, user)
+  local busyOn, id = running(user)
+  local isPlain = not full and not byOperator
+  if r and not busyOn and isPlain and r[PRIO] >= prio and (prio < 3 or r[HOLD] == 0) then return false end
+  local changed = not r
+  if not r then
+    r = create(ch, user, spread)
+    if not r then return nil end
+  end
+  if busyOn == ch then mergeMore(id, prio, full, byOperator) end
+  if r[PRIO] < prio then r[PRIO] = prio; changed = true end
+  if r[ASKED] == 0 then r[ASKED] = now; changed = true end
+  if full and not has(r, WANTS_FULL) then mark(r, WANTS_FULL); changed = true end
+  if hurry(r, prio, byOperator) then changed = true end
+  if not changed then return false end
+  local was = r[PLACE]
+  return place(ch, user, r) and was ~= 1
+end
+`;
+
+/** `rows`: name, spread, priority, full, byOperator. Answers how many became ready, or -1: too many users. */
+export const requestScript = `
+local woken = 0
+for _, ch in ipairs(a.onto) do
+  call('SADD', base .. 'channels', ch)
+  for _, w in ipairs(a.rows) do
+    local ready = request(ch, w[1], w[2], w[3], w[4] == 1, w[5] == 1)
+    if ready == nil then return -1 end
+    if ready then woken = woken + 1 end
+  end
+end
+return woken
+`;
+
+/** `rows`: name, spread. Known users stay as they are. Answers -1 when there are too many users, else 0. */
+export const addScript = `
+call('SADD', base .. 'channels', a.channel)
+for _, w in ipairs(a.rows) do
+  if call('HEXISTS', key('users', a.channel), w[1]) == 0 then
+    local r = create(a.channel, w[1], w[2])
+    if not r then return -1 end
+    place(a.channel, w[1], r)
+  end
+end
+return 0
+`;
+
+export const removeScript = `
+local r = get(a.channel, a.user)
+if not r then return 0 end
+local busyOn, id = running(a.user)
+if busyOn == a.channel then
+  local l = lease(id)
+  if l then
+    l.stale = true
+    saveLease(id, l)
+  end
+end
+forget(a.channel, a.user, r)
+answerUser(a.channel, a.user, 'noreplicate')
+return 1
+`;
+
+/** Answers the outcome when no sync will start soon, else nothing: the waiter is noted. */
+export const waitScript = `
+if gateAt(a.channel) > now then return 'transient' end
+local r = get(a.channel, a.user)
+if r and has(r, QUARANTINED) then return 'operator' end
+call('SADD', awaits(a.channel, a.user), a.waiter)
+call('PEXPIRE', awaits(a.channel, a.user), AWAIT_MS_MAX)
+call('SADD', key('awaited', a.channel), a.user)
+return false
+`;
+
+export const unwaitScript = `
+call('SREM', awaits(a.channel, a.user), a.waiter)
+return 0
+`;
+
+export const pauseScript = `
+if a.paused then
+  call('SADD', base .. 'paused', a.channel)
+  answerChannel(a.channel, 'transient')
+else
+  call('SREM', base .. 'paused', a.channel)
+end
+return 0
+`;

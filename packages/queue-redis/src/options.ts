@@ -1,0 +1,69 @@
+import { type Clock, DsyncdError, type Logger, type Random } from '@dsyncd/core';
+import type { QueueSettings } from '@dsyncd/queue';
+
+/** Where the Redis is and how to get in. Either `url` or `sentinels`. */
+export interface RedisServer {
+  /** `redis://HOST[:PORT][/DB]`, `rediss://` for TLS, or `unix:/PATH`. Never with a password in it. */
+  readonly url?: string;
+  readonly sentinels?: {
+    /** `HOST` or `HOST:PORT` (26379). */
+    readonly addresses: readonly string[];
+    /** What the sentinels call the Redis that they watch. */
+    readonly name: string;
+    readonly password?: string;
+  };
+  readonly username?: string;
+  readonly password?: string;
+  /** For `rediss://` and sentinels. PEM texts; true: the authorities of Node. */
+  readonly tls?: true | { readonly ca?: string; readonly cert?: string; readonly key?: string };
+}
+
+export interface RedisQueueOptions extends RedisServer {
+  /** All keys begin with it. @defaultValue `dsyncd` */
+  readonly prefix?: string;
+  /** Which pair of hosts this queue is for. Replicators with the same backend share the work. */
+  readonly backend: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger?: Logger;
+  readonly settings: QueueSettings;
+  /** Known users of one channel; more are refused. @defaultValue 10,000,000 */
+  readonly usersMax?: number;
+  /**
+   * A replicator that has not been heard of for so long (real milliseconds, from 300) is taken for dead, and
+   * its syncs are given to others within twice that time. @defaultValue 10,000
+   */
+  readonly leaseMs?: number;
+  /** Redis came back without what it knew: make the users known again. */
+  readonly onEmptied?: () => void;
+}
+
+export const redisLimits = {
+  nameCharsMax: 64,
+  leaseMsMin: 300,
+  /** A command without an answer for so long counts as failed. */
+  commandMsMax: 10_000,
+  /** Lines that one script merges; longer lists go in pieces, so that no one else waits long. */
+  rowsPerScript: 500,
+  waitersMax: 100_000,
+} as const;
+
+const nameShape = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+/** What all keys of the queue begin with. The braces keep them on one node of a cluster. */
+export function keyBase({ prefix = 'dsyncd', backend }: RedisQueueOptions): string {
+  for (const [what, name] of [
+    ['prefix', prefix],
+    ['backend', backend],
+  ] as const)
+    if (!nameShape.test(name) || name.length > redisLimits.nameCharsMax)
+      throw new DsyncdError(
+        'DSYNCD_QUEUE_REDIS_NAME',
+        `the ${what} ${JSON.stringify(name.slice(0, 80))} of the queue on Redis is no name`,
+        {
+          outcome: 'operator',
+          hint: `use up to ${redisLimits.nameCharsMax} of A-Z, a-z, 0-9, ".", "_" and "-"`,
+        },
+      );
+  return `${prefix}:{${backend}}`;
+}

@@ -1,0 +1,110 @@
+import { DsyncdError, type UserName } from '@dsyncd/core';
+import {
+  type BreakerStatus,
+  type ChannelStatus,
+  type Completion,
+  priorities,
+  type UserFilter,
+  type UserStatus,
+} from '@dsyncd/queue';
+
+/** Bits of a record's flags, as in the model. */
+const failed = 4;
+const quarantined = 8;
+const fullSynced = 32;
+
+interface RawStatus {
+  readonly more: boolean;
+  readonly counts: Readonly<Record<string, string>>;
+  readonly users: number;
+  readonly oldest: string;
+  readonly breaker: Readonly<Record<string, string>>;
+  readonly paused: boolean;
+}
+
+export const parseStatus = (text: unknown): RawStatus => JSON.parse(String(text)) as RawStatus;
+
+export function channelStatus(channel: string, raw: RawStatus): ChannelStatus {
+  const count = (bucket: number | string): number => Number(raw.counts[bucket] ?? 0);
+  return {
+    channel,
+    queuedSync: count(7),
+    queuedHigh: count(6),
+    queuedLow: count(5),
+    queuedFailed: count(4),
+    queuedFullResync: count(8),
+    quarantined: count(3),
+    running: count(2),
+    users: raw.users,
+    neverSynced: count('unproven'),
+    paused: raw.paused,
+    oldestRequestAt: raw.oldest === '' ? undefined : Number(raw.oldest),
+    breaker: breakerStatus(raw.breaker),
+  };
+}
+
+function breakerStatus({ state, failures, retryAt, reason }: RawStatus['breaker']): BreakerStatus {
+  return {
+    state: state === 'open' || state === 'half-open' ? state : 'closed',
+    consecutiveFailures: Number(failures ?? 0),
+    retryAt: state === 'open' ? Number(retryAt) : undefined,
+    lastReason: reason === undefined || reason === '' ? undefined : reason,
+  };
+}
+
+/** name, record, failure, does a sync run here, priority of what came since it began */
+export type UserRow = readonly [string, string, string | null, number, number];
+
+export function userStatus(
+  [user, text, failure, running, laterPriority]: UserRow,
+  interval: number,
+): UserStatus {
+  const r = JSON.parse(text) as number[];
+  const at = (index: number): number => r[index] ?? 0;
+  const instant = (index: number): number | undefined => (at(index) > 0 ? at(index) : undefined);
+  const [flags, priority, requested, hold] = [at(0), at(1), at(2), at(6)];
+  const isQuarantined = (flags & quarantined) !== 0;
+  const isFullSynced = (flags & fullSynced) !== 0;
+  const periodic = at(4) + (isFullSynced ? interval : Math.round(interval * at(10)));
+  const dueAt = priority > 0 || hold > 0 ? hold : periodic;
+  return {
+    user: user as UserName,
+    priority: priorities[running === 1 ? laterPriority : priority] ?? 'none',
+    lastFastSyncAt: instant(3),
+    lastFullSyncAt: isFullSynced ? instant(4) : undefined,
+    lastSuccessAt: instant(5),
+    failed: (flags & failed) !== 0,
+    quarantined: isQuarantined,
+    failure: failure === null ? undefined : (JSON.parse(failure) as Completion['failure']),
+    failuresInRow: at(7),
+    nextSyncAt: isQuarantined ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : undefined,
+    requestedAt: instant(2),
+    running: running === 1,
+  };
+}
+
+export function fits(status: UserStatus, only: UserFilter | undefined): boolean {
+  if (only === undefined || status.quarantined) return true;
+  if (only === 'quarantined') return false;
+  return status.failed || (only === 'behind' && status.requestedAt !== undefined);
+}
+
+/** Where a page begins: a cursor of HSCAN, and how many users of what it gives are behind us. */
+export interface PageStart {
+  readonly scan: string;
+  readonly skip: number;
+}
+
+/** @throws {DsyncdError} `DSYNCD_QUEUE_CURSOR` */
+export function readCursor(cursor: string | undefined): PageStart {
+  if (cursor === undefined) return { scan: '0', skip: 0 };
+  const [, scan, skip] = /^(\d{1,20})-(\d{1,9})$/.exec(cursor) ?? [];
+  if (scan !== undefined && skip !== undefined && BigInt(scan) < 2n ** 64n)
+    return { scan, skip: Number(skip) };
+  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'the cursor is none of ours', {
+    outcome: 'operator',
+    hint: 'take `next` of the page before, or start without a cursor',
+  });
+}
+
+export const writeCursor = ({ scan, skip }: PageStart): string => `${scan}-${skip}`;

@@ -1,0 +1,348 @@
+import { compileMask, DsyncdError, isUserName, type OutcomeKind, type UserName } from '@dsyncd/core';
+import {
+  type ChannelStatus,
+  type Claim,
+  type Completion,
+  type IntakeBatch,
+  type IntakeResult,
+  nameFraction,
+  priorities,
+  type QueueSettings,
+  type ReplicationQueue,
+  type Request,
+  type RequestPriority,
+  type RunningSync,
+  type UserPage,
+  type UserQuery,
+  type UserStatus,
+} from '@dsyncd/queue';
+import type { Claims } from './claims.ts';
+import type { IdleWorkers } from './idle-workers.ts';
+import { redisLimits } from './options.ts';
+import {
+  channelStatus,
+  fits,
+  type PageStart,
+  parseStatus,
+  readCursor,
+  type UserRow,
+  userStatus,
+  writeCursor,
+} from './overview.ts';
+import type { RedisWaiters } from './redis-waiters.ts';
+import type { ScriptRunner } from './script-runner.ts';
+
+const usersPerScan = 500;
+/** A page looks at no more pieces than this, so that a rare match costs no request much time. */
+const scansPerPage = 40;
+
+/** name, spread, priority, full, by operator */
+type Row = readonly [string, number, number, number, number];
+
+export interface RedisQueueParts {
+  readonly scripts: ScriptRunner;
+  readonly claims: Claims;
+  readonly idle: IdleWorkers;
+  readonly waiters: RedisWaiters;
+  readonly usersMax: number;
+  settings: QueueSettings;
+  /** There is more to do than the workers here can begin with now. */
+  readonly wakeOthers: () => void;
+  readonly close: () => Promise<void>;
+}
+
+/** The ReplicationQueue on Redis: every change is a script, and whatever waits is woken. */
+export class RedisQueue implements ReplicationQueue {
+  readonly #parts: RedisQueueParts;
+  #isClosed = false;
+
+  constructor(parts: RedisQueueParts) {
+    this.#parts = parts;
+  }
+
+  async request(channel: string, requests: readonly Request[]): Promise<void> {
+    this.#check(channel);
+    const rows = requests.map(
+      ({ user, priority, full = false, byOperator = false }): Row => [
+        user,
+        nameFraction(user),
+        priorities.indexOf(priority),
+        Number(full),
+        Number(byOperator),
+      ],
+    );
+    await this.#merge([channel], rows);
+  }
+
+  async requestMany({ channels, names, priorities: levels }: IntakeBatch): Promise<IntakeResult> {
+    for (const channel of channels) this.#check(channel);
+    const highest = new Map<string, number>();
+    let refusedCount = 0;
+    let firstRefused: string | undefined;
+    for (const [index, name] of names.entries()) {
+      const level = levels[index] ?? 0;
+      if (level >= 1 && level < priorities.length && isUserName(name))
+        highest.set(name, Math.max(level, highest.get(name) ?? 0));
+      else {
+        refusedCount++;
+        firstRefused ??= name;
+      }
+    }
+    await this.#merge(
+      channels,
+      Array.from(highest, ([name, level]): Row => [name, nameFraction(name), level, 0, 0]),
+    );
+    return { refusedCount, firstRefused };
+  }
+
+  async #merge(onto: readonly string[], rows: readonly Row[]): Promise<void> {
+    const { scripts, claims, usersMax } = this.#parts;
+    const pieces: Promise<number>[] = [];
+    for (let start = 0; start < rows.length; start += redisLimits.rowsPerScript) {
+      const piece = rows.slice(start, start + redisLimits.rowsPerScript);
+      pieces.push(scripts.count('request', claims.input({ onto, rows: piece, usersMax })));
+    }
+    const woken = await Promise.all(pieces);
+    if (woken.includes(-1)) throw tooManyUsers(usersMax);
+    this.#wake(woken.reduce((sum, count) => sum + count, 0));
+  }
+
+  /** So many users are ready: somebody is to look after them. */
+  #wake(ready: number): void {
+    if (ready <= 0) {
+      // Nobody can begin, but the instant when somebody can may be nearer now.
+      this.#parts.idle.serve();
+      return;
+    }
+    if (ready > this.#parts.idle.count) this.#parts.wakeOthers();
+    this.#parts.idle.serve();
+  }
+
+  async waitForSync(channel: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind> {
+    this.#check(channel);
+    const { scripts, claims, waiters } = this.#parts;
+    const input = (waiter: string): object => claims.input({ channel, user, waiter });
+    return await waiters.wait(
+      channel,
+      signal,
+      async (name) => ((await scripts.run('wait', input(name))) as OutcomeKind | null) ?? undefined,
+      // It does no harm there, and goes with the next sync.
+      (name) => void scripts.run('unwait', input(name)).catch(() => {}),
+    );
+  }
+
+  async claim(signal: AbortSignal): Promise<Claim | undefined> {
+    return this.#isClosed ? undefined : await this.#parts.idle.next(signal);
+  }
+
+  async complete(claim: Claim, completion: Completion): Promise<void> {
+    const ready = await this.#parts.claims.complete(claim, completion);
+    if (ready !== undefined) this.#wake(ready);
+  }
+
+  async abandon(claim: Claim): Promise<void> {
+    this.#wake(await this.#parts.claims.abandon(claim));
+  }
+
+  async add(channel: string, users: readonly UserName[]): Promise<void> {
+    this.#check(channel);
+    const { scripts, claims, usersMax } = this.#parts;
+    for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
+      const rows = users
+        .slice(start, start + redisLimits.rowsPerScript)
+        .map((user) => [user, nameFraction(user)]);
+      const answer = await scripts.count('add', claims.input({ channel, rows, usersMax }));
+      if (answer < 0) throw tooManyUsers(usersMax);
+      this.#refuseWhenClosed();
+    }
+    this.#wake(0);
+  }
+
+  async remove(channel: string, user: UserName): Promise<boolean> {
+    this.#check(channel);
+    const { scripts, claims } = this.#parts;
+    return (await scripts.count('remove', claims.input({ channel, user }))) === 1;
+  }
+
+  async replicate(
+    channel: string,
+    mask: string,
+    { priority, full }: { readonly priority: RequestPriority; readonly full: boolean },
+  ): Promise<number> {
+    this.#check(channel);
+    const level = priorities.indexOf(priority);
+    let count = 0;
+    for await (const names of this.#names(channel, mask)) {
+      count += names.length;
+      await this.#merge(
+        [channel],
+        names.map((name): Row => [name, nameFraction(name), level, Number(full), 1]),
+      );
+    }
+    return count;
+  }
+
+  /** Names that the mask matches, each once, in pieces. */
+  async *#names(channel: string, mask: string): AsyncIterable<readonly string[]> {
+    const { scripts, claims } = this.#parts;
+    const isWanted = compileMask(mask);
+    const query = hasWildcard(mask) ? {} : { names: [mask] };
+    // HSCAN may give a user twice while the hash grows.
+    const seen = new Set<string>();
+    for (let cursor = '0'; ; ) {
+      const input = claims.input({ channel, cursor, count: usersPerScan, keysOnly: true, ...query });
+      const [next, names] = (await scripts.run('page', input)) as [string, string[]];
+      this.#refuseWhenClosed();
+      const fresh = names.filter((name) => isWanted(name) && !seen.has(name));
+      for (const name of fresh) seen.add(name);
+      if (fresh.length > 0) yield fresh;
+      if (next === '0') return;
+      cursor = next;
+    }
+  }
+
+  async channelStatus(channel: string): Promise<ChannelStatus> {
+    this.#check(channel);
+    const { scripts, claims } = this.#parts;
+    for (;;) {
+      const raw = parseStatus(await scripts.run('status', claims.input({ channel })));
+      if (!raw.more) return channelStatus(channel, raw);
+      this.#refuseWhenClosed();
+    }
+  }
+
+  async lagCounts(channel: string, limitsMs: readonly number[]): Promise<readonly number[]> {
+    this.#check(channel);
+    if (limitsMs.length === 0) return [];
+    const { scripts, claims } = this.#parts;
+    return (await scripts.run('lag', claims.input({ channel, limits: limitsMs }))) as number[];
+  }
+
+  async *userStatus(channel: string, mask: string): AsyncIterable<UserStatus> {
+    this.#check(channel);
+    const seen = new Set<string>();
+    for (let start: PageStart | undefined = { scan: '0', skip: 0 }; start !== undefined; ) {
+      const { statuses, next } = await this.#scan(channel, mask, start);
+      for (const status of statuses) {
+        if (seen.has(status.user)) continue;
+        seen.add(status.user);
+        yield status;
+      }
+      start = next === '0' ? undefined : { scan: next, skip: 0 };
+    }
+  }
+
+  async userPage(channel: string, { mask, only, cursor, limit }: UserQuery): Promise<UserPage> {
+    this.#check(channel);
+    const users: UserStatus[] = [];
+    let { scan, skip } = readCursor(cursor);
+    for (let round = 0; round < scansPerPage; round++) {
+      const { statuses, next } = await this.#scan(channel, mask, { scan, skip });
+      const wanted = statuses.filter((status) => fits(status, only));
+      const room = limit - users.length;
+      users.push(...wanted.slice(0, room));
+      const first = wanted[room];
+      if (first !== undefined)
+        return { users, next: writeCursor({ scan, skip: skip + statuses.indexOf(first) }) };
+      if (next === '0') return { users, next: undefined };
+      scan = next;
+      skip = 0;
+    }
+    return { users, next: writeCursor({ scan, skip }) };
+  }
+
+  /** One piece of the users; `skip` counts among those that the mask matches. */
+  async #scan(
+    channel: string,
+    mask: string,
+    { scan, skip }: PageStart,
+  ): Promise<{ readonly statuses: readonly UserStatus[]; readonly next: string }> {
+    const { scripts, claims, settings } = this.#parts;
+    const query = hasWildcard(mask) ? {} : { names: [mask] };
+    const input = claims.input({ channel, cursor: scan, count: usersPerScan, ...query });
+    const [next, rows] = (await scripts.run('page', input)) as [string, UserRow[]];
+    this.#refuseWhenClosed();
+    const isWanted = compileMask(mask);
+    const wanted = rows.filter(([name]) => isWanted(name)).slice(skip);
+    return { statuses: wanted.map((row) => userStatus(row, settings.fullSyncIntervalMs)), next };
+  }
+
+  running(): readonly RunningSync[] {
+    return this.#parts.claims.running();
+  }
+
+  pause(channel: string): Promise<void> {
+    return this.#setPaused(channel, true);
+  }
+
+  resume(channel: string): Promise<void> {
+    return this.#setPaused(channel, false);
+  }
+
+  async #setPaused(channel: string, paused: boolean): Promise<void> {
+    this.#check(channel);
+    const { scripts, claims } = this.#parts;
+    await scripts.run('pause', claims.input({ channel, paused }));
+    this.#wake(paused ? 0 : Number.POSITIVE_INFINITY);
+  }
+
+  async configure(settings: QueueSettings): Promise<void> {
+    this.#refuseWhenClosed();
+    const hasNewInterval = settings.fullSyncIntervalMs !== this.#parts.settings.fullSyncIntervalMs;
+    for (const channel of this.#parts.settings.channels)
+      if (!settings.channels.includes(channel)) this.#parts.waiters.answerChannel(channel, 'noreplicate');
+    this.#parts.settings = settings;
+    if (hasNewInterval) await this.refresh();
+    this.#wake(Number.POSITIVE_INFINITY);
+  }
+
+  /** Computes due times anew, after the full-sync interval has changed. */
+  async refresh(): Promise<void> {
+    const { scripts, claims, settings } = this.#parts;
+    for (const channel of settings.channels)
+      for (let cursor = '0'; ; ) {
+        const input = claims.input({ channel, cursor, count: usersPerScan });
+        cursor = String(await scripts.run('refresh', input));
+        this.#refuseWhenClosed();
+        if (cursor === '0') break;
+      }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#parts.idle.close();
+    this.#parts.waiters.refuseAll(closedError());
+    await this.#parts.close();
+  }
+
+  /** @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL`, `DSYNCD_QUEUE_CLOSED` */
+  #check(channel: string): void {
+    this.#refuseWhenClosed();
+    if (this.#parts.settings.channels.includes(channel)) return;
+    throw new DsyncdError(
+      'DSYNCD_QUEUE_CHANNEL',
+      `there is no channel ${JSON.stringify(channel.slice(0, 80))}`,
+      { outcome: 'operator', hint: 'the channels are the [channels.NAME] sections of the configuration' },
+    );
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#isClosed) throw closedError();
+  }
+}
+
+const hasWildcard = (mask: string): boolean => /[*?]/.test(mask);
+
+const closedError = (): DsyncdError =>
+  new DsyncdError('DSYNCD_QUEUE_CLOSED', 'the queue is closed', { outcome: 'transient' });
+
+const tooManyUsers = (usersMax: number): DsyncdError =>
+  new DsyncdError(
+    'DSYNCD_QUEUE_USERS_MAX',
+    `a channel of the queue knows ${usersMax} users and takes no more`,
+    {
+      outcome: 'operator',
+      hint: 'see which users were notified: a program that may write to the notification sockets invents names',
+    },
+  );
