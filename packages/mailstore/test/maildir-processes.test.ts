@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { asUid, parseUserName, type Uid } from '@dsyncd/core';
 import type { MailboxMail, MaildirStore, UserMail } from '@dsyncd/mailstore';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -68,6 +68,21 @@ async function text(uid: Uid): Promise<string> {
 }
 
 describe('several processes on one Maildir store', () => {
+  it('write the same note at the same time without getting into each other’s way', async () => {
+    const notes = pathToFileURL(join(dist, 'maildir', 'worker', 'notes.js')).href;
+    const script = `const { writeDurably } = await import(${JSON.stringify(notes)});
+      for (let round = 0; round < 300; round++) writeDurably(process.argv[1], 'note of ' + process.pid);`;
+    const codes = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const args = ['--input-type=module', '-e', script, join(folder, 'note')];
+        const [code] = await once(spawn(process.execPath, args, { stdio: 'ignore' }), 'exit');
+        return code as number;
+      }),
+    );
+    expect(codes).toEqual([0, 0, 0]);
+    expect(readdirSync(folder).filter((name) => name.startsWith('note'))).toEqual(['note']);
+  });
+
   it('never give a UID twice, and the modseq goes up', async () => {
     const writers = [start('save'), start('save')];
     const steps = await Promise.all(writers.map(({ lines }) => collect(lines)));

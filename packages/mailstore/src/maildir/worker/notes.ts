@@ -4,6 +4,7 @@
  */
 
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 import { isMailboxGuid, type MailboxGuid } from '@dsyncd/core';
 import { isMissing } from '../errors.ts';
 import { mailboxNote } from '../home-files.ts';
@@ -65,14 +66,15 @@ const isNote = (value: unknown): value is MailboxNote =>
   'path' in value &&
   typeof value.path === 'string';
 
-/** The file has the old text or the new one, whatever happens. */
+/** The file has the old text or the new one, whatever happens and whoever else writes it at the same time. */
 export function writeDurably(file: string, text: string): void {
-  const fd = openSync(`${file}.new`, 'w', 0o600);
+  const temporary = `${file}.${process.pid}-${threadId}.new`;
+  const fd = openSync(temporary, 'w', 0o600);
   try {
     writeSync(fd, text);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  renameSync(`${file}.new`, file);
+  renameSync(temporary, file);
 }
