@@ -7,11 +7,11 @@ import {
   type MailboxPath,
   type MailGuid,
   type ModSeq,
-  quote,
   type Uid,
   type UidValidity,
   uint32Max,
 } from '@dsyncd/core';
+import { Fields } from './fields.ts';
 import type {
   Attribute,
   DsyncItem,
@@ -26,95 +26,7 @@ import type {
   TreeDeletes,
   TreeNode,
 } from './items.ts';
-import { decodeList, type Values } from './record.ts';
-
-/** Reads the fields of one record; every number, GUID and name from the wire passes through here. */
-class Fields {
-  readonly #values: Values;
-  readonly #type: string;
-
-  constructor(type: string, values: Values) {
-    this.#type = type;
-    this.#values = values;
-  }
-
-  bad(key: string): never {
-    const value = this.#values[key];
-    const problem = value === undefined ? 'is missing' : `has the value ${quote(value)}`;
-    throw new DsyncdError('DSYNCD_PROTOCOL', `peer sent a ${this.#type} record whose ${key} ${problem}`, {
-      outcome: 'transient',
-      hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd, and look at its log',
-    });
-  }
-
-  text(key: string, bytesMax: number): string | undefined {
-    const value = this.#values[key];
-    if (value !== undefined && value.length > bytesMax) this.bad(key);
-    return value;
-  }
-
-  requiredText(key: string, bytesMax: number): string {
-    return this.text(key, bytesMax) ?? this.bad(key);
-  }
-
-  has(key: string): boolean {
-    return this.#values[key] !== undefined;
-  }
-
-  integer(key: string, max: number): number | undefined {
-    const value = this.#values[key];
-    if (value === undefined) return undefined;
-    if (!/^[0-9]{1,16}$/.test(value)) this.bad(key);
-    const number = Number(value);
-    if (number > max) this.bad(key);
-    return number;
-  }
-
-  uint32(key: string): number {
-    return this.integer(key, uint32Max) ?? this.bad(key);
-  }
-
-  uid(key: string): Uid {
-    return this.uint32(key) as Uid;
-  }
-
-  modSeq(key: string): ModSeq {
-    return (this.integer(key, Number.MAX_SAFE_INTEGER) ?? 0) as ModSeq;
-  }
-
-  seconds(key: string): number {
-    return this.integer(key, Number.MAX_SAFE_INTEGER) ?? 0;
-  }
-
-  hex(key: string): number | undefined {
-    const value = this.#values[key];
-    if (value === undefined) return undefined;
-    return /^[0-9a-f]{1,12}$/.test(value) ? Number.parseInt(value, 16) : this.bad(key);
-  }
-
-  flags(key: string): number {
-    const value = this.#values[key];
-    if (value === undefined) return 0;
-    if (!/^[0-9a-f]{1,2}$/.test(value)) this.bad(key);
-    // Bits above those of the five flags are Dovecot's own and not replicated by us.
-    return Number.parseInt(value, 16) & 0x1f;
-  }
-
-  mailboxGuid(key: string): MailboxGuid | undefined {
-    const value = this.#values[key];
-    if (value === undefined) return undefined;
-    return isMailboxGuid(value) ? value : this.bad(key);
-  }
-
-  requiredMailboxGuid(key: string): MailboxGuid {
-    return this.mailboxGuid(key) ?? this.bad(key);
-  }
-
-  list(key: string): string[] {
-    const value = this.#values[key];
-    return value === undefined ? [] : decodeList(value);
-  }
-}
+import type { Values } from './record.ts';
 
 const syncTypes: Readonly<Record<string, Handshake['syncType']>> = { f: 'full', c: 'changed', s: 'state' };
 const existences: Readonly<Record<string, TreeNode['existence']>> = {

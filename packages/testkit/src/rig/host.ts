@@ -111,12 +111,12 @@ export class Host {
     const program = this.program(name);
     const seen = program.lines.length;
     program.signal('SIGHUP');
-    return await program.waitForLog((line) => /"msg":"configuration (not )?reloaded/.test(line), seen);
+    return program.waitForLog((line) => /"msg":"configuration (not )?reloaded/.test(line), seen);
   }
 
   /** Runs `dsyncadm` on this host. */
   async admin(...args: readonly string[]): Promise<CommandResult> {
-    return await runProgram('dsyncadm', ['-c', this.configFile, ...args]);
+    return runProgram('dsyncadm', ['-c', this.configFile, ...args]);
   }
 
   /** Delivers a mail by LMTP; answers the reply. */

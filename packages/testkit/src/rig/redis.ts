@@ -59,7 +59,7 @@ export class RedisServer {
       });
     await until('Redis answers', async () => {
       if (child.exitCode !== null) throw new Error(`Redis ended:\n${this.#output}`);
-      return await this.#answers();
+      return this.#answers();
     });
   }
 

@@ -106,7 +106,7 @@ export async function runScenario(
         const share = mails.filter((_, position) => position % hosts.length === index);
         const store = stores[index];
         if (store === undefined) throw new Error('a host without a store');
-        return await playHost(host, store, share, users, seededRandom(options.seed + index + 1), ledger);
+        return playHost(host, store, share, users, seededRandom(options.seed + index + 1), ledger);
       }),
     ).finally(async () => {
       await Promise.all(hunters.map((hunter) => hunter.stop()));
@@ -168,7 +168,7 @@ async function compareUntilEqual(
     // The report shows what differs.
     return compared;
   }
-  return await compareAll(stores, users, true);
+  return compareAll(stores, users, true);
 }
 
 async function compareAll(
@@ -252,7 +252,7 @@ function explainHowToLook(hosts: readonly Host[], say: (text: string) => void): 
 }
 
 const untilInterrupted = async (): Promise<void> =>
-  await new Promise((resolve) => {
+  new Promise((resolve) => {
     // Signals alone do not keep the process alive.
     const keepAlive = setInterval(() => {}, 1 << 30);
     const end = (): void => {

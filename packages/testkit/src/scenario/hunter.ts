@@ -62,6 +62,6 @@ export class Hunter {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#hunt;
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure !== undefined) throw new Error(`the hunt ended: ${String(this.#failure)}`);
   }
 }

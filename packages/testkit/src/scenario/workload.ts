@@ -30,7 +30,7 @@ async function somePlace(mail: UserMail, random: Random): Promise<MailboxMail | 
     random,
     nodes.filter((each) => each.mailbox !== undefined),
   );
-  return node?.mailbox === undefined ? undefined : await mail.mailbox(node.mailbox.guid);
+  return node?.mailbox === undefined ? undefined : mail.mailbox(node.mailbox.guid);
 }
 
 async function someMail(
