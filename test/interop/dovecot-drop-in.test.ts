@@ -1,6 +1,8 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dovecotProblem, until } from '@dsyncd/testkit';
+import { dovecotProblem, programFile, until } from '@dsyncd/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DovecotHost, type DovecotHostOptions } from './support/dovecot-host.ts';
 
@@ -8,7 +10,14 @@ const users = ['ann@example.com', 'bob@example.com'];
 const problem = dovecotProblem('2.3');
 const hosts: DovecotHost[] = [];
 
+const children: ChildProcess[] = [];
+
 afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null) continue;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
   await Promise.all(hosts.splice(0).map((host) => host.stop()));
 });
 
@@ -35,8 +44,13 @@ async function statusOf(dovecot: Dovecot, mask = '*'): Promise<Map<string, strin
   return new Map(rows.map((row) => row.trim().split(/ +/)).map(([user = '', ...rest]) => [user, rest]));
 }
 
-const mailsOf = async (host: DovecotHost, user: string): Promise<number> =>
-  (await host.rows(['fetch', '-u', user, 'uid', 'mailbox', 'INBOX'])).length;
+/** -1 while Dovecot is too busy making the mailbox to tell. */
+const mailsOf = async (host: DovecotHost, user: string): Promise<number> => {
+  const { status, stdout } = await host.dovecot.tryDoveadm([
+    ...['-f', 'json', 'fetch', '-u', user, 'uid', 'mailbox', 'INBOX'],
+  ]);
+  return status === 0 ? (JSON.parse(stdout || '[]') as unknown[]).length : -1;
+};
 
 const mail = Buffer.from('Subject: hello\r\n\r\nhello\r\n');
 
@@ -112,6 +126,33 @@ describe.skipIf(problem !== undefined)('dsyncd in the place of the replicator of
     });
   });
 
+  test('makes its sockets in the folder of Dovecot, and gives commands over TCP with the secret', async () => {
+    const a = await startHost('a');
+    const b = await startHost('b');
+    await a.configure(b.dovecot.tcp);
+    const { folder, doveadmPort } = a.dovecot.place;
+    const run = join(folder, 'run');
+    for (const name of ['replication-notify-fifo', 'replication-notify', 'replicator-doveadm'])
+      await rm(join(run, name));
+    await writeFile(join(a.folder, 'secret'), 'secret\n', { mode: 0o600 });
+    const file = join(a.folder, 'dsyncd.toml');
+    const toml = (await readFile(file, 'utf8'))
+      .replaceAll(/^\[listeners\..*$/gm, `$&\ndir = ${JSON.stringify(run)}`)
+      .replace(/^doveadm_socket_path.*$/m, `doveadm_socket_path = "127.0.0.1:${doveadmPort}"`)
+      .replace(
+        'mail_engine',
+        `doveadm_password_file = ${JSON.stringify(join(a.folder, 'secret'))}\nmail_engine`,
+      );
+    await writeFile(file, toml);
+    a.dsyncd.start();
+    await until(
+      'it is there',
+      async () => (await a.dovecot.tryDoveadm(['replicator', 'status'])).status === 0,
+    );
+    await a.dovecot.deliver('bob@example.com', [mail]);
+    await until('the mail is there', async () => (await mailsOf(b, 'bob@example.com')) === 1);
+  });
+
   test('notifications survive that dsyncd is down; a Dovecot that restarts is found again', async () => {
     const [a, b] = await startPair();
     await a.dsyncd.end('SIGKILL');
@@ -120,6 +161,44 @@ describe.skipIf(problem !== undefined)('dsyncd in the place of the replicator of
     await a.dovecot.deliver('bob@example.com', [mail]);
     await until('the mail is there', async () => (await mailsOf(b, 'bob@example.com')) === 1);
   });
+});
+
+/** For the rest of the test. */
+async function startAsMailUser(host: DovecotHost): Promise<() => string> {
+  const child = spawn(process.execPath, [programFile('dsyncd'), '-c', join(host.folder, 'dsyncd.toml')], {
+    ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  children.push(child);
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  await until('dsyncd is ready', () => {
+    if (child.exitCode !== null) throw new Error(log);
+    return log.includes('"ready"');
+  });
+  return () => log;
+}
+
+describe.each(['2.3', '2.4'] as const)('Dovecot %s', (version) => {
+  test.skipIf(dovecotProblem(version) !== undefined)(
+    'and dsyncd as the mail user, without any right of root, with the configuration that we ship',
+    async () => {
+      const a = await startHost('a', { version });
+      const b = await startHost('b', { version });
+      await a.configure(b.dovecot.tcp);
+      const log = await startAsMailUser(a);
+      await a.dovecot.deliver('ann@example.com', [mail]);
+      await until('the mail is there', async () => (await mailsOf(b, 'ann@example.com')) === 1).catch(
+        (error: unknown) => {
+          throw new Error(log(), { cause: error });
+        },
+      );
+      for (const name of ['dsyncd-doveadm', 'dsyncd-userdb'])
+        expect((await stat(join(a.dovecot.place.folder, 'run', name))).mode & 0o777).toBe(0o600);
+    },
+  );
 });
 
 describe.skipIf(problem !== undefined)('the users of Dovecot', () => {

@@ -43,7 +43,7 @@ export class DovecotHost {
     await copyFile(new URL('dovecot-2.4/dsyncd-notify.lua', deploy), join(folder, 'notify.lua'));
     const { version, users, name, notifySettings = [] } = options;
     const lines = typeof notifySettings === 'function' ? notifySettings(folder) : notifySettings;
-    const settings = await shippedConfig(version, folder, lines);
+    const settings = [...hostname(version, `${name}.test`), ...(await shippedConfig(version, folder, lines))];
     const dovecot = await Dovecot.start({ version, users, hostname: `${name}.test`, settings });
     return new DovecotHost(options, dovecot, folder);
   }
@@ -104,6 +104,15 @@ export class DovecotHost {
     await rm(this.folder, { recursive: true, force: true });
   }
 }
+
+/**
+ * What the host calls itself in a sync. Two that call themselves alike would not see each other's lock, and two syncs that
+ * cross would wait for each other's mailboxes.
+ */
+const hostname = (version: DovecotVersion, name: string): readonly string[] =>
+  version === '2.3'
+    ? [`import_environment = TZ DOVECOT_HOSTDOMAIN=${name}`]
+    : ['import_environment {', `  DOVECOT_HOSTDOMAIN = ${name}`, '}'];
 
 /** The configuration that we ship, with the names of this host. */
 async function shippedConfig(

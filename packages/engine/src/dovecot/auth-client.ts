@@ -54,7 +54,7 @@ export class AuthClient {
     } catch (error) {
       // A kept connection may have died with the auth process of before.
       if (signal.aborted || !isLost(error)) throw error;
-      return await this.#lookUpOnce(user, signal);
+      return this.#lookUpOnce(user, signal);
     }
   }
 
@@ -95,7 +95,7 @@ export class AuthClient {
     const session = await this.#sharedSession();
     const id = (this.#lastId % 0x7fff_ffff) + 1;
     this.#lastId = id;
-    return await new Promise<UserFields>((resolve, reject) => {
+    return new Promise<UserFields>((resolve, reject) => {
       const settle = (): void => {
         cancel();
         signal.removeEventListener('abort', onAbort);
@@ -139,11 +139,11 @@ export class AuthClient {
     if (present !== undefined && !present.link.isOver && present.path === path) return present;
     // Who waited here too may have begun a new one meanwhile.
     const begun = this.#session;
-    if (begun !== undefined && begun !== current) return await begun;
+    if (begun !== undefined && begun !== current) return begun;
     present?.link.close();
     const opening = this.#openSession(path);
     this.#session = opening;
-    return await opening;
+    return opening;
   }
 
   async #openSession(path: string): Promise<Session> {

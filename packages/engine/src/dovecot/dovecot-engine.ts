@@ -121,7 +121,7 @@ const refused = (outcome: FailureKind, code: string, reason: string): SyncResult
 });
 
 function failureOf(error: unknown, signal: AbortSignal): SyncResult {
-  const cause = signal.aborted && !(error instanceof DsyncdError) ? signal.reason : error;
+  const cause: unknown = signal.aborted && !(error instanceof DsyncdError) ? signal.reason : error;
   const fallback = { code: 'DSYNCD_DOVECOT_FAILED', outcome: 'transient' } as const;
   const { code, message, hint, outcome } = toDsyncdError(cause, fallback);
   return {
