@@ -1,1 +1,3 @@
-export {};
+export { type Role, roles, type Tokens, tokenCharsMin } from './access.ts';
+export * from './parts.ts';
+export { startHttpApi } from './start.ts';

@@ -1,0 +1,66 @@
+import { type ChannelReading, lagLimitsMs } from '@dsyncd/telemetry';
+import type { HttpApiParts } from './parts.ts';
+import { type ChannelView, channelView } from './views.ts';
+
+type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'clock'>;
+
+/** How ready this host's users are for a failover to their replica. */
+export interface Readiness {
+  readonly usersBehind: number;
+  readonly usersNeverSynced: number;
+  readonly oldestLagSeconds: number;
+}
+
+/** What the queue says of its channels, without looking at each user. */
+export class Overview {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL` when there is none of that name. */
+  async channel(name: string): Promise<ChannelView> {
+    const { queue, channels, clock } = this.#parts;
+    const status = await queue.channelStatus(name);
+    const [usersBehind = 0] = await queue.lagCounts(name, [-1]);
+    const configured = channels().find((channel) => channel.name === name);
+    return channelView(configured ?? { name, replica: '', chain: false }, status, usersBehind, clock.now());
+  }
+
+  channels(): Promise<ChannelView[]> {
+    return Promise.all(this.#parts.channels().map(({ name }) => this.channel(name)));
+  }
+
+  async readings(): Promise<ChannelReading[]> {
+    const { queue, channels, clock } = this.#parts;
+    return await Promise.all(
+      channels().map(async ({ name }) => {
+        const status = await queue.channelStatus(name);
+        const { oldestRequestAt = clock.now() } = status;
+        return {
+          ...status,
+          oldestLagMs: Math.max(0, clock.now() - oldestRequestAt),
+          lagCounts: await queue.lagCounts(name, lagLimitsMs),
+        };
+      }),
+    );
+  }
+
+  /** Of one channel, or the worst of all: a user who is behind on two is counted once a channel. */
+  async readiness(maxLagMs: number, channel: string | undefined): Promise<Readiness> {
+    const { queue, channels, clock } = this.#parts;
+    const names = channel === undefined ? channels().map(({ name }) => name) : [channel];
+    let usersBehind = 0;
+    let usersNeverSynced = 0;
+    let oldestLagMs = 0;
+    for (const name of names) {
+      const status = await queue.channelStatus(name);
+      const [late = 0] = await queue.lagCounts(name, [maxLagMs]);
+      usersBehind += late;
+      usersNeverSynced += status.neverSynced;
+      oldestLagMs = Math.max(oldestLagMs, clock.now() - (status.oldestRequestAt ?? clock.now()));
+    }
+    return { usersBehind, usersNeverSynced, oldestLagSeconds: oldestLagMs / 1000 };
+  }
+}

@@ -1,0 +1,56 @@
+import type { Clock, Logger, UserName } from '@dsyncd/core';
+import type { NotifySink, SocketAccess } from '@dsyncd/notify';
+import type { ReplicationQueue } from '@dsyncd/queue';
+import type { Channel, EndedSync } from '@dsyncd/replicator';
+import type { SourceReading } from '@dsyncd/telemetry';
+import type { Tokens } from './access.ts';
+
+/** What the API shows and works on. */
+export interface HttpApiParts {
+  readonly queue: ReplicationQueue;
+  readonly sink: NotifySink;
+  readonly channels: () => readonly Channel[];
+  /** Users of the mail store that a mask matches, to make them known. */
+  readonly users: (mask: string) => AsyncIterable<UserName>;
+  readonly connsMax: () => number;
+  /** `/failover` agrees while no user is behind by more than this. */
+  readonly failoverMaxLagMs: () => number;
+  /** Ways in which notifications come, the API itself not among them. */
+  readonly sources: () => readonly SourceReading[];
+  /** Everything is started and nothing is being stopped. */
+  readonly isReady: () => boolean;
+  readonly hostname: () => string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Where the API listens. */
+export type HttpPlace =
+  | { readonly address: string /** 0: any that is free. */; readonly port: number }
+  | { readonly path: string /** @defaultValue mode 0o600 */; readonly access?: SocketAccess };
+
+export interface TlsFiles {
+  /** PEM: the certificate with its chain, and its key. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+export type HttpApiOptions = HttpApiParts &
+  HttpPlace & {
+    readonly tokens: Tokens;
+    readonly tls?: TlsFiles;
+    /** Folder of the dashboard's files, served at `/`. */
+    readonly dashboardFolder?: string;
+  };
+
+export interface HttpApi {
+  /** `http://127.0.0.1:8080`, or `unix:` and the path. */
+  readonly url: string;
+  /** To be called for each sync: counts it, shows it. */
+  syncEnded(sync: EndedSync): void;
+  /** Takes over new tokens and certificates; where it listens stays. */
+  reload(settings: { readonly tokens: Tokens; readonly tls?: TlsFiles }): void;
+  /** Answers what is under way and ends the event streams. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import Type from 'typebox';
+import type { Role } from '../access.ts';
+import type { Activity } from '../activity.ts';
+import type { EventHub } from '../event-hub.ts';
+import type { Overview } from '../overview.ts';
+import type { HttpApiParts } from '../parts.ts';
+import { problemSchema } from '../problem.ts';
+import type { SyncHistory } from '../sync-history.ts';
+import type { TypeBoxTypes } from '../validation.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call it; `none`: everyone. */
+    role?: Role | 'none';
+  }
+}
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypes
+>;
+
+/** What the routes share. */
+export interface RouteContext {
+  readonly parts: HttpApiParts;
+  readonly overview: Overview;
+  readonly history: SyncHistory;
+  readonly hub: EventHub;
+  readonly activity: Activity;
+  /** Notifications that came by the API. */
+  readonly notified: { count: number };
+  readonly metricsPage: () => Promise<{ readonly text: string; readonly contentType: string }>;
+}
+
+export const strict = { additionalProperties: false } as const;
+
+export const problems = { '4xx': problemSchema, '5xx': problemSchema } as const;
+
+export const channelParameter = Type.Optional(
+  Type.String({ minLength: 1, maxLength: 64, description: 'One channel; missing: all.' }),
+);
+
+/** Unchecked text: what is wrong with a name is said by `parseUserName`. */
+export const userText = (description: string) => Type.String({ minLength: 1, maxLength: 1024, description });
+
+/** The channels that a request is about. @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL` for one that is not there. */
+export async function channelsOf(
+  { queue, channels }: HttpApiParts,
+  only: string | undefined,
+): Promise<string[]> {
+  if (only === undefined) return channels().map(({ name }) => name);
+  await queue.channelStatus(only);
+  return [only];
+}

@@ -1,0 +1,156 @@
+import { setMaxListeners } from 'node:events';
+import { parseUserName, type UserName } from '@dsyncd/core';
+import type { FastifyReply } from 'fastify';
+import Type, { type Static } from 'typebox';
+import type { HttpApiParts } from '../parts.ts';
+import { Problem } from '../problem.ts';
+import { type App, problems, type RouteContext, strict, userText } from './context.ts';
+
+export const notifyUsersMax = 1_000;
+export const notifyBodyBytesMax = 512 * 1024;
+/** Each waits with a connection of its own. */
+export const syncUsersMax = 100;
+/** Users that clients of the API wait for, all together. */
+export const syncWaitersMax = 2_000;
+const timeoutSecondsMax = 300;
+
+const bodySchema = Type.Object(
+  {
+    user: Type.Optional(userText('One user; give either this or `users`.')),
+    users: Type.Optional(Type.Array(userText('A user.'), { minItems: 1, maxItems: notifyUsersMax })),
+    priority: Type.Union([Type.Literal('low'), Type.Literal('high'), Type.Literal('sync')], {
+      default: 'low',
+      description: '`sync`: the answer waits until the users are synced.',
+    }),
+    timeout: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: timeoutSecondsMax,
+        description: 'With `sync`: seconds to wait at most; 10 unless given.',
+      }),
+    ),
+  },
+  strict,
+);
+
+const acceptedSchema = Type.Object({ accepted: Type.Integer() }, strict);
+const outcomeSchema = Type.Object(
+  {
+    synced: Type.Boolean({ description: 'All of them are.' }),
+    users: Type.Array(
+      Type.Object(
+        {
+          user: Type.String(),
+          outcome: Type.Union([Type.Literal('synced'), Type.Literal('failed'), Type.Literal('timeout')]),
+        },
+        strict,
+      ),
+    ),
+  },
+  { ...strict, title: 'Outcome of a sync request' },
+);
+type Outcome = Static<typeof outcomeSchema>;
+
+/** "These users changed": what is answered with 2xx or 504 survives a crash. */
+export function notifyRoutes(app: App, { parts, notified }: RouteContext): void {
+  const waiting = { users: 0 };
+  app.post(
+    '/v1/notify',
+    {
+      config: { role: 'notify' },
+      bodyLimit: notifyBodyBytesMax,
+      schema: {
+        summary: 'Tell of changed users',
+        description:
+          '202: durable; with `sync`, a sync failed and will be tried again. 200: synced. 504: not synced in time; it still will be.',
+        body: bodySchema,
+        response: {
+          200: outcomeSchema,
+          202: Type.Union([acceptedSchema, outcomeSchema]),
+          504: outcomeSchema,
+          ...problems,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { user, users, priority, timeout = 10 } = request.body;
+      const names = userNames(user, users);
+      if (priority !== 'sync') {
+        await parts.sink.request(names.map((name) => ({ user: name, priority })));
+        notified.count += names.length;
+        return await reply.code(202).send({ accepted: names.length });
+      }
+      if (names.length > syncUsersMax)
+        throw new Problem(
+          400,
+          'DSYNCD_HTTP_REQUEST',
+          `at most ${syncUsersMax} users can be waited for at once`,
+          {
+            hint: 'send several requests, or take priority "high"',
+          },
+        );
+      if (waiting.users + names.length > syncWaitersMax)
+        throw new Problem(503, 'DSYNCD_HTTP_WAITERS', `${waiting.users} users are waited for already`);
+      waiting.users += names.length;
+      try {
+        const outcome = await waitForAll(parts, names, timeout * 1000, reply);
+        notified.count += names.length;
+        return await reply.code(statusOf(outcome)).send(outcome);
+      } finally {
+        waiting.users -= names.length;
+      }
+    },
+  );
+}
+
+/** Each user once, checked before anything is done. */
+function userNames(user: string | undefined, users: readonly string[] | undefined): UserName[] {
+  if ((user === undefined) === (users === undefined))
+    throw new Problem(400, 'DSYNCD_HTTP_REQUEST', 'the body needs either user or users', {
+      hint: 'see /docs',
+    });
+  return [...new Set((users ?? [user ?? '']).map((name) => parseUserName(name)))];
+}
+
+async function waitForAll(
+  { sink, clock }: HttpApiParts,
+  names: readonly UserName[],
+  timeoutMs: number,
+  reply: FastifyReply,
+): Promise<Outcome> {
+  const over = new AbortController();
+  // Each user takes a listener a channel.
+  setMaxListeners(0, over.signal);
+  const cancelTimer = clock.after(timeoutMs, () => over.abort(new Error('timed out')));
+  const onGone = (): void => over.abort(new Error('the client has gone'));
+  reply.raw.once('close', onGone);
+  try {
+    const users = await Promise.all(
+      names.map(async (user) => ({
+        user,
+        outcome: await outcomeOf(sink.waitForSync(user, over.signal), over.signal),
+      })),
+    );
+    return { synced: users.every(({ outcome }) => outcome === 'synced'), users };
+  } finally {
+    cancelTimer();
+    reply.raw.off('close', onGone);
+  }
+}
+
+async function outcomeOf(
+  sync: Promise<boolean>,
+  signal: AbortSignal,
+): Promise<Outcome['users'][number]['outcome']> {
+  try {
+    return (await sync) ? 'synced' : 'failed';
+  } catch (error) {
+    if (signal.aborted) return 'timeout';
+    throw error;
+  }
+}
+
+function statusOf({ synced, users }: Outcome): 200 | 202 | 504 {
+  if (synced) return 200;
+  return users.some(({ outcome }) => outcome === 'timeout') ? 504 : 202;
+}

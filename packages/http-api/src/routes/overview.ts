@@ -1,0 +1,90 @@
+import Type from 'typebox';
+import { channelSchema, isoInstant, workerSchema, workerView } from '../views.ts';
+import { type App, problems, type RouteContext, strict } from './context.ts';
+
+const statusSchema = Type.Object(
+  {
+    hostname: Type.String(),
+    version: Type.String(),
+    startedAt: Type.String({ format: 'date-time' }),
+    ready: Type.Boolean(),
+    users: Type.Integer({ description: 'Known users; of the channel that knows most.' }),
+    usersBehind: Type.Integer({
+      description: 'Users with a change that is not replicated yet, over all channels.',
+    }),
+    oldestLagSeconds: Type.Number(),
+    workers: Type.Object({ running: Type.Integer(), max: Type.Integer() }, strict),
+    channels: Type.Array(channelSchema),
+  },
+  { ...strict, title: 'Status' },
+);
+
+/** What is going on, without a look at each user. */
+export function overviewRoutes(app: App, { parts, overview }: RouteContext): void {
+  const startedAt = isoInstant(parts.clock.now());
+
+  app.get(
+    '/v1/status',
+    {
+      config: { role: 'read' },
+      schema: { summary: 'Everything at a glance', response: { 200: statusSchema, ...problems } },
+    },
+    async () => {
+      const channels = await overview.channels();
+      return {
+        hostname: parts.hostname(),
+        version: parts.version,
+        startedAt,
+        ready: parts.isReady(),
+        users: Math.max(0, ...channels.map(({ users }) => users)),
+        usersBehind: channels.reduce((sum, { usersBehind }) => sum + usersBehind, 0),
+        oldestLagSeconds: Math.max(0, ...channels.map(({ oldestLagSeconds }) => oldestLagSeconds)),
+        workers: { running: parts.queue.running().length, max: parts.connsMax() },
+        channels,
+      };
+    },
+  );
+
+  app.get(
+    '/v1/channels',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'All channels',
+        response: { 200: Type.Object({ channels: Type.Array(channelSchema) }, strict), ...problems },
+      },
+    },
+    async () => ({ channels: await overview.channels() }),
+  );
+
+  app.get(
+    '/v1/channels/:channel',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'One channel',
+        params: Type.Object({ channel: Type.String() }),
+        response: { 200: channelSchema, ...problems },
+      },
+    },
+    ({ params }) => overview.channel(params.channel),
+  );
+
+  app.get(
+    '/v1/workers',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Syncs that run now',
+        response: {
+          200: Type.Object({ max: Type.Integer(), running: Type.Array(workerSchema) }, strict),
+          ...problems,
+        },
+      },
+    },
+    async () => {
+      const now = parts.clock.now();
+      return { max: parts.connsMax(), running: parts.queue.running().map((sync) => workerView(sync, now)) };
+    },
+  );
+}

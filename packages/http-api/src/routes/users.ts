@@ -1,0 +1,130 @@
+import { parseUserName } from '@dsyncd/core';
+import type { UserFilter } from '@dsyncd/queue';
+import Type from 'typebox';
+import { decodeCursor, encodeCursor } from '../cursor.ts';
+import { Problem } from '../problem.ts';
+import { endedSyncSchema } from '../sync-history.ts';
+import { type UserView, userSchema, userView } from '../views.ts';
+import {
+  type App,
+  channelParameter,
+  channelsOf,
+  problems,
+  type RouteContext,
+  strict,
+  userText,
+} from './context.ts';
+
+export const usersPerPageMax = 1_000;
+/** Looks of the queue (up to 200,000 users each) that one request takes. */
+const looksMax = 5;
+
+const listQuery = Type.Object(
+  {
+    search: Type.Optional(
+      userText('Part of the user name, or a mask with `*` (any text) and `?` (one character).'),
+    ),
+    filter: Type.Optional(
+      Type.Union([Type.Literal('behind'), Type.Literal('failed'), Type.Literal('quarantined')], {
+        description: '`behind`: a change waits, or the last sync failed.',
+      }),
+    ),
+    channel: channelParameter,
+    limit: Type.Integer({ minimum: 1, maximum: usersPerPageMax, default: 100 }),
+    cursor: Type.Optional(Type.String({ maxLength: 512, description: '`next` of the page before.' })),
+  },
+  strict,
+);
+
+const listSchema = Type.Object(
+  {
+    users: Type.Array(userSchema, { description: 'One entry a user and channel.' }),
+    next: Type.Optional(
+      Type.String({ description: 'For the next page, which there may be even when this one is empty.' }),
+    ),
+  },
+  strict,
+);
+
+export function userRoutes(app: App, { parts, history }: RouteContext): void {
+  const { queue, clock } = parts;
+
+  app.get(
+    '/v1/users',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Users, a page at a time',
+        querystring: listQuery,
+        response: { 200: listSchema, ...problems },
+      },
+    },
+    async ({ query }) => {
+      const channels = await channelsOf(parts, query.channel);
+      const start = decodeCursor(query.cursor, channels);
+      const users: UserView[] = [];
+      let { channel, cursor } = start;
+      for (let look = 0; look < looksMax && channel !== undefined; look++) {
+        const page = await queue.userPage(channel, {
+          mask: maskOf(query.search),
+          limit: query.limit - users.length,
+          ...only(query.filter),
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        for (const user of page.users) users.push(userView(channel, user, clock.now()));
+        cursor = page.next;
+        if (cursor === undefined) channel = channels[channels.indexOf(channel) + 1];
+        if (users.length >= query.limit) break;
+      }
+      return { users, ...(channel === undefined ? {} : { next: encodeCursor({ channel, cursor }) }) };
+    },
+  );
+
+  app.get(
+    '/v1/users/:user',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'One user, with the last syncs',
+        params: Type.Object({ user: userText('The whole name.') }),
+        response: {
+          200: Type.Object(
+            {
+              user: Type.String(),
+              channels: Type.Array(userSchema),
+              history: Type.Array(endedSyncSchema, {
+                description:
+                  'Latest first; of a user who was synced long ago, or before the last start, empty.',
+              }),
+            },
+            strict,
+          ),
+          ...problems,
+        },
+      },
+    },
+    async ({ params }) => {
+      const user = parseUserName(params.user);
+      const channels: UserView[] = [];
+      // A name may hold what a mask means otherwise.
+      for (const { name } of parts.channels())
+        for await (const status of queue.userStatus(name, user))
+          if (status.user === user) channels.push(userView(name, status, clock.now()));
+      if (channels.length === 0) throw unknownUser(user);
+      return { user, channels, history: [...history.of(user)] };
+    },
+  );
+}
+
+const only = (filter: UserFilter | undefined): { readonly only?: UserFilter } =>
+  filter === undefined ? {} : { only: filter };
+
+const maskOf = (search: string | undefined): string => {
+  if (search === undefined) return '*';
+  return /[*?]/.test(search) ? search : `*${search}*`;
+};
+
+export const unknownUser = (user: string): Problem =>
+  new Problem(404, 'DSYNCD_HTTP_USER', `user ${JSON.stringify(user)} is not known`, {
+    hint: 'POST /v1/users makes a user known',
+  });

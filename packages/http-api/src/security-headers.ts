@@ -1,0 +1,19 @@
+const shared = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+} as const;
+
+/** The API's own page uses styles in its markup and pictures in its styles. */
+export const docsContentSecurityPolicy =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+
+/** What every answer carries, so that a browser does with it only what it is for. */
+export const securityHeaders = (hasTls: boolean): Readonly<Record<string, string>> =>
+  hasTls ? { ...shared, 'strict-transport-security': 'max-age=31536000' } : shared;

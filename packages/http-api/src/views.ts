@@ -1,0 +1,177 @@
+import type { ChannelStatus, RunningSync, UserStatus } from '@dsyncd/queue';
+import type { Channel } from '@dsyncd/replicator';
+import Type, { type Static } from 'typebox';
+
+const closed = { additionalProperties: false } as const;
+const instant = (description: string) => Type.String({ format: 'date-time', description });
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+
+export const failureSchema = Type.Object(
+  {
+    code: Type.String(),
+    reason: Type.String(),
+    hint: Type.Optional(Type.String({ description: 'What to do about it.' })),
+  },
+  closed,
+);
+
+export const channelSchema = Type.Object(
+  {
+    channel: Type.String(),
+    replica: Type.String({ description: '`mail_replica` as configured.' }),
+    chain: Type.Boolean(),
+    paused: Type.Boolean(),
+    users: count('Known users.'),
+    usersBehind: count('Users with a change that is not replicated yet.'),
+    usersNeverSynced: count('Users of whom no full sync has succeeded yet.'),
+    oldestRequestAt: Type.Optional(instant('When the oldest not yet replicated change was notified.')),
+    oldestLagSeconds: Type.Number({ description: 'How long that one waits; 0 when there is none.' }),
+    running: count('Syncs that run now.'),
+    queued: Type.Object(
+      {
+        sync: Type.Integer(),
+        high: Type.Integer(),
+        low: Type.Integer(),
+        failed: count('Users who wait for the next try after a failure.'),
+        fullResync: count('Users whose full-sync interval has passed.'),
+        quarantined: count('Users who are held until a person acts.'),
+      },
+      { ...closed, description: 'Users by what they wait for.' },
+    ),
+    breaker: Type.Object(
+      {
+        state: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
+        consecutiveFailures: Type.Integer(),
+        retryAt: Type.Optional(instant('When the next try is let through.')),
+        lastReason: Type.Optional(Type.String()),
+      },
+      { ...closed, description: 'The circuit breaker: open while the peer seems dead.' },
+    ),
+  },
+  { ...closed, title: 'Channel' },
+);
+export type ChannelView = Static<typeof channelSchema>;
+
+const userState = Type.Union(
+  [
+    Type.Literal('running'),
+    Type.Literal('quarantined'),
+    Type.Literal('failed'),
+    Type.Literal('waiting'),
+    Type.Literal('idle'),
+  ],
+  { description: '`waiting`: a change is not replicated yet. `idle`: all is.' },
+);
+
+export const userSchema = Type.Object(
+  {
+    user: Type.String(),
+    channel: Type.String(),
+    state: userState,
+    priority: Type.String({ description: '`none`, `low`, `high` or `sync`.' }),
+    requestedAt: Type.Optional(instant('When the oldest not yet replicated change was notified.')),
+    lagSeconds: Type.Number({ description: 'How long that one waits; 0 when there is none.' }),
+    lastFastSyncAt: Type.Optional(instant('Start of the last sync.')),
+    lastFullSyncAt: Type.Optional(instant('Start of the last sync that looked at everything.')),
+    lastSuccessAt: Type.Optional(instant('End of the last sync that succeeded.')),
+    nextSyncAt: Type.Optional(instant('When the user is due; missing when held.')),
+    failed: Type.Boolean(),
+    quarantined: Type.Boolean(),
+    failuresInRow: Type.Integer(),
+    failure: Type.Optional(failureSchema),
+    running: Type.Boolean(),
+  },
+  { ...closed, title: 'User' },
+);
+export type UserView = Static<typeof userSchema>;
+
+export const workerSchema = Type.Object(
+  {
+    channel: Type.String(),
+    user: Type.String(),
+    type: Type.String({ description: '`incremental`, `normal` or `full`.' }),
+    priority: Type.String(),
+    startedAt: instant('When it was claimed.'),
+    seconds: Type.Number({ description: 'How long it runs.' }),
+  },
+  { ...closed, title: 'Running sync' },
+);
+
+export function channelView(
+  { name, replica, chain }: Channel,
+  status: ChannelStatus,
+  usersBehind: number,
+  now: number,
+): ChannelView {
+  const { breaker } = status;
+  return {
+    channel: name,
+    replica,
+    chain,
+    paused: status.paused,
+    users: status.users,
+    usersBehind,
+    usersNeverSynced: status.neverSynced,
+    ...at('oldestRequestAt', status.oldestRequestAt),
+    oldestLagSeconds: secondsSince(status.oldestRequestAt, now),
+    running: status.running,
+    queued: {
+      sync: status.queuedSync,
+      high: status.queuedHigh,
+      low: status.queuedLow,
+      failed: status.queuedFailed,
+      fullResync: status.queuedFullResync,
+      quarantined: status.quarantined,
+    },
+    breaker: {
+      state: breaker.state,
+      consecutiveFailures: breaker.consecutiveFailures,
+      ...at('retryAt', breaker.retryAt),
+      ...(breaker.lastReason === undefined ? {} : { lastReason: breaker.lastReason }),
+    },
+  };
+}
+
+export function userView(channel: string, status: UserStatus, now: number): UserView {
+  return {
+    user: status.user,
+    channel,
+    state: stateOf(status),
+    priority: status.priority,
+    ...at('requestedAt', status.requestedAt),
+    lagSeconds: secondsSince(status.requestedAt, now),
+    ...at('lastFastSyncAt', status.lastFastSyncAt),
+    ...at('lastFullSyncAt', status.lastFullSyncAt),
+    ...at('lastSuccessAt', status.lastSuccessAt),
+    ...at('nextSyncAt', status.nextSyncAt),
+    failed: status.failed,
+    quarantined: status.quarantined,
+    failuresInRow: status.failuresInRow,
+    ...(status.failure === undefined ? {} : { failure: { ...status.failure } }),
+    running: status.running,
+  };
+}
+
+export const workerView = (sync: RunningSync, now: number): Static<typeof workerSchema> => ({
+  channel: sync.channel,
+  user: sync.user,
+  type: sync.type,
+  priority: sync.priority,
+  startedAt: isoInstant(sync.startedAt),
+  seconds: secondsSince(sync.startedAt, now),
+});
+
+function stateOf(status: UserStatus): UserView['state'] {
+  if (status.running) return 'running';
+  if (status.quarantined) return 'quarantined';
+  if (status.failed) return 'failed';
+  return status.requestedAt === undefined ? 'idle' : 'waiting';
+}
+
+export const isoInstant = (unixMs: number): string => new Date(unixMs).toISOString();
+
+export const secondsSince = (unixMs: number | undefined, now: number): number =>
+  unixMs === undefined ? 0 : Math.max(0, now - unixMs) / 1000;
+
+const at = <Key extends string>(key: Key, unixMs: number | undefined): { readonly [K in Key]?: string } =>
+  unixMs === undefined ? {} : ({ [key]: isoInstant(unixMs) } as { readonly [K in Key]: string });
