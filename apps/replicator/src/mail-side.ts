@@ -29,9 +29,9 @@ export async function openMailSide(config: () => Config, logger: Logger): Promis
   const { mailEngine, file } = config();
   switch (mailEngine) {
     case 'builtin':
-      return await openBuiltin(config, logger);
+      return openBuiltin(config, logger);
     case 'dovecot':
-      return await openDovecot(config, systemClock);
+      return openDovecot(config, systemClock);
     case 'cyrus':
       throw new DsyncdError('DSYNCD_CONFIG', `${file}: mail_engine "${mailEngine}" is not there yet`, {
         outcome: 'operator',
