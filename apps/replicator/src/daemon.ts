@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Config, loadConfig } from '@dsyncd/config';
+import { type Config, loadConfig, mailHomeOf } from '@dsyncd/config';
 import { systemClock, systemRandom } from '@dsyncd/core';
 import { hasImported } from '@dsyncd/engine';
+import { mailChangedAt } from '@dsyncd/mailstore';
 import {
   fifoName,
   listenFifo,
@@ -26,6 +27,7 @@ import {
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
 import { openMailSide } from './mail-side.ts';
+import { RunMark, requestMissedChanges } from './missed-changes.ts';
 
 /** Running syncs have so long to end by themselves before they are cut off; the rest of 10 s is for cleaning up. */
 const stopGraceMs = 8_000;
@@ -47,6 +49,8 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     logger,
     settings: queueSettings(config),
   });
+  const mark = new RunMark(config.stateDir);
+  const { endedInOrder } = await mark.set();
   const intake = new Intake({ queue, channels });
   const pool = new WorkerPool({
     queue,
@@ -84,6 +88,17 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   // A Dovecot may be down or slow; what is waiting for it in the queue is not held up by that.
   if (config.mailEngine === 'builtin') await refreshing;
   pool.start();
+  const stopping = new AbortController();
+  const catchingUp =
+    endedInOrder || config.mailEngine !== 'builtin'
+      ? Promise.resolve()
+      : requestMissedChanges({
+          queue,
+          channels,
+          changedAt: (user) => mailChangedAt(mailHomeOf(config.mailHome, user)),
+          logger,
+          signal: stopping.signal,
+        }).catch((error: unknown) => logger.error({ error }, 'users with newer mail not found'));
   logReady(logger, { channels: channels().map(({ name, replica }) => `${name}=${replica}`) });
   return {
     async reload() {
@@ -102,6 +117,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     },
     async stop() {
       logger.info({}, 'stopping');
+      stopping.abort();
       const refreshed = refresh.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
       await pool.stop(stopGraceMs);
@@ -109,7 +125,9 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       await mail.engine.close();
       await mail.close();
       await refreshed;
+      await catchingUp;
       await queue.close();
+      await mark.clear();
       logger.info({}, 'stopped');
     },
   };

@@ -1,4 +1,5 @@
 export * from './dovecot/index.ts';
+export { mailChangedAt } from './maildir/changed-at.ts';
 export * from './maildir/store.ts';
 export * from './memory/store.ts';
 export * from './port.ts';
