@@ -26,6 +26,7 @@ import {
   WorkerPool,
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
+import { openHttp } from './http.ts';
 import { openMailSide } from './mail-side.ts';
 import { RunMark, requestMissedChanges } from './missed-changes.ts';
 
@@ -62,6 +63,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       if (result.peer !== undefined) intake.peerSeen(channel, result.peer);
       if (hasImported(result)) await intake.imported(user, channel);
     },
+    onEnded: (sync) => http?.syncEnded(sync),
   });
   const listeners = await startListeners(config, intake, logger);
   const doveadm = await listenDoveadm({
@@ -72,6 +74,17 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     users: (mask) => matchingUsers(mail.users(), mask),
     connsMax: () => config.replicationMaxConns,
     now: systemClock.now,
+    logger,
+  });
+  let isReady = false;
+  const http = await openHttp({
+    config: () => config,
+    queue,
+    sink: intake,
+    channels,
+    users: (mask) => matchingUsers(mail.users(), mask),
+    listeners,
+    isReady: () => isReady,
     logger,
   });
   const refresh = new UserRefresh({
@@ -99,6 +112,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
           logger,
           signal: stopping.signal,
         }).catch((error: unknown) => logger.error({ error }, 'users with newer mail not found'));
+  isReady = true;
   logReady(logger, { channels: channels().map(({ name, replica }) => `${name}=${replica}`) });
   return {
     async reload() {
@@ -109,6 +123,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
         logger.setLevel(config.logLevel);
         await queue.configure(queueSettings(config));
         pool.resize(poolSettings(config));
+        await http?.reload();
         await refresh.refresh();
         logger.info({}, 'configuration reloaded');
       } catch (error) {
@@ -117,9 +132,11 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     },
     async stop() {
       logger.info({}, 'stopping');
+      isReady = false;
       stopping.abort();
       const refreshed = refresh.stop();
-      await Promise.all(listeners.map((listener) => listener.close()));
+      await Promise.all(Object.values(listeners).map((listener) => listener.close()));
+      await http?.close();
       await pool.stop(stopGraceMs);
       await doveadm.close();
       await mail.engine.close();
@@ -148,12 +165,12 @@ async function startListeners(
   { listeners: { notify }, notifySpoolDir }: Config,
   sink: Intake,
   logger: ProgramLogger,
-): Promise<NotifyListener[]> {
+): Promise<Readonly<Record<string, NotifyListener>>> {
   const options = { sink, clock: systemClock, logger, access: notify };
-  return [
-    await listenFifo(join(notify.dir, fifoName), options),
-    await listenNotifySocket(join(notify.dir, notifySocketName), options),
-    await listenReplicatorSocket(join(notify.dir, replicatorSocketName), options),
-    await watchSpool(notifySpoolDir, options),
-  ];
+  return {
+    fifo: await listenFifo(join(notify.dir, fifoName), options),
+    socket: await listenNotifySocket(join(notify.dir, notifySocketName), options),
+    replicator: await listenReplicatorSocket(join(notify.dir, replicatorSocketName), options),
+    spool: await watchSpool(notifySpoolDir, options),
+  };
 }

@@ -59,6 +59,7 @@ export async function buildApp({ context, access, tls, dashboardFolder }: AppOpt
     const { authorization, host } = request.headers;
     access.check(role, { authorization, host });
   });
+  context.requests.watch(app);
   await describeApi(app, context.parts.version);
   overviewRoutes(app, context);
   userRoutes(app, context);

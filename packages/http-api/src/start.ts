@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { DsyncdError, outcomeRules } from '@dsyncd/core';
@@ -8,10 +9,14 @@ import { Access } from './access.ts';
 import { Activity } from './activity.ts';
 import { buildApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
+import { OpenRequests } from './open-requests.ts';
 import { Overview } from './overview.ts';
 import type { HttpApi, HttpApiOptions, HttpPlace } from './parts.ts';
-import type { App } from './routes/context.ts';
+import type { App, RouteContext } from './routes/context.ts';
 import { endedSyncView, SyncHistory } from './sync-history.ts';
+
+/** Requests have so long to be answered when the API is closed. */
+const closeGraceMs = 2_000;
 
 /**
  * Starts the HTTP API.
@@ -38,7 +43,20 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     }),
   });
   const metricsPage = async () => ({ text: await metrics.text(), contentType: metrics.contentType });
-  const context = { parts: options, overview, history, hub, activity, notified, metricsPage };
+  const requests = new OpenRequests();
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
+  const context: RouteContext = {
+    parts: options,
+    overview,
+    history,
+    hub,
+    activity,
+    notified,
+    requests,
+    closing: closing.signal,
+    metricsPage,
+  };
   const { tls, dashboardFolder } = options;
   const app = await withTlsErrors(() => buildApp({ context, access, tls, dashboardFolder }));
   app.server.on('connection', (socket) => {
@@ -61,6 +79,8 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     async close() {
       activity.close();
       hub.close();
+      closing.abort(new Error('dsyncd is being stopped'));
+      await requests.none(clock, closeGraceMs);
       await app.close();
       await stop();
       logger.debug({ url, users: queue.running().length }, 'HTTP API closed');

@@ -4,6 +4,7 @@ import Type from 'typebox';
 import type { Role } from '../access.ts';
 import type { Activity } from '../activity.ts';
 import type { EventHub } from '../event-hub.ts';
+import type { OpenRequests } from '../open-requests.ts';
 import type { Overview } from '../overview.ts';
 import type { HttpApiParts } from '../parts.ts';
 import { problemSchema } from '../problem.ts';
@@ -34,6 +35,9 @@ export interface RouteContext {
   readonly activity: Activity;
   /** Notifications that came by the API. */
   readonly notified: { count: number };
+  /** Aborts when the API is being closed: whoever waits is to be answered. */
+  readonly closing: AbortSignal;
+  readonly requests: OpenRequests;
   readonly metricsPage: () => Promise<{ readonly text: string; readonly contentType: string }>;
 }
 

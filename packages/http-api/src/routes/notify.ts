@@ -52,7 +52,7 @@ const outcomeSchema = Type.Object(
 type Outcome = Static<typeof outcomeSchema>;
 
 /** "These users changed": what is answered with 2xx or 504 survives a crash. */
-export function notifyRoutes(app: App, { parts, notified }: RouteContext): void {
+export function notifyRoutes(app: App, { parts, notified, closing }: RouteContext): void {
   const waiting = { users: 0 };
   app.post(
     '/v1/notify',
@@ -93,7 +93,10 @@ export function notifyRoutes(app: App, { parts, notified }: RouteContext): void 
         throw new Problem(503, 'DSYNCD_HTTP_WAITERS', `${waiting.users} users are waited for already`);
       waiting.users += names.length;
       try {
-        const outcome = await waitForAll(parts, names, timeout * 1000, reply);
+        const outcome = await waitForAll(parts, names, {
+          timeoutMs: timeout * 1000,
+          gone: [onceGone(reply), closing],
+        });
         notified.count += names.length;
         return await reply.code(statusOf(outcome)).send(outcome);
       } finally {
@@ -112,30 +115,36 @@ function userNames(user: string | undefined, users: readonly string[] | undefine
   return [...new Set((users ?? [user ?? '']).map((name) => parseUserName(name)))];
 }
 
+interface Patience {
+  readonly timeoutMs: number;
+  /** Ends the waiting too. */
+  readonly gone: readonly AbortSignal[];
+}
+
 async function waitForAll(
   { sink, clock }: HttpApiParts,
   names: readonly UserName[],
-  timeoutMs: number,
-  reply: FastifyReply,
+  { timeoutMs, gone }: Patience,
 ): Promise<Outcome> {
-  const over = new AbortController();
+  const timeout = new AbortController();
+  const cancelTimer = clock.after(timeoutMs, () => timeout.abort(new Error('timed out')));
+  const over = AbortSignal.any([timeout.signal, ...gone]);
   // Each user takes a listener a channel.
-  setMaxListeners(0, over.signal);
-  const cancelTimer = clock.after(timeoutMs, () => over.abort(new Error('timed out')));
-  const onGone = (): void => over.abort(new Error('the client has gone'));
-  reply.raw.once('close', onGone);
+  setMaxListeners(0, over);
   try {
     const users = await Promise.all(
-      names.map(async (user) => ({
-        user,
-        outcome: await outcomeOf(sink.waitForSync(user, over.signal), over.signal),
-      })),
+      names.map(async (user) => ({ user, outcome: await outcomeOf(sink.waitForSync(user, over), over) })),
     );
     return { synced: users.every(({ outcome }) => outcome === 'synced'), users };
   } finally {
     cancelTimer();
-    reply.raw.off('close', onGone);
   }
+}
+
+function onceGone(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort(new Error('the client has gone')));
+  return gone.signal;
 }
 
 async function outcomeOf(

@@ -1,0 +1,115 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type Config, type HttpConfig, readSecret } from '@dsyncd/config';
+import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
+import { type HttpPlace, startHttpApi, type TlsFiles } from '@dsyncd/http-api';
+import type { NotifyListener, NotifySink } from '@dsyncd/notify';
+import type { ReplicationQueue } from '@dsyncd/queue';
+import type { Channel, EndedSync } from '@dsyncd/replicator';
+
+export interface HttpSideParts {
+  readonly config: () => Config;
+  readonly queue: ReplicationQueue;
+  readonly sink: NotifySink;
+  readonly channels: () => readonly Channel[];
+  readonly users: (mask: string) => AsyncIterable<UserName>;
+  /** By name: `fifo`, `socket`, ... */
+  readonly listeners: Readonly<Record<string, NotifyListener>>;
+  readonly isReady: () => boolean;
+  readonly logger: Logger;
+}
+
+/** The HTTP API as the configuration wants it. */
+export interface HttpSide {
+  syncEnded(sync: EndedSync): void;
+  /** Reads tokens and certificates again. @throws {DsyncdError} for what cannot be used; nothing is changed then. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws {DsyncdError} when it cannot listen, or a token or a certificate cannot be used. */
+export async function openHttp(parts: HttpSideParts): Promise<HttpSide | undefined> {
+  const { config, listeners, logger } = parts;
+  const http = config().listeners.http;
+  if (http === undefined) return undefined;
+  const api = await startHttpApi({
+    ...parts,
+    ...placeOf(http),
+    ...(await secretsOf(config(), http)),
+    ...dashboard(),
+    connsMax: () => config().replicationMaxConns,
+    failoverMaxLagMs: () => config().listeners.http?.failoverMaxLagMs ?? http.failoverMaxLagMs,
+    sources: () =>
+      Object.entries(listeners).map(([source, { taken, badLines }]) => ({
+        source,
+        taken,
+        refused: badLines,
+      })),
+    hostname: () => config().hostname,
+    version: ownVersion(),
+    clock: systemClock,
+  });
+  logger.info({ url: api.url }, 'HTTP API listens');
+  return {
+    syncEnded: (sync) => api.syncEnded(sync),
+    async reload() {
+      const next = config().listeners.http;
+      if (
+        next === undefined ||
+        JSON.stringify(placeOf(next)) !== JSON.stringify(placeOf(http)) ||
+        next.ssl !== http.ssl
+      )
+        logger.warn({ url: api.url }, 'HTTP API stays where it listens until dsyncd is restarted');
+      else api.reload(await secretsOf(config(), next));
+    },
+    close: () => api.close(),
+  };
+}
+
+function placeOf({ path, mode, user, group, address, port }: HttpConfig): HttpPlace {
+  if (path === undefined) return { address, port };
+  const owner = { ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) };
+  return { path, access: { mode, ...owner } };
+}
+
+async function secretsOf(
+  { ssl }: Config,
+  { tokenFiles, ssl: hasTls }: HttpConfig,
+): Promise<{ readonly tokens: Readonly<Record<string, string>>; readonly tls?: TlsFiles }> {
+  const entries = Object.entries(tokenFiles).map(
+    async ([role, file]) => [role, await readSecret(file)] as const,
+  );
+  const tokens = Object.fromEntries(await Promise.all(entries));
+  if (!hasTls || ssl.serverCertFile === undefined || ssl.serverKeyFile === undefined) return { tokens };
+  return { tokens, tls: { cert: await readPem(ssl.serverCertFile), key: await readPem(ssl.serverKeyFile) } };
+}
+
+async function readPem(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new DsyncdError(
+      'DSYNCD_HTTP_TLS',
+      `cannot read ${file}: ${error instanceof Error ? error.message : error}`,
+      {
+        outcome: 'operator',
+        hint: 'see server_cert_file and server_key_file in [ssl], and the user that dsyncd runs as',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Built beside this program; without it there is the API alone. */
+function dashboard(): { readonly dashboardFolder?: string } {
+  const folder = fileURLToPath(new URL('../../dashboard/dist/', import.meta.url));
+  return existsSync(`${folder}index.html`) ? { dashboardFolder: folder } : {};
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+  };
+  return version;
+}
