@@ -88,7 +88,8 @@ async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide
     },
     commandsMax: () => config().replicationMaxConns,
     lockTimeoutMs: () => config().dsyncLockTimeoutMs,
-    ioTimeoutMs: () => config().dsyncTimeoutMs,
+    // Dovecot is to give up first, and say why; what we cut off may hold its lock for a while longer.
+    ioTimeoutMs: () => config().dsyncTimeoutMs * 0.9,
     clock,
   });
   return {

@@ -48,7 +48,7 @@ export const meanings: readonly Meaning[] = [
     says: /quota exceeded|not enough disk quota|quota.*full/i,
     code: 'DSYNCD_QUOTA',
     outcome: 'transient',
-    hint: 'the user is over quota on one host: both hosts need the same limits; after a first sync run `doveadm quota recalc`',
+    hint: 'the quota of the user or of the file system is used up on the host that is named: raise it or free space',
   },
   {
     says: /no space left on device|disk quota|out of disk space|not enough disk space/i,
