@@ -1,6 +1,15 @@
 import { createFleet, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { deliver, logOf, scratchFolder, startHosts, statusOf, untilEqual, untilInbox } from './support.ts';
+import {
+  deliver,
+  logOf,
+  onCleanup,
+  scratchFolder,
+  startHosts,
+  statusOf,
+  untilEqual,
+  untilInbox,
+} from './support.ts';
 
 test('a peer that is down holds up neither the other channel nor itself when it comes back', async () => {
   const { a, b, c } = await createFleet({
@@ -36,11 +45,11 @@ test('a peer that is down holds up neither the other channel nor itself when it 
   await deliver(a, 'one@example.com', 'meanwhile');
   await untilInbox(b, 'one@example.com', 2);
 
+  onCleanup(() => c.stop());
   await c.startProgram('dsync-server');
   await untilInbox(c, 'one@example.com', 2);
   for (const user of users) await untilEqual([a, b, c], user);
   await until('all is well', async () => (await statusOf(a)).healthy);
-  await c.program('dsync-server').end('SIGTERM');
 }, 60_000);
 
 test('a chain of three hosts converges and then falls silent', async () => {
