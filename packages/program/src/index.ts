@@ -1,3 +1,4 @@
 export * from './peer-settings.ts';
 export * from './run.ts';
+export * from './service-manager.ts';
 export * from './store.ts';

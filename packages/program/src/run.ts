@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { configFileName } from '@dsyncd/config';
 import { DsyncdError } from '@dsyncd/core';
+import { ServiceManager } from './service-manager.ts';
 
 /** A program that serves until it is told to stop. */
 export interface Daemon {
@@ -8,6 +9,8 @@ export interface Daemon {
   reload(): Promise<void>;
   /** SIGTERM and SIGINT: finishes what cannot wait and ends. */
   stop(): Promise<void>;
+  /** For the watchdog: comes back, with or without an error, as long as the program can do its work. */
+  answers?(): Promise<unknown>;
 }
 
 /** EX_CONFIG: the service manager need not try again before somebody has changed something. */
@@ -30,9 +33,15 @@ export async function runDaemon(
     }
     const daemon = await start(configFileName(values.config));
     process.on('SIGHUP', () => void daemon.reload());
-    const stop = (): void => void daemon.stop().then(() => process.exit(0));
+    const manager = new ServiceManager({
+      ...(daemon.answers === undefined ? {} : { answers: daemon.answers.bind(daemon) }),
+      complain: (text) => void process.stderr.write(`${name}: ${text}\n`),
+    });
+    const stop = (): void =>
+      void Promise.all([manager.notifyStopping(), daemon.stop()]).then(() => process.exit(0));
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
+    await manager.notifyReady();
   } catch (error) {
     endWith(name, error, usage);
   }
