@@ -1,0 +1,161 @@
+// npm run package:deb [-- FOLDER]: makes dsyncd_VERSION_ARCHITECTURE.deb; default folder: dist.
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { isNeeded, productionModules } from './production-modules.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const here = join(root, 'deploy/debian');
+const library = 'usr/lib/dsyncd';
+/** Program and the folder of its app. */
+const programs = {
+  dsyncd: 'replicator',
+  'dsync-server': 'dsync-server',
+  'dsync-lmtp': 'lmtp',
+  dsyncadm: 'dsyncadm',
+};
+
+function run(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed\n${stdout}${stderr}${error ?? ''}`);
+  return stdout.trim();
+}
+
+function put(stage, path, text, mode = 0o644) {
+  const file = join(stage, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  chmodSync(file, mode);
+}
+
+/** Copies what a package runs: ours from `dist`, others as published but for sources, documents and tests. */
+function copyLibrary(stage) {
+  const { workspaces, modules, links } = productionModules(
+    root,
+    Object.values(programs).map((app) => `apps/${app}`),
+  );
+  const target = join(stage, library);
+  for (const folder of workspaces) {
+    const from = join(root, folder);
+    if (!existsSync(join(from, 'dist'))) throw new Error(`${folder} is not built: npm run build`);
+    cpSync(join(from, 'package.json'), join(target, folder, 'package.json'));
+    cpSync(join(from, 'dist'), join(target, folder, 'dist'), {
+      recursive: true,
+      filter: (file) => !/\.(d\.ts|map|tsbuildinfo)$/.test(file),
+    });
+  }
+  // The dashboard is files for a browser: nobody imports it.
+  const dashboard = join(root, 'apps/dashboard/dist');
+  if (existsSync(dashboard)) cpSync(dashboard, join(target, 'apps/dashboard/dist'), { recursive: true });
+  for (const folder of modules.keys()) {
+    const from = join(root, folder);
+    cpSync(from, join(target, folder), {
+      recursive: true,
+      filter: (file) =>
+        file === from || lstatSync(file).isDirectory()
+          ? !file.slice(from.length).includes('/node_modules')
+          : isNeeded(relative(from, file)),
+    });
+  }
+  for (const [link, folder] of links) {
+    mkdirSync(dirname(join(target, link)), { recursive: true });
+    symlinkSync(relative(dirname(link), folder), join(target, link));
+  }
+  removeEmptyFolders(target);
+  return modules;
+}
+
+function removeEmptyFolders(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) removeEmptyFolders(join(folder, entry.name));
+  if (readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
+}
+
+/** A newer system's compiled addons do not run on an older one. */
+const libcVersion = () => process.report.getReport().header.glibcVersionRuntime ?? '2.36';
+
+function copyrightOf(modules) {
+  const lines = [...modules].map(([folder, { name, version, license }]) => {
+    const text = typeof license === 'string' ? license : JSON.stringify(license ?? 'see its files');
+    return `${name} ${version}: ${text} (/${library}/${folder})`;
+  });
+  return `${readFileSync(join(root, 'LICENSE'), 'utf8')}\nIncluded npm packages:\n\n${lines.sort().join('\n')}\n`;
+}
+
+function stagePackage(stage, version) {
+  const modules = copyLibrary(stage);
+  for (const [program, app] of Object.entries(programs))
+    put(
+      stage,
+      `usr/bin/${program}`,
+      `#!/bin/sh\n# Batches of mails are written with many fsyncs at once, which run in this many threads.\nUV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16} exec node /${library}/apps/${app}/dist/main.js "$@"\n`,
+      0o755,
+    );
+  for (const name of readdirSync(join(root, 'deploy/systemd'))) {
+    if (!name.endsWith('.service')) continue;
+    const unit = readFileSync(join(root, 'deploy/systemd', name), 'utf8');
+    const text = unit
+      .replaceAll('/usr/local/bin/', '/usr/bin/')
+      .replaceAll('file:/opt/dsyncd/', 'file:/usr/share/doc/dsyncd/');
+    put(stage, `lib/systemd/system/${name}`, text);
+  }
+  put(stage, 'etc/dsyncd/dsyncd.toml', readFileSync(join(root, 'deploy/dsyncd.toml'), 'utf8'));
+  for (const name of ['README.md', 'deploy/reference.md', 'deploy/failover.md'])
+    put(stage, `usr/share/doc/dsyncd/${name}`, readFileSync(join(root, name), 'utf8'));
+  put(stage, 'usr/share/doc/dsyncd/copyright', copyrightOf(modules));
+  stageControl(stage, version);
+}
+
+function stageControl(stage, version) {
+  const control = readFileSync(join(here, 'control'), 'utf8')
+    .replace('@VERSION@', version)
+    .replace('@ARCHITECTURE@', run('dpkg', ['--print-architecture']))
+    .replace('@LIBC@', libcVersion())
+    .replace('@SIZE@', run('du', ['-sk', stage]).split('\t')[0] ?? '0');
+  put(stage, 'DEBIAN/control', control);
+  put(stage, 'DEBIAN/conffiles', '/etc/dsyncd/dsyncd.toml\n');
+  for (const script of ['postinst', 'prerm', 'postrm'])
+    put(stage, `DEBIAN/${script}`, readFileSync(join(here, script), 'utf8'), 0o755);
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** What is in dist folders already is taken as it is. */
+    'no-build': { type: 'boolean' },
+    /** Instead of that of package.json: for a build between releases. */
+    version: { type: 'string' },
+  },
+});
+if (!values['no-build']) run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
+const version = values.version ?? JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+if (!/^[0-9][0-9A-Za-z.+~-]*$/.test(version)) throw new Error(`no version of a Debian package: ${version}`);
+const target = resolve(positionals[0] ?? join(root, 'dist'));
+mkdirSync(target, { recursive: true });
+process.umask(0o022);
+const stage = mkdtempSync(join(tmpdir(), 'dsyncd-deb-'));
+try {
+  stagePackage(stage, version);
+  // Whatever umask the checkout was made with.
+  run('chmod', ['-R', 'u=rwX,go=rX', stage]);
+  const file = join(target, `dsyncd_${version}_${run('dpkg', ['--print-architecture'])}.deb`);
+  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z1', '--build', stage, file]);
+  process.stdout.write(`${file}\n`);
+} finally {
+  rmSync(stage, { recursive: true, force: true });
+}
