@@ -26,6 +26,7 @@ import {
   WorkerPool,
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
+import { startAlerts } from './alerts.ts';
 import { openHttp } from './http.ts';
 import { openMailSide } from './mail-side.ts';
 import { RunMark, requestMissedChanges } from './missed-changes.ts';
@@ -112,6 +113,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
           logger,
           signal: stopping.signal,
         }).catch((error: unknown) => logger.error({ error }, 'users with newer mail not found'));
+  const alerts = startAlerts({ config: () => config, queue, channels, logger });
   isReady = true;
   logReady(logger, { channels: channels().map(({ name, replica }) => `${name}=${replica}`) });
   return {
@@ -130,11 +132,15 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
         logger.error({ error }, 'configuration not reloaded; the present one stays in force');
       }
     },
+    async answers() {
+      for (const { name } of channels()) await queue.channelStatus(name);
+    },
     async stop() {
       logger.info({}, 'stopping');
       isReady = false;
       stopping.abort();
       const refreshed = refresh.stop();
+      alerts.stop();
       await Promise.all(Object.values(listeners).map((listener) => listener.close()));
       await http?.close();
       await pool.stop(stopGraceMs);

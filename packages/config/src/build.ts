@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { buildAlerts } from './build-alerts.ts';
 import { buildHttp } from './build-http.ts';
 import type { KeyProblem } from './check.ts';
 import type {
@@ -49,6 +50,7 @@ export function buildConfig(settings: Settings, file: string, problems: KeyProbl
     ssl: buildSsl(settings, problems),
     ssh: buildSsh(settings),
     listeners: buildListeners(settings, problems),
+    ...given('alerts', settings.alerts === undefined ? undefined : buildAlerts(settings.alerts, problems)),
   };
 }
 

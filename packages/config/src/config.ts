@@ -30,6 +30,17 @@ export interface Config {
   readonly ssl: SslConfig;
   readonly ssh: SshConfig;
   readonly listeners: ListenersConfig;
+  /** Missing: none are sent. */
+  readonly alerts?: AlertsConfig;
+}
+
+/** Alerts of dsyncd itself; at least one of webhook and mail is there. */
+export interface AlertsConfig {
+  readonly webhookUrlFile?: string;
+  readonly mailTo?: string;
+  readonly sendmailPath: string;
+  readonly graceMs: number;
+  readonly repeatMs: number;
 }
 
 /** One channel, what it does not override taken from the top level. */

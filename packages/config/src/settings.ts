@@ -7,6 +7,7 @@
  */
 
 import Type, { type Static } from 'typebox';
+import { alertSettings } from './alert-settings.ts';
 import { httpListener } from './http-settings.ts';
 import {
   address,
@@ -295,6 +296,7 @@ export const settings = Type.Object({
   ssl: sslSettings,
   ssh: sshSettings,
   listeners: listenerSettings,
+  alerts: Type.Optional(alertSettings),
 });
 
 export { channelSettings, sshSettings, sslSettings };

@@ -14,6 +14,7 @@ test('the reference has a section a table and a row a setting', () => {
     '## `[listeners.doveadm]`',
     '## `[listeners.lmtp]`',
     '## `[listeners.http]`',
+    '## `[alerts]`',
   ]);
   expect(text).toMatch(
     /^\| `replication_full_sync_interval` \| a duration from 1s to 365d.*\| `"24h"` \| How often/m,

@@ -1,3 +1,4 @@
+export * from './alerts/index.ts';
 export * from './channel.ts';
 export * from './doveadm-listener.ts';
 export * from './doveadm-service.ts';

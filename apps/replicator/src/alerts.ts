@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { type Config, readSecret } from '@dsyncd/config';
+import { type Logger, systemClock } from '@dsyncd/core';
+import type { ReplicationQueue } from '@dsyncd/queue';
+import { type AlertPlan, AlertWatch, type Channel } from '@dsyncd/replicator';
+
+export interface AlertParts {
+  readonly config: () => Config;
+  readonly queue: ReplicationQueue;
+  readonly channels: () => readonly Channel[];
+  readonly logger: Logger;
+}
+
+/** Begins to watch; tells nobody while the configuration has no `[alerts]`. */
+export function startAlerts({ config, queue, channels, logger }: AlertParts): AlertWatch {
+  const watch = new AlertWatch({
+    queue,
+    channels,
+    plan: () => planOf(config()),
+    hostname: () => config().hostname,
+    silenceFile: join(config().stateDir, 'alerts-silent-until'),
+    clock: systemClock,
+    logger,
+  });
+  watch.start();
+  return watch;
+}
+
+function planOf({ alerts }: Config): AlertPlan | undefined {
+  if (alerts === undefined) return undefined;
+  const { webhookUrlFile, mailTo, sendmailPath, graceMs, repeatMs } = alerts;
+  return {
+    graceMs,
+    repeatMs,
+    ...(webhookUrlFile === undefined ? {} : { webhookUrl: () => readSecret(webhookUrlFile) }),
+    ...(mailTo === undefined ? {} : { mail: { sendmailPath, to: mailTo } }),
+  };
+}

@@ -1,0 +1,24 @@
+import type { AlertMessage, OngoingTrouble } from './alert-model.ts';
+
+export interface AlertText {
+  /** One line of ASCII. */
+  readonly subject: string;
+  readonly body: string;
+}
+
+/** A message for people. @param hostname - of this host, without spaces */
+export function alertText({ firing, recovered }: AlertMessage, hostname: string, now: number): AlertText {
+  const count = firing.length;
+  const what = count === 0 ? 'recovered' : `${count} ${count === 1 ? 'problem' : 'problems'}`;
+  const lines = [
+    ...firing.flatMap((trouble) => [lineOf(trouble, 'PROBLEM', now), `  what to do: ${trouble.hint}`]),
+    ...recovered.map((trouble) => lineOf(trouble, 'recovered', now)),
+  ];
+  return {
+    subject: `dsyncd on ${hostname.replace(/[^\x21-\x7e]/g, '?')}: ${what}`,
+    body: `${lines.join('\n')}\n`,
+  };
+}
+
+const lineOf = ({ channel, text, since }: OngoingTrouble, mark: string, now: number): string =>
+  `${mark} channel ${channel}: ${text} (since ${new Date(Math.min(since, now)).toISOString()})`;

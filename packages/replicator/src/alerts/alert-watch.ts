@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import type { Clock, Logger } from '@dsyncd/core';
+import type { ReplicationQueue } from '@dsyncd/queue';
+import type { Channel } from '../channel.ts';
+import { type AlertMessage, type AlertState, type AlertTiming, decideAlerts } from './alert-model.ts';
+import { type AlertText, alertText } from './alert-text.ts';
+import { type MailPlace, sendMail } from './send-mail.ts';
+import { sendWebhook } from './send-webhook.ts';
+import { findTroubles } from './troubles.ts';
+
+/** Where alerts go, and when. */
+export interface AlertPlan extends AlertTiming {
+  /** Read anew for each message: a URL may be exchanged without a restart. */
+  readonly webhookUrl?: () => Promise<string>;
+  readonly mail?: MailPlace;
+}
+
+export interface AlertWatchOptions {
+  readonly queue: Pick<ReplicationQueue, 'channelStatus' | 'lagCounts' | 'userPage'>;
+  readonly channels: () => readonly Channel[];
+  /** Undefined: alerts are off. */
+  readonly plan: () => AlertPlan | undefined;
+  readonly hostname: () => string;
+  /** Holds the instant until which nothing is told; need not be there. */
+  readonly silenceFile: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const lookEveryMsMax = 15_000;
+const lookEveryMsMin = 100;
+/** A silence that somebody forgot, or mistyped, ends. */
+export const silenceMsMax = 7 * 86_400_000;
+
+/** Looks at the queue from time to time and tells people of what does not mend itself. */
+export class AlertWatch {
+  readonly #options: AlertWatchOptions;
+  #state: AlertState = new Map();
+  #cancel: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(options: AlertWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const graceMs = this.#options.plan()?.graceMs ?? lookEveryMsMax;
+    const delayMs = Math.min(lookEveryMsMax, Math.max(lookEveryMsMin, graceMs / 4));
+    this.#cancel = this.#options.clock.after(delayMs, () => {
+      void this.look().finally(() => {
+        if (!this.#isStopped) this.start();
+      });
+    });
+  }
+
+  /** An alert that is on its way does not hold up the end of the program. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  /** One look; never rejects. */
+  async look(): Promise<void> {
+    const { queue, channels, clock, logger, hostname } = this.#options;
+    const plan = this.#options.plan();
+    if (plan === undefined) {
+      this.#state = new Map();
+      return;
+    }
+    try {
+      const troubles = await findTroubles(queue, channels(), plan.graceMs);
+      const now = clock.now();
+      const look = { now, troubles, isSilent: await this.#isSilent(now) };
+      const { message, told, untold } = decideAlerts(this.#state, look, plan);
+      const isTold =
+        message === undefined || (await this.#send(plan, message, alertText(message, hostname(), now)));
+      this.#state = isTold ? told : untold;
+    } catch (error) {
+      if (!this.#isStopped) logger.error({ error }, 'alerts not decided');
+    }
+  }
+
+  /** True when somebody could be told, by whichever way. */
+  async #send(plan: AlertPlan, message: AlertMessage, text: AlertText): Promise<boolean> {
+    const { logger } = this.#options;
+    const hostname = this.#options.hostname();
+    const { webhookUrl, mail } = plan;
+    const ways: Promise<void>[] = [];
+    if (webhookUrl !== undefined)
+      ways.push(webhookUrl().then((url) => sendWebhook(url, message, text, hostname)));
+    if (mail !== undefined) ways.push(sendMail(mail, text, `dsyncd@${hostname}`));
+    const results = await Promise.allSettled(ways);
+    for (const result of results)
+      if (result.status === 'rejected') logger.error({ error: result.reason }, 'alert not sent');
+    return results.some(({ status }) => status === 'fulfilled');
+  }
+
+  async #isSilent(now: number): Promise<boolean> {
+    const text = await readFile(this.#options.silenceFile, 'utf8').catch(() => '');
+    const until = Date.parse(text.trim());
+    return until > now && until - now <= silenceMsMax;
+  }
+}

@@ -1,0 +1,78 @@
+import type { ChannelStatus, ReplicationQueue } from '@dsyncd/queue';
+import type { Channel } from '../channel.ts';
+import type { Trouble } from './alert-model.ts';
+
+/** Named in a message; of more there is only the number. */
+const usersNamedMax = 5;
+const reasonCharsMax = 300;
+
+type Readings = Pick<ReplicationQueue, 'channelStatus' | 'lagCounts' | 'userPage'>;
+
+/**
+ * What is wrong with the channels now; one cause is one trouble, whatever it brings with it.
+ * @param lagMs - a change that waits longer is a trouble of its own
+ */
+export async function findTroubles(
+  queue: Readings,
+  channels: readonly Channel[],
+  lagMs: number,
+): Promise<Trouble[]> {
+  const perChannel = await Promise.all(channels.map((channel) => troublesOf(queue, channel, lagMs)));
+  return perChannel.flat();
+}
+
+async function troublesOf(queue: Readings, { name, replica }: Channel, lagMs: number): Promise<Trouble[]> {
+  const status = await queue.channelStatus(name);
+  const [behind = 0, late = 0] = await queue.lagCounts(name, [-1, lagMs]);
+  const found: Trouble[] = [];
+  if (status.quarantined > 0) found.push(await quarantineOf(queue, status));
+  if (status.breaker.state !== 'closed') {
+    found.push({
+      key: `${name}/peer`,
+      channel: name,
+      text: `${replica} does not answer, ${countOf(behind, 'user')} behind: ${shorten(status.breaker.lastReason)}`,
+      hint: 'look at dsync-server and the network there; nothing is lost, and it goes on by itself',
+    });
+    return found;
+  }
+  if (status.queuedFailed > 0)
+    found.push({
+      key: `${name}/failed`,
+      channel: name,
+      text: `the last sync of ${countOf(status.queuedFailed, 'user')} failed`,
+      hint: 'dsyncadm status says whose, and why',
+    });
+  // Changes of users who are held or fail wait for that reason.
+  const lateOnly = late - status.quarantined - status.queuedFailed;
+  if (status.oldestRequestAt !== undefined && lateOnly > 0)
+    found.push({
+      key: `${name}/lag`,
+      channel: name,
+      text: `changes of ${countOf(lateOnly, 'user')} are not on ${replica} yet${status.paused ? ': the channel is paused' : ''}`,
+      hint: status.paused
+        ? 'dsyncadm resume lets it go on'
+        : 'dsyncadm status says whose; more replication_max_conns may help',
+      since: status.oldestRequestAt,
+    });
+  return found;
+}
+
+async function quarantineOf(
+  queue: Pick<ReplicationQueue, 'userPage'>,
+  { channel, quarantined }: ChannelStatus,
+): Promise<Trouble> {
+  const query = { mask: '*', only: 'quarantined', limit: usersNamedMax } as const;
+  const { users } = await queue.userPage(channel, query);
+  const named = users.map(({ user, failure }) => `${user} (${shorten(failure?.reason)})`).join(', ');
+  return {
+    key: `${channel}/quarantine`,
+    channel,
+    text: `${countOf(quarantined, 'user')} held until a person helps${named === '' ? '' : `: ${named}`}`,
+    hint: users[0]?.failure?.hint ?? 'dsyncadm status says what to do',
+  };
+}
+
+const countOf = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+const shorten = (text = 'no reason is known'): string =>
+  text.length > reasonCharsMax ? `${text.slice(0, reasonCharsMax)}…` : text;

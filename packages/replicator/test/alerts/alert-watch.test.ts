@@ -1,0 +1,205 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
+import { openMemoryQueue } from '@dsyncd/queue';
+import { VirtualClock } from '@dsyncd/queue/contract';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type AlertPlan, AlertWatch, silenceMsMax } from '../../src/index.ts';
+
+interface Posted {
+  readonly text: string;
+  readonly hostname: string;
+  readonly firing: readonly { readonly key: string }[];
+  readonly recovered: readonly { readonly key: string }[];
+}
+
+const minuteMs = 60_000;
+const urlSecret = 'T0PSECRET';
+let folder: string;
+let clock: VirtualClock;
+let queue: ReturnType<typeof openMemoryQueue>;
+let server: Server;
+let status: number;
+let posted: Posted[];
+let logged: LogFields[];
+let plan: AlertPlan | undefined;
+let watch: AlertWatch;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'dsyncd-alerts-'));
+  [status, posted, logged] = [204, [], []];
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => (body += chunk));
+    request.on('end', () => {
+      if (status === 204) posted.push(JSON.parse(body) as Posted);
+      response.writeHead(status, { location: '/elsewhere' }).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  clock = new VirtualClock(1_790_000_000_000);
+  queue = openMemoryQueue({
+    clock,
+    random: systemRandom,
+    settings: { channels: ['default'], fullSyncIntervalMs: 86_400_000, failureResyncIntervalMs: 300_000 },
+  });
+  plan = { graceMs: 5 * minuteMs, repeatMs: 60 * minuteMs, webhookUrl: async () => url() };
+  const logger: Logger = { ...silentLogger, error: (fields) => logged.push(fields) };
+  watch = new AlertWatch({
+    queue,
+    channels: () => [{ name: 'default', replica: 'tcps:mx2', chain: false }],
+    plan: () => plan,
+    hostname: () => 'mx1.example.com',
+    silenceFile: join(folder, 'silent'),
+    clock,
+    logger,
+  });
+});
+
+afterEach(async () => {
+  watch.stop();
+  await queue.close();
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook/${urlSecret}`;
+const ann = parseUserName('ann@example.com');
+
+async function syncAnn(outcome: 'ok' | 'operator'): Promise<void> {
+  await queue.request('default', [{ user: ann, priority: 'high', byOperator: true }]);
+  const claim = await queue.claim(AbortSignal.timeout(5_000));
+  if (claim === undefined) throw new Error('nothing to claim');
+  const failure = { code: 'X', reason: 'the index is damaged', hint: 'mend the index' };
+  await queue.complete(claim, { outcome, full: true, ...(outcome === 'ok' ? {} : { failure }) });
+}
+
+async function lookAfter(delayMs: number): Promise<void> {
+  await clock.advance(delayMs);
+  await watch.look();
+}
+
+/** Notes its arguments and what it reads; ends with `status`. */
+function scriptSendmail(exitStatus: number): string {
+  const file = join(folder, 'sendmail');
+  const text = `#!/bin/sh\necho "$@" >> ${folder}/args\ncat >> ${folder}/mail\necho broken >&2\nexit ${exitStatus}\n`;
+  writeFileSync(file, text, { mode: 0o755 });
+  return file;
+}
+
+describe('AlertWatch', () => {
+  it('posts who is held and why after the grace time, and that it is over', async () => {
+    await syncAnn('operator');
+    await lookAfter(0);
+    await lookAfter(4 * minuteMs);
+    expect(posted).toEqual([]);
+    await lookAfter(minuteMs);
+    expect(posted).toHaveLength(1);
+    expect(posted[0]?.firing.map(({ key }) => key)).toEqual(['default/quarantine']);
+    expect(posted[0]?.hostname).toBe('mx1.example.com');
+    for (const wanted of ['ann@example.com', 'the index is damaged', 'mend the index', 'problem'])
+      expect(posted[0]?.text).toContain(wanted);
+    await syncAnn('ok');
+    await lookAfter(minuteMs);
+    expect(posted).toHaveLength(2);
+    expect(posted[1]?.firing).toEqual([]);
+    expect(posted[1]?.text).toContain('recovered');
+  });
+
+  it('tells of changes that wait longer than the grace time', async () => {
+    await queue.request('default', [{ user: ann, priority: 'low' }]);
+    await lookAfter(5 * minuteMs);
+    expect(posted).toEqual([]);
+    await lookAfter(1);
+    expect(posted[0]?.text).toContain('changes of 1 user are not on tcps:mx2 yet');
+  });
+
+  it('tries again when nobody took it, and keeps the URL out of the log', async () => {
+    await syncAnn('operator');
+    await lookAfter(0);
+    for (const bad of [500, 302]) {
+      status = bad;
+      await lookAfter(5 * minuteMs);
+    }
+    expect(posted).toEqual([]);
+    expect(logged.map(({ error }) => (error instanceof Error ? error.message : ''))).toEqual([
+      'the webhook for alerts: answered with status 500',
+      'the webhook for alerts: answered with status 302',
+    ]);
+    plan = { graceMs: 0, repeatMs: 1000, webhookUrl: async () => 'http://127.0.0.1:1/T0PSECRET' };
+    await watch.look();
+    expect(logged).toHaveLength(3);
+    expect(JSON.stringify(logged.map(({ error }) => String(error)))).not.toContain(urlSecret);
+    plan = { graceMs: 0, repeatMs: 1000, webhookUrl: async () => url() };
+    status = 204;
+    await watch.look();
+    expect(posted).toHaveLength(1);
+  });
+
+  it('mails by sendmail, without a shell', async () => {
+    plan = {
+      graceMs: 0,
+      repeatMs: minuteMs,
+      mail: { sendmailPath: scriptSendmail(0), to: '$(id)@example.com' },
+    };
+    await syncAnn('operator');
+    await watch.look();
+    expect(readFileSync(join(folder, 'args'), 'utf8')).toBe('-i -- $(id)@example.com\n');
+    const mail = readFileSync(join(folder, 'mail'), 'utf8');
+    expect(mail).toMatch(
+      /^From: dsyncd <dsyncd@mx1\.example\.com>\nTo: \$\(id\)@example\.com\nSubject: dsyncd on mx1\.example\.com: 1 problem\n/,
+    );
+    expect(mail).toContain('\n\nPROBLEM channel default: 1 user held');
+    expect(logged).toEqual([]);
+  });
+
+  it('says why a mail did not go, and takes the webhook for enough', async () => {
+    const mail = { sendmailPath: scriptSendmail(75), to: 'root' };
+    plan = { graceMs: 0, repeatMs: minuteMs, mail, webhookUrl: async () => url() };
+    await syncAnn('operator');
+    await watch.look();
+    await watch.look();
+    expect(posted).toHaveLength(1);
+    expect(logged.map(({ error }) => String(error)).join()).toContain('ended with 75: broken');
+    plan = { graceMs: 0, repeatMs: 1, mail: { ...mail, sendmailPath: join(folder, 'none') } };
+    await lookAfter(minuteMs);
+    expect(String(logged.at(-1)?.error)).toContain('ENOENT');
+  });
+
+  it('is silent until the instant in the file, at most a week', async () => {
+    plan = { graceMs: 0, repeatMs: 365 * 86_400_000, webhookUrl: async () => url() };
+    await syncAnn('operator');
+    const silence = (untilMs: number): void =>
+      writeFileSync(join(folder, 'silent'), `${new Date(clock.now() + untilMs).toISOString()}\n`);
+    silence(minuteMs);
+    await watch.look();
+    expect(posted).toEqual([]);
+    silence(silenceMsMax);
+    await watch.look();
+    expect(posted).toEqual([]);
+    silence(silenceMsMax + 1);
+    await watch.look();
+    expect(posted).toHaveLength(1);
+  });
+
+  it('looks by itself once it is started', async () => {
+    plan = { graceMs: 1000, repeatMs: minuteMs, webhookUrl: async () => url() };
+    await syncAnn('operator');
+    watch.start();
+    const told = async (): Promise<number> => {
+      await clock.advance(250);
+      return posted.length;
+    };
+    await expect.poll(told, { timeout: 10_000, interval: 10 }).toBeGreaterThan(0);
+  });
+
+  it('does nothing when alerts are off', async () => {
+    plan = undefined;
+    await syncAnn('operator');
+    await lookAfter(60 * minuteMs);
+    expect([posted, logged]).toEqual([[], []]);
+  });
+});
