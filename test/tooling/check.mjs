@@ -6,6 +6,7 @@ import { ensureNodeModules, root } from './setup.mjs';
 const bin = (path) => [process.execPath, join(root, 'node_modules', path)];
 
 const steps = [
+  ['lock file', 'npm', 'ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
   ['format and lint', ...bin('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '.'],
   ['types', ...bin('typescript/bin/tsc'), '-b'],
   ['types of tests', ...bin('typescript/bin/tsc'), '-p', 'test/tooling/tsconfig.json'],
