@@ -1,9 +1,9 @@
 import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
-import { checkWishes, handshakeOf, receiveHandshake } from './handshake.ts';
+import { checkWishes, handshakeOf, oneWayOf, receiveHandshake } from './handshake.ts';
 import { applyLateExpunges } from './late-expunges.ts';
 import { lockInOrder } from './lock-order.ts';
-import { fitsState, headerOf, lostHeader, syncMailbox } from './mailbox/sync-mailbox.ts';
+import { fitsState, headerOf, isUntouched, lostHeader, syncMailbox } from './mailbox/sync-mailbox.ts';
 import type { BrainOptions } from './options.ts';
 import type { Session } from './session.ts';
 import { receiveStates } from './states.ts';
@@ -20,6 +20,7 @@ export async function follow(
   const peer = await receiveHandshake(session);
   session.peer = peer;
   checkWishes(session, peer);
+  session.oneWay = oneWayOf(peer);
   session.syncType = peer.syncType ?? 'full';
   session.isDryRun = peer.features?.includes('dry-run-now') === true;
   if (session.syncType === 'state') await receiveStates(session);
@@ -45,13 +46,18 @@ async function followMailboxes(session: Session): Promise<void> {
   ) {
     const mailbox = await findMailbox(session.user, remote.guid);
     if (mailbox === undefined) {
-      if (!session.isDryRun) session.changes.push(`mailbox ${remote.guid} is gone`);
-      await session.stream.send(lostHeader(remote.guid));
+      // The receiving side may have mailboxes of its own.
+      const isItsOwn = session.isOnlySending && session.oneWay?.overwrites === false;
+      if (!session.isDryRun && !isItsOwn) session.changes.push(`mailbox ${remote.guid} is gone`);
+      const lost = lostHeader(remote.guid);
+      await session.stream.send(isItsOwn ? { ...lost, lost: false, ignored: true } : lost);
       await session.stream.flush();
       continue;
     }
     const snapshot = await mailbox.status();
-    const ignoreState = !fitsState(snapshot, session.states.get(remote.guid));
+    const state = session.states.get(remote.guid);
+    const fits = session.isOverwritten ? isUntouched(snapshot, state) : fitsState(snapshot, state);
+    const ignoreState = !fits;
     if (ignoreState && !session.peerCan('expunges')) {
       session.requiresFullResync = true;
       await session.stream.send(lostHeader(remote.guid));

@@ -1,6 +1,6 @@
 import { DsyncdError } from '@dsyncd/core';
 import type { Handshake } from '@dsyncd/protocol';
-import type { BrainOptions, MasterOptions } from './options.ts';
+import type { BrainOptions, MasterOptions, OneWay } from './options.ts';
 import { ourFeatures, type Session } from './session.ts';
 
 /** What our side says first. */
@@ -14,10 +14,26 @@ export function handshakeOf(session: Session, options: BrainOptions & Partial<Ma
     syncType: session.syncType,
     lockTimeoutSecs: Math.max(1, Math.round(options.lockTimeoutMs / 1000)),
     sendMailRequests: true,
+    ...wishOf(session.oneWay),
     ...(options.mailbox === undefined ? {} : { syncBox: options.mailbox.join('/') }),
     features,
   };
 }
+
+/** The handshake speaks of the slave's side: where we send, it receives. */
+const wishOf = (oneWay: OneWay | undefined): Partial<Handshake> =>
+  oneWay === undefined
+    ? {}
+    : {
+        ...(oneWay.direction === 'send' ? { backupRecv: true } : { backupSend: true }),
+        noBackupOverwrite: !oneWay.overwrites,
+      };
+
+/** The direction that the master asks for, as our side sees it. */
+export const oneWayOf = ({ backupSend, backupRecv, noBackupOverwrite }: Handshake): OneWay | undefined =>
+  backupSend === true || backupRecv === true
+    ? { direction: backupSend === true ? 'send' : 'receive', overwrites: noBackupOverwrite !== true }
+    : undefined;
 
 export async function receiveHandshake(session: Session): Promise<Handshake> {
   const handshake = await session.next('handshake');
@@ -30,7 +46,6 @@ export function checkWishes(session: Session, peer: Handshake): void {
   const refused = (
     [
       ['a sync without mail requests', peer.sendMailRequests !== true],
-      ['a backup (one-way sync that deletes)', (peer.backupSend || peer.backupRecv) === true],
       ['a sync without mails', peer.noMailSync === true],
       [
         'a sync of some mails only',
@@ -43,7 +58,7 @@ export function checkWishes(session: Session, peer: Handshake): void {
   if (refused === undefined) return;
   throw new DsyncdError('DSYNCD_UNSUPPORTED', `${session.stream.peerName} asks for ${refused[0]}`, {
     outcome: 'operator',
-    hint: 'use a plain two-way sync, as the replicator does',
+    hint: 'sync without options that leave out mails, as the replicator does',
   });
 }
 

@@ -17,7 +17,12 @@ export async function lead(
 ): Promise<{ readonly isReusable: boolean }> {
   const { stream } = session;
   const states = options.state === undefined ? undefined : decodeState(options.state);
-  const hasState = options.syncType === 'incremental' && states !== undefined && states.length > 0;
+  session.oneWay = options.oneWay;
+  const hasState =
+    options.syncType === 'incremental' &&
+    session.oneWay === undefined &&
+    states !== undefined &&
+    states.length > 0;
   session.syncType = hasState ? 'state' : options.syncType === 'normal' ? 'changed' : 'full';
   session.isDryRun = options.isDryRun === true;
   await stream.send(handshakeOf(session, options));

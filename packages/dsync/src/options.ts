@@ -12,7 +12,16 @@ export interface BrainOptions {
   readonly lockTimeoutMs: number;
 }
 
+/** A sync that changes one side only. */
+export interface OneWay {
+  readonly direction: 'send' | 'receive';
+  /** The receiving side is made equal to the sending one; otherwise it keeps what only it has. */
+  readonly overwrites: boolean;
+}
+
 export interface MasterOptions extends BrainOptions {
+  /** As our side sees it; missing: both ways. */
+  readonly oneWay?: OneWay;
   readonly syncType: 'incremental' | 'normal' | 'full';
   /** What the last sync left; undefined or damaged: a full sync. */
   readonly state?: string | undefined;

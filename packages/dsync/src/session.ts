@@ -5,6 +5,7 @@ import { DsyncStream, encodeItem } from '@dsyncd/protocol';
 import { AbortableLink } from './abortable-link.ts';
 import { type Counts, newCounts } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
+import type { OneWay } from './options.ts';
 
 /** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
 export const ourFeatures = ['expunges', 'reuse', 'dry-run', 'late-expunges'] as const;
@@ -28,6 +29,8 @@ export class Session {
   /** The state is not to be trusted: the next sync must be a full one. */
   requiresFullResync = false;
   isDryRun = false;
+  /** As our side sees it; undefined: both ways. */
+  oneWay: OneWay | undefined;
   syncType: 'full' | 'changed' | 'state' = 'full';
   #peer: Handshake | undefined;
   #putBack: Exclude<Received, { type: 'done' }> | undefined;
@@ -59,6 +62,21 @@ export class Session {
     return this.#peer?.features?.includes(feature) === true;
   }
 
+  /** Nothing changes on our side. */
+  get isOnlySending(): boolean {
+    return this.oneWay?.direction === 'send';
+  }
+
+  /** Nothing changes on the peer's side. */
+  get isOnlyReceiving(): boolean {
+    return this.oneWay?.direction === 'receive';
+  }
+
+  /** Our side becomes equal to the peer's. */
+  get isOverwritten(): boolean {
+    return this.isOnlyReceiving && this.oneWay?.overwrites === true;
+  }
+
   /** A last word to the peer, even after {@link abort}; one that comes in the middle of something else just breaks the stream. */
   async tell(item: DsyncItem): Promise<void> {
     await this.#link.writeAnyway(encodeItem(item));
@@ -77,6 +95,22 @@ export class Session {
     if (item.type === 'end') return undefined;
     if (item.type === type) return item as DsyncItem & { readonly type: Type };
     throw this.unexpected(item, type);
+  }
+
+  /**
+   * The items up to the end of their list.
+   * @throws {DsyncdError} `DSYNCD_PEER_LIMIT` when there are more than `max`: what comes is planned in memory.
+   */
+  async *list<Type extends DsyncItem['type']>(
+    type: Type,
+    max: number,
+  ): AsyncGenerator<DsyncItem & { readonly type: Type }> {
+    let count = 0;
+    for (let item = await this.next(type); item !== undefined; item = await this.next(type)) {
+      count++;
+      if (count > max) throw this.#tooMany(type, max);
+      yield item;
+    }
   }
 
   /** Any item; a peer that gives up is an error. */
@@ -100,6 +134,14 @@ export class Session {
       'DSYNCD_PROTOCOL',
       `${this.stream.peerName} sent a ${item.type} record where a ${wanted} one was due`,
       { outcome: 'transient', hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd' },
+    );
+  }
+
+  #tooMany(type: string, max: number): DsyncdError {
+    return new DsyncdError(
+      'DSYNCD_PEER_LIMIT',
+      `${this.stream.peerName} sent more than ${max} ${type} records in a row`,
+      { outcome: 'operator', hint: 'split the mailbox on the peer, or check what the peer is' },
     );
   }
 

@@ -1,3 +1,4 @@
+import { limits } from '@dsyncd/core';
 import type { MailboxStatus } from '@dsyncd/mailstore';
 import type { MailboxSyncState } from '@dsyncd/protocol';
 import type { Session } from './session.ts';
@@ -22,7 +23,7 @@ export async function sendStates(session: Session, states: readonly MailboxSyncS
 }
 
 export async function receiveStates(session: Session): Promise<void> {
-  for (let item = await session.next('state'); item !== undefined; item = await session.next('state'))
+  for await (const item of session.list('state', limits.mailboxesPerUserMax))
     session.states.set(item.guid, {
       guid: item.guid,
       uidValidity: item.uidValidity,

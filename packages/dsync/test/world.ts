@@ -11,6 +11,7 @@ export interface SyncWish {
   readonly cutAfter?: number;
   readonly forgetState?: boolean;
   readonly damageState?: boolean;
+  readonly oneWay?: MasterOptions['oneWay'];
 }
 
 /** One host with one user; keeps the states of its own syncs by peer. */
@@ -83,6 +84,7 @@ export class World {
       hostname: master.name,
       syncType: wish.type ?? 'incremental',
       state,
+      ...(wish.oneWay === undefined ? {} : { oneWay: wish.oneWay }),
     });
     const following = runSlave({ ...common, user: slave.mail, link: b, hostname: slave.name });
     const [led, followed] = await Promise.allSettled([

@@ -55,6 +55,30 @@ export function assignUids<Local extends NewMail, Remote extends NewMail>(
   return { assigned: assigned.sort((a, b) => a.uid - b.uid), uidNext: fresh };
 }
 
+/**
+ * As {@link assignUids}, where only our side changes: ours keep their UIDs, and what is new to us
+ * gets its own UID where that is still to be had, otherwise the next one.
+ */
+export function assignOneWay<Local extends NewMail, Remote extends NewMail>(
+  locals: readonly Local[],
+  remotes: readonly Remote[],
+  uidNext: { readonly local: number; readonly remote: number },
+): { readonly assigned: Assigned<Local, Remote>[]; readonly uidNext: number } {
+  const partners = pairByGuid(locals, remotes);
+  const assigned = locals.map((local): Assigned<Local, Remote> => {
+    const remote = partners.get(local) as Remote | undefined;
+    return { local, uid: local.uid, ...(remote === undefined ? {} : { remote }) };
+  });
+  let next = uidNext.local;
+  for (const remote of remotes) {
+    if (partners.has(remote)) continue;
+    const uid = Math.max(remote.uid, next);
+    assigned.push({ remote, uid });
+    next = uid + 1;
+  }
+  return { assigned: assigned.sort((a, b) => a.uid - b.uid), uidNext: next };
+}
+
 /** The first unpaired mail of a GUID on one side belongs to the first on the other. */
 function pairByGuid(locals: readonly NewMail[], remotes: readonly NewMail[]): Map<NewMail, NewMail> {
   const waiting = new Map<string, NewMail[]>();

@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream';
-import { asMailGuid, DsyncdError } from '@dsyncd/core';
+import { asMailGuid, DsyncdError, limits } from '@dsyncd/core';
 import type { MailboxMail, MailboxStatus, MailRecord } from '@dsyncd/mailstore';
 import type { MailboxHeader, MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
 import type { Session } from '../session.ts';
 import { type CommonPoint, exportAttributes, exportChanges } from './export.ts';
-import { type ImportResult, MailboxImport } from './import.ts';
+import { MailboxImport } from './import.ts';
+import type { Importer, ImportOptions, ImportResult } from './importer.ts';
+import { MailboxOverwrite } from './overwrite.ts';
 
 export interface MailboxExchange {
   readonly mailbox: MailboxMail;
@@ -14,8 +16,9 @@ export interface MailboxExchange {
   readonly since: CommonPoint;
 }
 
-/** Requests for bodies of one mailbox that a peer may make. */
-const requestsMax = 5_000_000;
+const attributesMax = 100_000;
+/** Mails that are there, and as many that were expunged. */
+const changesMax = 2 * limits.mailsPerMailboxMax;
 
 /**
  * Both directions of one mailbox at once: our changes and the bodies that the peer asks for go out
@@ -23,7 +26,8 @@ const requestsMax = 5_000_000;
  */
 export async function exchangeMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
   const { mailbox, snapshot, remote, since } = exchange;
-  const importer = new MailboxImport({
+  if (session.isOnlySending) return await sendMailbox(session, exchange);
+  const importOptions: ImportOptions = {
     user: session.user,
     mailbox,
     snapshot,
@@ -33,13 +37,17 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
     peerKeepsExpunges: session.peerCan('expunges'),
     isDryRun: session.isDryRun,
     counts: session.counts,
+    isOneWay: session.isOnlyReceiving,
     ...(session.peerCan('late-expunges') && !session.isDryRun
       ? {
           expungeLate: (changes) =>
             void (changes.length > 0 && session.lateExpunges.push({ mailbox, changes })),
         }
       : {}),
-  });
+  };
+  const importer = session.isOverwritten
+    ? new MailboxOverwrite(importOptions)
+    : new MailboxImport(importOptions);
   const steps = {
     /** Our changes are all sent: from here on the import may renumber our mails. */
     exported: new Step<void>(),
@@ -86,6 +94,22 @@ interface Steps {
 
 async function send(session: Session, exchange: MailboxExchange, steps: Steps): Promise<void> {
   const { stream } = session;
+  const { mailbox } = exchange;
+  if (!session.isOnlyReceiving) await sendChanges(session, exchange);
+  steps.exported.finish();
+  for (const request of await steps.ours.done) await stream.send(request);
+  await stream.sendEnd();
+  await stream.flush();
+  if (!session.isOnlyReceiving) {
+    await sendMails(session, mailbox, await steps.theirs.done);
+    await stream.sendEnd();
+    await stream.flush();
+  }
+  steps.sent.finish();
+}
+
+async function sendChanges(session: Session, exchange: MailboxExchange): Promise<void> {
+  const { stream } = session;
   const { mailbox, snapshot, since } = exchange;
   for await (const attribute of exportAttributes(mailbox, since, !session.peerCan('expunges')))
     await stream.send(attribute);
@@ -94,38 +118,44 @@ async function send(session: Session, exchange: MailboxExchange, steps: Steps): 
     for (const change of changes) await stream.send(change);
   await stream.sendEnd();
   await stream.flush();
-  steps.exported.finish();
-  for (const request of await steps.ours.done) await stream.send(request);
-  await stream.sendEnd();
-  await stream.flush();
-  await sendMails(session, mailbox, await steps.theirs.done);
-  await stream.sendEnd();
-  await stream.flush();
-  steps.sent.finish();
 }
 
-async function receive(session: Session, importer: MailboxImport, steps: Steps): Promise<ImportResult> {
+/** One way: the peer asks for bodies and tells nothing of its own. */
+async function sendMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
+  const { stream } = session;
+  const { mailbox, snapshot } = exchange;
+  await sendChanges(session, exchange);
+  await sendMails(session, mailbox, await receiveRequests(session));
+  await stream.sendEnd();
+  await stream.flush();
+  return {
+    lastCommonUid: snapshot.uidNext - 1,
+    localModSeq: snapshot.highestModSeq,
+    messagesCount: snapshot.messagesCount,
+    isChangedMeanwhile: false,
+    conflicts: 0,
+    renumbered: 0,
+  };
+}
+
+async function receiveRequests(session: Session): Promise<readonly MailRequest[]> {
+  const requests: MailRequest[] = [];
+  for await (const request of session.list('request', limits.mailsPerMailboxMax)) requests.push(request);
+  return requests;
+}
+
+async function receive(session: Session, importer: Importer, steps: Steps): Promise<ImportResult> {
   const { stream } = session;
   await importer.start();
-  for (
-    let item = await session.next('attribute');
-    item !== undefined;
-    item = await session.next('attribute')
-  ) {
+  for await (const item of session.list('attribute', attributesMax)) {
     const value = item.hasStream ? await readText(stream.body()) : item.value;
     await importer.addAttribute({ ...item, ...(value === undefined ? {} : { value }) });
   }
-  for (let item = await session.next('change'); item !== undefined; item = await session.next('change'))
-    await importer.addChange(item);
+  for await (const change of session.list('change', changesMax)) await importer.addChange(change);
   await steps.exported.done;
   steps.ours.finish(await importer.finishChanges());
-  const theirs: MailRequest[] = [];
-  for (let item = await session.next('request'); item !== undefined; item = await session.next('request')) {
-    theirs.push(item);
-    if (theirs.length > requestsMax) throw session.unexpected(item, 'reasonable number of');
-  }
-  steps.theirs.finish(theirs);
-  for (let item = await session.next('mail'); item !== undefined; item = await session.next('mail'))
+  steps.theirs.finish(session.isOnlyReceiving ? [] : await receiveRequests(session));
+  for await (const item of session.list('mail', limits.mailsPerMailboxMax))
     await importer.addMail(item, item.hasStream ? stream.body() : undefined);
   await steps.sent.done;
   return await importer.finish();

@@ -1,55 +1,28 @@
 import { asUid, DsyncdError, type MailGuid } from '@dsyncd/core';
-import type { MailboxMail, MailboxStatus, MailChange, StagedBody, UserMail } from '@dsyncd/mailstore';
-import type { Attribute, MailboxHeader, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
-import type { Counts } from '../counts.ts';
+import type { MailboxMail, MailboxStatus, MailChange, StagedBody } from '@dsyncd/mailstore';
+import type { Attribute, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
-import { assignUids } from './assign-uids.ts';
+import { assignOneWay, assignUids } from './assign-uids.ts';
 import { isDovecotsNewer, isTheirsNewer } from './attributes.ts';
 import { compareUid, type Decision, isSameGuid, type LocalNew, type RemoteNew } from './compare.ts';
 import { type Entry, readEntries } from './entries.ts';
-import type { CommonPoint } from './export.ts';
+import type { Importer, ImportOptions, ImportResult } from './importer.ts';
 import { mergeFlags } from './merge-flags.ts';
 import { NewMails } from './new-mails.ts';
 import { MailboxWriter } from './writer.ts';
-
-export interface ImportOptions {
-  readonly user: UserMail;
-  readonly mailbox: MailboxMail;
-  /** How the mailbox was when its sync began; the peer was told the same. */
-  readonly snapshot: MailboxStatus;
-  readonly remote: MailboxHeader;
-  readonly since: CommonPoint;
-  readonly isMaster: boolean;
-  /** A dsyncd keeps every expunge record; a Dovecot forgets, so a gap in its UIDs may be an expunge. */
-  readonly peerKeepsExpunges: boolean;
-  readonly isDryRun: boolean;
-  readonly counts: Counts;
-  /** Takes expunges that are to wait for the end of the sync; missing: they are done with the mailbox. */
-  readonly expungeLate?: (changes: readonly MailChange[]) => void;
-}
-
-/** Where a mailbox stands after its sync, as our side sees it. */
-export interface ImportResult {
-  readonly lastCommonUid: number;
-  readonly localModSeq: number;
-  readonly messagesCount: number;
-  readonly isChangedMeanwhile: boolean;
-  /** Flags that both sides had changed differently. */
-  readonly conflicts: number;
-  /** Mails that had to get another UID, because both sides had given it out. */
-  readonly renumbered: number;
-}
 
 /** Changes of up to the last common UID whose mails are looked up together. */
 const lookupMails = 500;
 
 /** Takes the peer's changes to one mailbox in: the importing half of the brain. */
-export class MailboxImport {
+export class MailboxImport implements Importer {
   readonly #options: ImportOptions;
   readonly #writer: MailboxWriter;
   readonly #newMails: NewMails;
   readonly #localNew: LocalNew[] = [];
   readonly #remoteNew: RemoteNew[] = [];
+  /** The peer expunged what had this UID and GUID; one way it may still have the mail under another UID. */
+  readonly #doubtful: LocalNew['mail'][] = [];
   /** Written last: a mail to be saved may share the body of one that goes, and UIDs are given out upwards only. */
   readonly #expunges: MailChange[] = [];
   #common: MailChangeItem[] = [];
@@ -172,27 +145,44 @@ export class MailboxImport {
     for (const decision of decisions) {
       switch (decision.type) {
         case 'same':
-          if (!this.#hasMismatch) this.#matchedUid = decision.mail.uid;
-          await this.#mergeFlags(decision.mail, decision.change);
+          await this.#takeSame(decision.mail, decision.change);
           break;
         case 'expunge':
-          this.#expunge(decision.mail);
+          if (this.#options.isOneWay) this.#doubtful.push(decision.mail);
+          else this.#expunge(decision.mail);
           break;
         case 'note-expunge':
           this.#noteExpunge(decision.change);
           break;
         case 'local-new':
-          this.#localNew.push({ uid: decision.mail.uid, guid: decision.mail.guid, mail: decision.mail });
+          this.#addLocalNew(decision.mail);
           break;
-        case 'remote-new': {
-          const { change } = decision;
-          this.#remoteNew.push({ uid: change.uid, guid: change.guid ?? '', change });
+        case 'remote-new':
+          this.#addRemoteNew(decision.change);
           break;
-        }
         case 'nothing':
           break;
       }
     }
+  }
+
+  async #takeSame(mail: LocalNew['mail'], change: MailChangeItem): Promise<void> {
+    if (this.#options.isOneWay) {
+      // UIDs may not tell the same story on both sides, so copies of one mail are paired in their order.
+      this.#addLocalNew(mail);
+      this.#addRemoteNew(change);
+      return;
+    }
+    if (!this.#hasMismatch) this.#matchedUid = mail.uid;
+    await this.#mergeFlags(mail, change);
+  }
+
+  #addLocalNew(mail: LocalNew['mail']): void {
+    this.#localNew.push({ uid: mail.uid, guid: mail.guid, mail });
+  }
+
+  #addRemoteNew(change: MailChangeItem): void {
+    this.#remoteNew.push({ uid: change.uid, guid: change.guid ?? '', change });
   }
 
   #expunge({ uid, guid }: LocalNew['mail']): void {
@@ -202,7 +192,8 @@ export class MailboxImport {
 
   /** So that a third host, which still has the mail, learns from us that it is gone. */
   #noteExpunge({ uid, guid }: MailChangeItem): void {
-    if (guid === undefined || guid === '' || !this.#options.peerKeepsExpunges) return;
+    const { peerKeepsExpunges, isOneWay } = this.#options;
+    if (guid === undefined || guid === '' || !peerKeepsExpunges || isOneWay) return;
     this.#expunges.push({ type: 'expunged-elsewhere', uid, guid: guid as MailGuid });
   }
 
@@ -227,8 +218,10 @@ export class MailboxImport {
       await this.#decide(compareUid(ours, undefined));
       this.#batchAt++;
     }
+    this.#settleDoubtful();
     const localNew = this.#dropForgottenExpunges();
-    const { assigned, uidNext } = assignUids(localNew, this.#remoteNew, {
+    const assign = this.#options.isOneWay ? assignOneWay : assignUids;
+    const { assigned, uidNext } = assign(localNew, this.#remoteNew, {
       local: snapshot.uidNext,
       remote: remote.uidNext,
     });
@@ -241,10 +234,19 @@ export class MailboxImport {
     return requests;
   }
 
+  #settleDoubtful(): void {
+    if (this.#doubtful.length === 0) return;
+    const present = new Set(this.#remoteNew.map(({ guid }) => guid));
+    for (const mail of this.#doubtful)
+      if (present.has(mail.guid)) this.#addLocalNew(mail);
+      else this.#expunge(mail);
+    this.#localNew.sort((a, b) => a.uid - b.uid);
+  }
+
   /** A Dovecot that says nothing about a UID below one that matches has expunged that mail. */
   #dropForgottenExpunges(): LocalNew[] {
-    const { peerKeepsExpunges } = this.#options;
-    if (peerKeepsExpunges) return this.#localNew;
+    const { peerKeepsExpunges, isOneWay } = this.#options;
+    if (peerKeepsExpunges || isOneWay) return this.#localNew;
     for (const { uid, mail } of this.#localNew) if (uid < this.#matchedUid) this.#expunge(mail);
     return this.#localNew.filter(({ uid }) => uid >= this.#matchedUid);
   }

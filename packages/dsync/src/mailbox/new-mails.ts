@@ -191,7 +191,7 @@ export class NewMails {
   }
 }
 
-const finalKeywords = (change: MailChangeItem): string[] =>
+export const finalKeywords = (change: MailChangeItem): string[] =>
   change.keywords.filter(({ kind }) => kind === 'final' || kind === 'add-and-final').map(({ name }) => name);
 
 function wantedOfRemote(uid: number, remote: RemoteNew | undefined): Wanted {

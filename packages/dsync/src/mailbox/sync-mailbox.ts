@@ -4,7 +4,7 @@ import type { MailboxHeader, MailboxSyncState } from '@dsyncd/protocol';
 import type { Session } from '../session.ts';
 import { exchangeMailbox } from './exchange.ts';
 import type { CommonPoint } from './export.ts';
-import type { ImportResult } from './import.ts';
+import type { ImportResult } from './importer.ts';
 
 const nothingInCommon: CommonPoint = { lastCommonUid: 0, localModSeq: 0 };
 
@@ -57,6 +57,10 @@ export const isAsInState = (status: MailboxStatus, state: MailboxSyncState | und
   state.localModSeq === status.highestModSeq &&
   state.messagesCount === status.messagesCount;
 
+/** Where our side is overwritten: is what we had after the last sync still what we have? */
+export const isUntouched = (status: MailboxStatus, state: MailboxSyncState | undefined): boolean =>
+  state === undefined || state.lastCommonUid === 0 || isAsInState(status, state);
+
 /** For a `changed` sync: is there a sign that both sides differ? */
 export const needsSync = (session: Session, local: MailboxStatus, remote: MailboxHeader): boolean =>
   session.syncType !== 'changed' ||
@@ -102,7 +106,9 @@ async function adoptUidValidity(
   local: MailboxStatus,
   remote: MailboxHeader,
 ): Promise<UidValidity> {
-  if (!session.peerCan('expunges') && (session.states.get(local.guid)?.lastCommonUid ?? 0) > 0) {
+  const isPeerDovecot = !session.peerCan('expunges');
+  if (session.isOnlySending && !isPeerDovecot) return local.uidValidity;
+  if (isPeerDovecot && (session.states.get(local.guid)?.lastCommonUid ?? 0) > 0) {
     // A Dovecot cannot start a mailbox over in the middle of a sync.
     session.requiresFullResync = true;
     throw new DsyncdError(
@@ -115,6 +121,7 @@ async function adoptUidValidity(
     );
   }
   const isTheirsKept =
+    (session.isOverwritten && !isPeerDovecot) ||
     remote.messagesCount > local.messagesCount ||
     (remote.messagesCount === local.messagesCount && remote.uidValidity > local.uidValidity);
   if (!isTheirsKept) return local.uidValidity;

@@ -1,4 +1,4 @@
-import { DsyncdError } from '@dsyncd/core';
+import { asUidValidity, DsyncdError } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
 import type { TreeStep } from './plan.ts';
 import { inboxKey, pathOf } from './side.ts';
@@ -52,7 +52,7 @@ async function applyStep(user: UserMail, step: TreeStep): Promise<void> {
       const { uidValidity } = await inbox.status();
       return await user.changeMailboxIdentity(inbox.guid, {
         guid: step.guid,
-        uidValidity: step.uidValidity > uidValidity ? step.uidValidity : uidValidity,
+        uidValidity: asUidValidity(Math.max(step.uidValidity, uidValidity)),
       });
     }
     case 'create-directory':

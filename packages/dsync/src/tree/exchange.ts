@@ -3,21 +3,27 @@ import type { MailboxStatus, MailboxTree } from '@dsyncd/mailstore';
 import type { TreeDeletes, TreeNode } from '@dsyncd/protocol';
 import type { Session } from '../session.ts';
 import { applyTreeSteps } from './apply.ts';
-import { mergeTrees } from './merge.ts';
+import { adoptTree, mergeTrees } from './merge.ts';
 import { planTree } from './plan.ts';
-import { nameHash, ourSeparator, pathKey, sideOfPeer, sideOfStore } from './side.ts';
+import { nameHash, ourSeparator, parentsOf, pathKey, sideOfPeer, sideOfStore } from './side.ts';
 
 export type IsWanted = (path: MailboxPath) => boolean;
 
 /** Tells the peer our tree and what we deleted. */
 export async function sendTree(session: Session, tree: MailboxTree, isWanted: IsWanted): Promise<void> {
   const { stream } = session;
+  const isPeerDovecot = !session.peerCan('expunges');
+  const parents = new Set(
+    tree.nodes.flatMap(({ path, mailbox }) => (mailbox === undefined ? [] : parentsOf(pathKey(path)))),
+  );
   for (const { path, exists, mailbox, ...node } of tree.nodes) {
     if (!isWanted(path)) continue;
+    const isMereParent = mailbox === undefined && parents.has(pathKey(path));
     await stream.send({
       type: 'node',
       path,
-      existence: exists ? 'exists' : 'nonexistent',
+      // A Dovecot with Maildir would make a mailbox of a directory.
+      existence: exists && !(isMereParent && isPeerDovecot) ? 'exists' : 'nonexistent',
       ...(mailbox === undefined
         ? {}
         : {
@@ -106,7 +112,11 @@ export async function mergeTree(
   isWanted: IsWanted,
 ): Promise<boolean> {
   const local = sideOfStore(tree, isWanted);
-  const merged = mergeTrees(local, sideOfPeer(peer.nodes, peer.deletes, isWanted));
+  if (session.isOnlySending) return false;
+  const theirs = sideOfPeer(peer.nodes, peer.deletes, isWanted);
+  const merged = session.isOverwritten
+    ? adoptTree(local, theirs)
+    : mergeTrees(local, theirs, { otherStays: session.isOnlyReceiving });
   const steps = planTree(local, merged);
   session.counts.mailboxesChanged += steps.length;
   session.conflicts.push(...merged.conflicts);

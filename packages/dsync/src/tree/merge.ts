@@ -50,10 +50,14 @@ interface Candidate {
  * become one (the greater GUID stays, as in Dovecot); otherwise the later one keeps the name and
  * the other gets its GUID appended.
  */
-export function mergeTrees(one: TreeSide, other: TreeSide): MergedTree {
+export function mergeTrees(
+  one: TreeSide,
+  other: TreeSide,
+  { otherStays = false }: { readonly otherStays?: boolean } = {},
+): MergedTree {
   const conflicts: string[] = [];
   const deletedMailboxes = new Set([...one.deletedMailboxes, ...other.deletedMailboxes]);
-  const replacedGuids = findTwins(one, other, deletedMailboxes);
+  const replacedGuids = findTwins(one, other, { deleted: deletedMailboxes, otherStays });
   for (const guid of replacedGuids.values()) deletedMailboxes.delete(guid);
   const candidates = collectCandidates([one, other], deletedMailboxes, replacedGuids);
   const mailboxes = assignNames(candidates, conflicts);
@@ -67,6 +71,33 @@ export function mergeTrees(one: TreeSide, other: TreeSide): MergedTree {
   };
 }
 
+/**
+ * The other tree as it is, for a side that is to be made equal to it. Mailboxes of the same name get
+ * the other's GUID, which spares sending their mail again; an INBOX stays where the other has none.
+ */
+export function adoptTree(one: TreeSide, other: TreeSide): MergedTree {
+  const replacedGuids = findTwins(one, other, { deleted: new Set(), otherStays: true });
+  const mailboxes = new Map<MailboxGuid, MergedMailbox>();
+  const directories = new Set<PathKey>();
+  for (const { key, exists, mailbox, namedAt } of other.nodes.values()) {
+    if (mailbox !== undefined) mailboxes.set(mailbox.guid, { ...mailbox, key, namedAt });
+    else if (exists) directories.add(key);
+  }
+  const inbox = one.nodes.get(inboxKey);
+  if (other.nodes.get(inboxKey)?.mailbox === undefined && inbox?.mailbox !== undefined)
+    if (!mailboxes.has(inbox.mailbox.guid))
+      mailboxes.set(inbox.mailbox.guid, { ...inbox.mailbox, key: inboxKey, namedAt: inbox.namedAt });
+  const subscriptions = new Map<PathKey, MergedSubscription>();
+  for (const key of new Set([...one.nodes.keys(), ...other.nodes.keys()])) {
+    const { subscribed = false, subscribedAt: changedAt = 0 } = other.nodes.get(key) ?? {};
+    subscriptions.set(key, { subscribed, changedAt });
+  }
+  const deletedMailboxes = new Set(
+    [...guidsOf(one)].filter((guid) => !mailboxes.has(replacedGuids.get(guid) ?? guid)),
+  );
+  return { mailboxes, directories, subscriptions, replacedGuids, deletedMailboxes, conflicts: [] };
+}
+
 const guidsOf = (side: TreeSide): Set<MailboxGuid> =>
   new Set([...side.nodes.values()].flatMap(({ mailbox }) => (mailbox === undefined ? [] : [mailbox.guid])));
 
@@ -74,7 +105,7 @@ const guidsOf = (side: TreeSide): Set<MailboxGuid> =>
 function findTwins(
   one: TreeSide,
   other: TreeSide,
-  deleted: ReadonlySet<MailboxGuid>,
+  { deleted, otherStays }: { readonly deleted: ReadonlySet<MailboxGuid>; readonly otherStays: boolean },
 ): Map<MailboxGuid, MailboxGuid> {
   const twins = new Map<MailboxGuid, MailboxGuid>();
   const [oneGuids, otherGuids] = [guidsOf(one), guidsOf(other)];
@@ -86,9 +117,10 @@ function findTwins(
     const isInbox = key === inboxKey;
     if (!isInbox && (deleted.has(mailbox.guid) || deleted.has(twin.guid))) continue;
     const oneStays =
-      deleted.has(mailbox.guid) === deleted.has(twin.guid)
+      !otherStays &&
+      (deleted.has(mailbox.guid) === deleted.has(twin.guid)
         ? mailbox.guid > twin.guid
-        : deleted.has(twin.guid);
+        : deleted.has(twin.guid));
     if (oneStays) twins.set(twin.guid, mailbox.guid);
     else twins.set(mailbox.guid, twin.guid);
   }

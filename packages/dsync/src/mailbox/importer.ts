@@ -1,0 +1,51 @@
+import type { MailboxMail, MailboxStatus, MailChange, UserMail } from '@dsyncd/mailstore';
+import type { Attribute, MailboxHeader, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
+import type { Counts } from '../counts.ts';
+import type { CommonPoint } from './export.ts';
+
+export interface ImportOptions {
+  readonly user: UserMail;
+  readonly mailbox: MailboxMail;
+  /** How the mailbox was when its sync began; the peer was told the same. */
+  readonly snapshot: MailboxStatus;
+  readonly remote: MailboxHeader;
+  readonly since: CommonPoint;
+  readonly isMaster: boolean;
+  /** A dsyncd keeps every expunge record; a Dovecot forgets, so a gap in its UIDs may be an expunge. */
+  readonly peerKeepsExpunges: boolean;
+  readonly isDryRun: boolean;
+  readonly counts: Counts;
+  /** The peer changes nothing on its side, and we keep what only we have. */
+  readonly isOneWay: boolean;
+  /** Takes expunges that are to wait for the end of the sync; missing: they are done with the mailbox. */
+  readonly expungeLate?: (changes: readonly MailChange[]) => void;
+}
+
+/** What takes one mailbox's changes and bodies in. */
+export interface Importer {
+  /** To be called first. */
+  start(): Promise<void>;
+  addAttribute(theirs: Attribute): Promise<void>;
+  /** Takes one change; they come strictly ascending by UID. */
+  addChange(change: MailChangeItem): Promise<void>;
+  /** After the peer's last change, and after our own were all sent: answers which bodies are needed. */
+  finishChanges(): Promise<MailRequest[]>;
+  /** Takes a body that was asked for. */
+  addMail(item: MailItem, body: AsyncIterable<Uint8Array> | undefined): Promise<void>;
+  /** After the peer's last mail: writes the rest and says where the mailbox stands now. */
+  finish(): Promise<ImportResult>;
+  /** Gives back what was staged, when the sync failed. */
+  abort(): Promise<void>;
+}
+
+/** Where a mailbox stands after its sync, as our side sees it. */
+export interface ImportResult {
+  readonly lastCommonUid: number;
+  readonly localModSeq: number;
+  readonly messagesCount: number;
+  readonly isChangedMeanwhile: boolean;
+  /** Flags that both sides had changed differently. */
+  readonly conflicts: number;
+  /** Mails that had to get another UID, because both sides had given it out. */
+  readonly renumbered: number;
+}
