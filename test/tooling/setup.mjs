@@ -79,6 +79,7 @@ export const testPackages = {
   'dovecot-core': '/usr/sbin/dovecot',
   'dovecot-imapd': '/usr/lib/dovecot/imap',
   'dovecot-lmtpd': '/usr/lib/dovecot/lmtp',
+  prometheus: '/usr/bin/promtool',
 };
 
 export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;

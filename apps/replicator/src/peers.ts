@@ -53,4 +53,4 @@ export class Peers {
 }
 
 /** A file that cannot be read is told by whoever needs it. */
-const contentOf = async (file: string): Promise<string> => await readFile(file, 'utf8').catch(() => '');
+const contentOf = async (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');

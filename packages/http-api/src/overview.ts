@@ -34,7 +34,7 @@ export class Overview {
 
   async readings(): Promise<ChannelReading[]> {
     const { queue, channels, clock } = this.#parts;
-    return await Promise.all(
+    return Promise.all(
       channels().map(async ({ name }) => {
         const status = await queue.channelStatus(name);
         const { oldestRequestAt = clock.now() } = status;

@@ -25,10 +25,20 @@ export interface HttpApiParts {
   readonly logger: Logger;
 }
 
+export interface PortPlace {
+  readonly address: string;
+  /** 0: any that is free. */
+  readonly port: number;
+}
+
+export interface SocketPlace {
+  readonly path: string;
+  /** @defaultValue mode 0o600 */
+  readonly access?: SocketAccess;
+}
+
 /** Where the API listens. */
-export type HttpPlace =
-  | { readonly address: string /** 0: any that is free. */; readonly port: number }
-  | { readonly path: string /** @defaultValue mode 0o600 */; readonly access?: SocketAccess };
+export type HttpPlace = PortPlace | SocketPlace;
 
 export interface TlsFiles {
   /** PEM: the certificate with its chain, and its key. */

@@ -42,7 +42,7 @@ export class IdleWorkers {
     const { claim, wakeAt } = await this.#options.look();
     if (claim !== undefined) return claim;
     if (signal.aborted || this.#isClosed) return undefined;
-    return await new Promise((resolve) => {
+    return new Promise((resolve) => {
       const answer = (found: Claim | undefined): void => {
         this.#waiting.delete(answer);
         signal.removeEventListener('abort', onAbort);

@@ -122,7 +122,7 @@ export class RedisQueue implements ReplicationQueue {
     this.#check(channel);
     const { scripts, claims, waiters } = this.#parts;
     const input = (waiter: string): object => claims.input({ channel, user, waiter });
-    return await waiters.wait(
+    return waiters.wait(
       channel,
       signal,
       async (name) => ((await scripts.run('wait', input(name))) as OutcomeKind | null) ?? undefined,
@@ -132,7 +132,7 @@ export class RedisQueue implements ReplicationQueue {
   }
 
   async claim(signal: AbortSignal): Promise<Claim | undefined> {
-    return this.#isClosed ? undefined : await this.#parts.idle.next(signal);
+    return this.#isClosed ? undefined : this.#parts.idle.next(signal);
   }
 
   async complete(claim: Claim, completion: Completion): Promise<void> {

@@ -52,7 +52,7 @@ export class RedisWaiters {
       );
     const number = String(this.#next++);
     const name = `${this.#process} ${number}`;
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const finish = (end: () => void): void => {
         if (!this.#waiters.delete(number)) return;
         signal.removeEventListener('abort', onAbort);

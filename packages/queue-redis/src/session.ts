@@ -94,7 +94,7 @@ export class Session {
   }
 
   async #fetch(): Promise<Job<SessionData> | undefined> {
-    return await this.#worker.getNextJob(this.#token, { block: false });
+    return this.#worker.getNextJob(this.#token, { block: false });
   }
 
   /** BullMQ has given us the job of a replicator that is dead. */

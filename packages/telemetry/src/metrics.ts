@@ -70,7 +70,7 @@ export class Metrics {
 
   async #page(): Promise<string> {
     this.#fill(await this.#read());
-    return await this.#registry.metrics();
+    return this.#registry.metrics();
   }
 
   #fill({ channels, connsMax, sources, http }: MetricReadings): void {

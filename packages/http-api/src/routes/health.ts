@@ -32,7 +32,7 @@ export function healthRoutes(app: App, { parts, overview, metricsPage }: RouteCo
     },
     async (_request, reply) => {
       const isReady = parts.isReady();
-      return await reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'starting or stopping' });
+      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'starting or stopping' });
     },
   );
 
@@ -65,9 +65,7 @@ export function healthRoutes(app: App, { parts, overview, metricsPage }: RouteCo
       const maxLagMs = query.max_lag === undefined ? parts.failoverMaxLagMs() : query.max_lag * 1000;
       const readiness = await overview.readiness(maxLagMs, query.channel);
       const ready = readiness.usersBehind === 0 && readiness.usersNeverSynced === 0;
-      return await reply
-        .code(ready ? 200 : 503)
-        .send({ ready, ...readiness, maxLagSeconds: maxLagMs / 1000 });
+      return reply.code(ready ? 200 : 503).send({ ready, ...readiness, maxLagSeconds: maxLagMs / 1000 });
     },
   );
 
@@ -76,7 +74,7 @@ export function healthRoutes(app: App, { parts, overview, metricsPage }: RouteCo
     { config: { role: 'read' }, schema: { summary: 'For Prometheus', produces: ['text/plain'] } },
     async (_request, reply) => {
       const { text, contentType } = await metricsPage();
-      return await reply.type(contentType).send(text);
+      return reply.type(contentType).send(text);
     },
   );
 }

@@ -78,7 +78,7 @@ export function notifyRoutes(app: App, { parts, notified, closing }: RouteContex
       if (priority !== 'sync') {
         await parts.sink.request(names.map((name) => ({ user: name, priority })));
         notified.count += names.length;
-        return await reply.code(202).send({ accepted: names.length });
+        return reply.code(202).send({ accepted: names.length });
       }
       if (names.length > syncUsersMax)
         throw new Problem(

@@ -59,7 +59,7 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
         }
       }
       log(request, 'replicate', { ...who, channel, priority, full, users });
-      return await reply.code(202).send({ users });
+      return reply.code(202).send({ users });
     },
   );
 
@@ -116,7 +116,7 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
       if (!wasKnown) throw unknownUser(user);
       history.forget(user);
       log(request, 'forget', { user, channel: request.query.channel });
-      return await reply.code(204).send(null);
+      return reply.code(204).send(null);
     },
   );
 
@@ -139,7 +139,7 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
       if (known.length === 0) throw unknownUser(user);
       for (const name of known) await queue.request(name, [{ user, priority: 'high', byOperator: true }]);
       log(request, 'retry', { user, channel: request.query.channel });
-      return await reply.code(202).send({ users: 1 });
+      return reply.code(202).send({ users: 1 });
     },
   );
 
