@@ -45,7 +45,7 @@ export const redisLimits = {
   commandMsMax: 10_000,
   /** Lines that one script merges; longer lists go in pieces, so that no one else waits long. */
   rowsPerScript: 500,
-  waitersMax: 100_000,
+  waitersMax: 20_000,
 } as const;
 
 const nameShape = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;

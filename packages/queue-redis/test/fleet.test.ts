@@ -69,7 +69,8 @@ describe('replicators that share a queue', () => {
     await queue.request('default', [{ user: ann, priority: 'low' }]);
     await queue.request('other', [{ user: ann, priority: 'high' }]);
     // The holder lives, and is believed for many leases: its user is not given to anyone.
-    await new Promise((resolve) => setTimeout(resolve, 3 * leaseMs));
+    const looksAt = Date.now() + 3 * leaseMs;
+    await until('three leases are over', () => Date.now() >= looksAt);
     expect(second.count(/^START/)).toBe(0);
     await first.end('SIGKILL');
     const killedAt = Date.now();

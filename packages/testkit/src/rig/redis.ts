@@ -29,7 +29,15 @@ export class RedisServer {
 
   static async start({ folder, args = [] }: RedisServerOptions): Promise<RedisServer> {
     await mkdir(folder, { recursive: true });
-    const server = new RedisServer(folder, await freePort(), args);
+    const persistence = ['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction'];
+    const server = new RedisServer(folder, await freePort(), [...persistence, ...args]);
+    await server.start();
+    return server;
+  }
+
+  /** A sentinel; `config` is a file that it may write. */
+  static async startSentinel(folder: string, config: string): Promise<RedisServer> {
+    const server = new RedisServer(folder, await freePort(), [config, '--sentinel']);
     await server.start();
     return server;
   }
@@ -44,14 +52,11 @@ export class RedisServer {
 
   /** Starts it (again) on the same port and folder, and waits until it answers. */
   async start(): Promise<void> {
-    const child = spawn(
-      redisServerProgram,
-      [
-        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder],
-        ...['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction', ...this.#args],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+    const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder];
+    const [first, ...rest] = this.#args;
+    // A file of settings comes before all options.
+    const args = first?.startsWith('--') ? [...place, ...this.#args] : [first ?? '', ...place, ...rest];
+    const child = spawn(redisServerProgram, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
