@@ -3,8 +3,9 @@ import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { UserName } from '@dsyncd/core';
+import { parseDestination } from '@dsyncd/core';
 import { createPair, type Host, until } from '@dsyncd/testkit';
-import { createPeer, parseDestination } from '@dsyncd/transport';
+import { createPeer } from '@dsyncd/transport';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deliver, logOf, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
 

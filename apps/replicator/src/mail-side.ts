@@ -1,5 +1,12 @@
 import { type Config, readSecret } from '@dsyncd/config';
-import { type Clock, DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
+import {
+  type Clock,
+  DsyncdError,
+  type Logger,
+  parseDestination,
+  systemClock,
+  type UserName,
+} from '@dsyncd/core';
 import {
   AuthClient,
   BuiltinEngine,
@@ -9,7 +16,6 @@ import {
   type SyncEngine,
 } from '@dsyncd/engine';
 import { openStore } from '@dsyncd/program';
-import { parseDestination } from '@dsyncd/transport';
 import { Peers } from './peers.ts';
 
 /** Where the mail is: who syncs it, and whose it is. */

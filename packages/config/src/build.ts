@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { type Destination, DsyncdError, parseDestination } from '@dsyncd/core';
 import { buildAlerts } from './build-alerts.ts';
 import { buildHttp } from './build-http.ts';
 import type { KeyProblem } from './check.ts';
@@ -15,7 +16,6 @@ import type {
 } from './config.ts';
 import { given } from './given.ts';
 import { mailHomeProblem } from './mail-home.ts';
-import { parseReplica } from './replica.ts';
 import type { ChannelSettings, Settings } from './settings.ts';
 
 /** Turns settings that fit the schema into the {@link Config}; notes what is wrong between settings. */
@@ -60,30 +60,41 @@ function buildChannel(
   settings: Settings,
   problems: KeyProblem[],
 ): ChannelConfig[] {
-  const replica = parseReplica(channel.mail_replica);
   const path = ['channels', name, 'mail_replica'];
+  const doveadmPort = channel.doveadm_port ?? settings.doveadm_port;
+  const replica = tryParse(channel.mail_replica, doveadmPort);
   if ('problem' in replica) {
-    problems.push({ path, message: `is ${JSON.stringify(channel.mail_replica)}: ${replica.problem}` });
+    problems.push({ path, message: replica.problem });
     return [];
   }
   const passwordFile = channel.doveadm_password_file ?? settings.doveadm_password_file;
   // A Dovecot proves itself to the other one with its own doveadm_password.
-  const needsSecret =
-    settings.mail_engine === 'builtin' && (replica.type === 'tcp' || replica.type === 'tcps');
+  const needsSecret = settings.mail_engine === 'builtin' && replica.kind === 'tcp';
   if (needsSecret && passwordFile === undefined)
     problems.push({ path, message: 'needs doveadm_password_file: the secret that both hosts share' });
   return [
     {
       name,
       mailReplica: channel.mail_replica,
-      replica,
       chain: channel.chain,
       ...given('mailReplicaField', channel.mail_replica_field),
-      doveadmPort: channel.doveadm_port ?? settings.doveadm_port,
+      doveadmPort,
       ...given('doveadmPasswordFile', passwordFile),
       dsyncTimeoutMs: channel.dsync_timeout ?? settings.dsync_timeout,
     },
   ];
+}
+
+/** In place of a default: the port must be written. */
+const noPort = 0;
+
+function tryParse(mailReplica: string, doveadmPort: number): Destination | { readonly problem: string } {
+  try {
+    return parseDestination(mailReplica, { doveadmPort });
+  } catch (error) {
+    if (error instanceof DsyncdError) return { problem: `cannot be used: ${error.message}; ${error.hint}` };
+    throw error;
+  }
 }
 
 function buildDovecot(
@@ -93,8 +104,8 @@ function buildDovecot(
   const { doveadm_socket_path: place } = dovecot;
   const path = ['dovecot', 'doveadm_socket_path'];
   if (!place.startsWith('/')) {
-    const hostAndPort = parseReplica(`tcp:${place}`);
-    if ('problem' in hostAndPort || hostAndPort.port === undefined)
+    const hostAndPort = tryParse(`tcp:${place}`, noPort);
+    if ('problem' in hostAndPort || hostAndPort.kind !== 'tcp' || hostAndPort.port === noPort)
       problems.push({ path, message: `is ${JSON.stringify(place)}, expected an absolute path or HOST:PORT` });
     else if (mail_engine === 'dovecot' && doveadm_password_file === undefined)
       problems.push({

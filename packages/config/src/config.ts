@@ -1,5 +1,3 @@
-import type { Replica } from './replica.ts';
-
 /** The checked configuration. Durations end in `Ms`, sizes in `Bytes`; defaults are filled in. */
 export interface Config {
   /** The file it came from, for messages. */
@@ -48,7 +46,6 @@ export interface ChannelConfig {
   readonly name: string;
   /** As written. */
   readonly mailReplica: string;
-  readonly replica: Replica;
   readonly chain: boolean;
   /** Field of userdb that names another replica for a user. */
   readonly mailReplicaField?: string;

@@ -4,6 +4,5 @@ export * from './list-users.ts';
 export * from './load.ts';
 export { mailHomeOf } from './mail-home.ts';
 export * from './reference.ts';
-export * from './replica.ts';
 export * from './secret.ts';
 export * from './units.ts';

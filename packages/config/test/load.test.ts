@@ -36,7 +36,6 @@ describe('a correct file', () => {
       {
         name: 'default',
         mailReplica: 'tcps:mx2.example.com',
-        replica: { type: 'tcps', host: 'mx2.example.com' },
         chain: false,
         doveadmPort: 12345,
         doveadmPasswordFile: '/etc/dsyncd/secret',
@@ -100,13 +99,14 @@ chain = "yes"
     [
       'a replica without type',
       small.replace('tcps:', ''),
-      /:3: channels\.default\.mail_replica is "mx2.*expected "tcps:HOST"/,
+      /:3: channels\.default\.mail_replica cannot be used: .*"mx2.*allowed are tcp:HOST/,
     ],
     [
       'a replica that is an option',
       small.replace('tcps:', 'remote:-oProxyCommand=x@'),
-      /must not begin with "-"/,
+      /has a login that cannot be/,
     ],
+    ['a replica by SSH without login', small.replace('tcps:', 'remote:'), /has no login before "@"/],
     ['a missing secret', small.slice(small.indexOf('\n')), /needs doveadm_password_file/],
     [
       'a server without certificate',

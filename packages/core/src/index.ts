@@ -1,3 +1,4 @@
+export * from './destination.ts';
 export * from './error.ts';
 export * from './ids.ts';
 export * from './limits.ts';

@@ -2,8 +2,8 @@ import { DsyncdError } from './error.ts';
 import type { UserName } from './ids.ts';
 import { limits } from './limits.ts';
 
-/** Control characters, and U+FFFD, which stands where a decoder met bytes that are not UTF-8. */
-const forbiddenText = /[\u0000-\u001f\u007f\ufffd]/;
+/** Control characters, half a character, and U+FFFD, which stands where a decoder met bytes that are not UTF-8. */
+const forbiddenText = /[\u0000-\u001f\u007f\ufffd]|\p{Surrogate}/u;
 
 /**
  * Checks a user name from outside: from a notification line, the command line or a peer.

@@ -11,7 +11,7 @@ import {
 } from '../src/index.ts';
 
 describe('user names', () => {
-  test.each(['u1@example.com', 'müller', 'a b', 'x'.repeat(limits.userNameBytesMax), 'a..b', "o'neil"])(
+  test.each(['u1@example.com', 'müller', 'a b', '😀', 'x'.repeat(limits.userNameBytesMax), 'a..b', "o'neil"])(
     'accepts %j',
     (name) => {
       expect(parseUserName(name)).toBe(name);
@@ -31,6 +31,7 @@ describe('user names', () => {
     ['a\nb', 'control character'],
     ['a\u007fb', 'control character'],
     ['a\ufffdb', 'not UTF-8'],
+    ['a\ud800b', 'not UTF-8'],
   ])('refuses %j and says why', (name, why) => {
     expect(isUserName(name)).toBe(false);
     expect(() => parseUserName(name)).toThrow(why);

@@ -1,6 +1,6 @@
 import { type Config, readSecret } from '@dsyncd/config';
-import { DsyncdError } from '@dsyncd/core';
-import { type Destination, type PeerSettings, parseDestination } from '@dsyncd/transport';
+import { type Destination, DsyncdError, parseDestination } from '@dsyncd/core';
+import type { PeerSettings } from '@dsyncd/transport';
 
 export interface PeerPlan {
   readonly destination: Destination;

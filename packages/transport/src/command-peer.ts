@@ -1,8 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import type { CommandDestination } from '@dsyncd/core';
 import { type Clock, DsyncdError, type UserName } from '@dsyncd/core';
 import { abortError } from './abort-error.ts';
-import type { CommandDestination } from './destination.ts';
 import { LeasedLink } from './leased-link.ts';
 import { peerClosed } from './peer-errors.ts';
 import type { Peer, SyncConnection } from './port.ts';

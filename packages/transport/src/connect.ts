@@ -1,8 +1,8 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { TcpDestination, UnixDestination } from '@dsyncd/core';
 import { abortError } from './abort-error.ts';
 import { ClientTls } from './client-tls.ts';
-import type { TcpDestination, UnixDestination } from './destination.ts';
 import { describeConnectError } from './stream-error.ts';
 
 /** After so long without traffic the kernel asks whether the peer is still there. */

@@ -1,9 +1,9 @@
+import type { TcpDestination, UnixDestination } from '@dsyncd/core';
 import { type Clock, DsyncdError, type Logger, quote, type UserName } from '@dsyncd/core';
 import type { CommandRefusal } from '@dsyncd/protocol';
 import { abortError } from './abort-error.ts';
 import { ClientTls, type ClientTlsSettings } from './client-tls.ts';
 import { connectSocket } from './connect.ts';
-import type { TcpDestination, UnixDestination } from './destination.ts';
 import { type DoveadmCredentials, logIn, requestSync } from './doveadm-login.ts';
 import { IdleLinks } from './idle-links.ts';
 import { LeasedLink } from './leased-link.ts';

@@ -8,6 +8,7 @@ import {
   encodeCommandRefusal,
   encodeGreetingRefusal,
   parseDsyncServerCommand,
+  parsePeerQuestion,
   parsePlainLogin,
   readLine,
 } from '@dsyncd/protocol';
@@ -94,6 +95,11 @@ export async function answerCommand(
   answerer: SyncAnswerer,
   signal: AbortSignal,
 ): Promise<{ readonly reusable: boolean; readonly user?: string; readonly failure?: DsyncdError }> {
+  const question = parsePeerQuestion(line);
+  if (question !== undefined && answerer.tell !== undefined) {
+    await link.write(`${JSON.stringify(await answerer.tell(question))}\n+\n`);
+    return { reusable: true };
+  }
   const command = parseDsyncServerCommand(line);
   if (command.problem !== undefined) {
     await link.write('\n-USAGE\n');

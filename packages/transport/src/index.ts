@@ -1,14 +1,5 @@
-export type { ClientTlsSettings } from './client-tls.ts';
+export { ClientTls, type ClientTlsSettings } from './client-tls.ts';
 export { connectSocket } from './connect.ts';
-export {
-  type CommandDestination,
-  type Destination,
-  type DestinationDefaults,
-  parseDestination,
-  type SshDestination,
-  type TcpDestination,
-  type UnixDestination,
-} from './destination.ts';
 export { type DoveadmServer, type DoveadmServerSettings, startDoveadmServer } from './doveadm-server.ts';
 export { createPeer, type PeerSettings } from './peer.ts';
 export * from './port.ts';

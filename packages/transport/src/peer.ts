@@ -1,7 +1,7 @@
+import type { Destination } from '@dsyncd/core';
 import { type Clock, type Logger, silentLogger, systemClock } from '@dsyncd/core';
 import type { ClientTlsSettings } from './client-tls.ts';
 import { CommandPeer } from './command-peer.ts';
-import type { Destination } from './destination.ts';
 import { DoveadmPeer } from './doveadm-peer.ts';
 import type { Peer } from './port.ts';
 import { SshPeer } from './ssh-peer.ts';

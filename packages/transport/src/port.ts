@@ -1,5 +1,5 @@
 import type { UserName } from '@dsyncd/core';
-import type { ByteLink } from '@dsyncd/protocol';
+import type { ByteLink, PeerQuestion } from '@dsyncd/protocol';
 
 /** The other host of a channel, as `mail_replica` names it. Keeps connections open and reuses them. */
 export interface Peer {
@@ -39,4 +39,6 @@ export interface SyncAnswerer {
    * @throws {DsyncdError} logged once by the caller; the connection is then closed.
    */
   answer(user: UserName, link: ByteLink, signal: AbortSignal): Promise<{ readonly reusable: boolean }>;
+  /** What a peer asks beside syncs: an object for JSON. Missing: such questions are refused. */
+  tell?(question: PeerQuestion): Promise<object>;
 }

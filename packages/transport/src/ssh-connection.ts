@@ -1,8 +1,8 @@
+import type { SshDestination } from '@dsyncd/core';
 import { DsyncdError } from '@dsyncd/core';
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
 import { abortError } from './abort-error.ts';
 import { connectSocket } from './connect.ts';
-import type { SshDestination } from './destination.ts';
 import { loadSsh } from './load-ssh.ts';
 import { HostKeyCheck } from './ssh-host-key.ts';
 import type { SshSettings } from './ssh-settings.ts';

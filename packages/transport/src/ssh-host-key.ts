@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { SshDestination } from '@dsyncd/core';
 import { DsyncdError } from '@dsyncd/core';
-import type { SshDestination } from './destination.ts';
 import { checkHostKey, type KnownHost, keyTypeOf, linesFor, parseKnownHosts } from './known-hosts.ts';
 import { errorCode } from './stream-error.ts';
 

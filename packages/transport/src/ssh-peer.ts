@@ -1,7 +1,7 @@
+import type { SshDestination } from '@dsyncd/core';
 import { type Clock, DsyncdError, type UserName } from '@dsyncd/core';
 import type { ClientChannel } from 'ssh2';
 import { abortError } from './abort-error.ts';
-import type { SshDestination } from './destination.ts';
 import { LeasedLink } from './leased-link.ts';
 import { connectTimeout, peerClosed } from './peer-errors.ts';
 import type { Peer, SyncConnection } from './port.ts';

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { DsyncdError } from '@dsyncd/core';
+import { parseDestination } from '@dsyncd/core';
 import { type ByteLink, encodePlainLogin, readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
 import {
   createPeer,
   type DoveadmServer,
   type DoveadmServerSettings,
-  parseDestination,
   StreamLink,
   type SyncAnswerer,
   startDoveadmServer,

@@ -1,17 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, Socket } from 'node:net';
 import { join } from 'node:path';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, parseDestination } from '@dsyncd/core';
 import { readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
-import {
-  createPeer,
-  type Peer,
-  type PeerSettings,
-  parseDestination,
-  StreamLink,
-  startDoveadmServer,
-} from '../src/index.ts';
+import { createPeer, type Peer, type PeerSettings, StreamLink, startDoveadmServer } from '../src/index.ts';
 import { recordingLogger } from './support/log.ts';
 import { manualClock } from './support/manual-clock.ts';
 import {

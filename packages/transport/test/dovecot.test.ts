@@ -1,16 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DsyncdError, parseUserName } from '@dsyncd/core';
+import { DsyncdError, parseDestination, parseUserName } from '@dsyncd/core';
 import { type ByteLink, readLine } from '@dsyncd/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  createPeer,
-  parseDestination,
-  type ServerTlsSettings,
-  type SyncAnswerer,
-  startDoveadmServer,
-} from '../src/index.ts';
+import { createPeer, type ServerTlsSettings, type SyncAnswerer, startDoveadmServer } from '../src/index.ts';
 import { type Authority, type Certificate, createAuthority } from './support/certificates.ts';
 import { type Dovecot, doveadm, startDovecot } from './support/dovecot.ts';
 import { recordingLogger } from './support/log.ts';

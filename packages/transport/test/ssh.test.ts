@@ -1,14 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseDestination } from '@dsyncd/core';
 import { type ByteLink, readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
-import {
-  createPeer,
-  type Peer,
-  type PeerSettings,
-  parseDestination,
-  type SshSettings,
-} from '../src/index.ts';
+import { createPeer, type Peer, type PeerSettings, type SshSettings } from '../src/index.ts';
 import {
   failureOf,
   fresh,

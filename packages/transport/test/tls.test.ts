@@ -1,12 +1,12 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import { parseDestination } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
 import {
   type ClientTlsSettings,
   createPeer,
   type DoveadmServer,
-  parseDestination,
   type ServerTlsSettings,
   startDoveadmServer,
 } from '../src/index.ts';

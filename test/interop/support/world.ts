@@ -1,15 +1,9 @@
 import { join } from 'node:path';
-import { parseUserName, systemClock, systemRandom } from '@dsyncd/core';
+import { parseDestination, parseUserName, systemClock, systemRandom } from '@dsyncd/core';
 import { BuiltinAnswerer, BuiltinEngine, type SyncResult, type SyncTask } from '@dsyncd/engine';
 import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
 import { createAuthority, Dovecot, type DovecotVersion, type MailFormat } from '@dsyncd/testkit';
-import {
-  createPeer,
-  type DoveadmServer,
-  type Peer,
-  parseDestination,
-  startDoveadmServer,
-} from '@dsyncd/transport';
+import { createPeer, type DoveadmServer, type Peer, startDoveadmServer } from '@dsyncd/transport';
 import { type RecordingLogger, recordingLogger } from './log.ts';
 import { OurSide } from './our-side.ts';
 import { TheirSide } from './their-side.ts';

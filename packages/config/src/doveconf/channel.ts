@@ -1,4 +1,4 @@
-import { parseReplica } from '../replica.ts';
+import { DsyncdError, parseDestination } from '@dsyncd/core';
 import { formatDuration } from '../units.ts';
 import type { Draft } from './draft.ts';
 import { blocksOf, type DoveconfTree, settingOf } from './tree.ts';
@@ -40,10 +40,10 @@ function importReplica(text: string | undefined, draft: Draft): void {
     );
     return;
   }
-  const replica = text.includes('%') ? { problem: 'variable' } : parseReplica(text);
-  if (!('problem' in replica)) {
+  const problem = whyNoReplica(text);
+  if (problem === undefined) {
     draft.set(table, 'mail_replica', text);
-    if (replica.type === 'tcp')
+    if (text.startsWith('tcp:'))
       draft.todo(
         'plugin/mail_replica',
         'mail crosses the network in the clear, unless there is a VPN below it',
@@ -52,20 +52,22 @@ function importReplica(text: string | undefined, draft: Draft): void {
     return;
   }
   draft.comment(table, `mail_replica = ${JSON.stringify(text)}`);
-  draft.lost(
-    'plugin/mail_replica',
-    `${JSON.stringify(text)} ${whyNoReplica(text, replica.problem)}`,
-    replicaHint(text),
-  );
+  draft.lost('plugin/mail_replica', `${JSON.stringify(text)} ${problem}`, replicaHint(text));
 }
 
-function whyNoReplica(text: string, problem: string): string {
+function whyNoReplica(text: string): string | undefined {
   if (text.includes('%')) return 'has a variable: a channel leads to one host';
   if (/^(?:maildir|mdbox|sdbox|mbox|obox|imapc):/.test(text))
     return 'is a mail location on this host, not a replica';
   if (text.includes('/') || text.includes(' '))
     return 'is a command line; dsyncd starts no commands of its own';
-  return `cannot be used: ${problem}`;
+  try {
+    parseDestination(text, { doveadmPort: 1 });
+    return undefined;
+  } catch (error) {
+    if (error instanceof DsyncdError) return `cannot be used: ${error.message}`;
+    throw error;
+  }
 }
 
 const replicaHint = (text: string): string =>

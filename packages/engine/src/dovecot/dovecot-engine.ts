@@ -1,6 +1,5 @@
-import { type Clock, DsyncdError, type FailureKind, toDsyncdError } from '@dsyncd/core';
+import { type Clock, DsyncdError, type FailureKind, parseDestination, toDsyncdError } from '@dsyncd/core';
 import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
-import { parseDestination } from '@dsyncd/transport';
 import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from '../port.ts';
 import { type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
 import { whyItDied } from './post-mortem.ts';

@@ -1,6 +1,6 @@
-import { type Clock, DsyncdError } from '@dsyncd/core';
+import { type Clock, DsyncdError, parseDestination } from '@dsyncd/core';
 import type { DoveadmLogLine } from '@dsyncd/protocol';
-import { connectSocket, parseDestination } from '@dsyncd/transport';
+import { connectSocket } from '@dsyncd/transport';
 import { judge } from './verdict.ts';
 
 const probeTimeoutMs = 3_000;

@@ -1,5 +1,4 @@
-import { type Clock, compileMask, DsyncdError, quote, type UserName } from '@dsyncd/core';
-import { parseDestination } from '@dsyncd/transport';
+import { type Clock, compileMask, DsyncdError, parseDestination, quote, type UserName } from '@dsyncd/core';
 import type { AuthClient, UserFields } from './auth-client.ts';
 
 /** Whom of Dovecot's users we replicate. */

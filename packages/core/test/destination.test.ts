@@ -1,6 +1,5 @@
-import { DsyncdError } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
-import { parseDestination } from '../src/index.ts';
+import { DsyncdError, parseDestination } from '../src/index.ts';
 
 const defaults = { doveadmPort: 12345 };
 

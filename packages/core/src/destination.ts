@@ -1,4 +1,5 @@
-import { DsyncdError, quote } from '@dsyncd/core';
+import { DsyncdError } from './error.ts';
+import { quote } from './names.ts';
 
 /** Where a replica is, as `mail_replica` says it. */
 export type Destination = TcpDestination | UnixDestination | SshDestination | CommandDestination;
