@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Destination, DsyncdError, parseDestination } from '@dsyncd/core';
 import { buildAlerts } from './build-alerts.ts';
 import { buildHttp } from './build-http.ts';
+import { buildRedis } from './build-redis.ts';
 import type { KeyProblem } from './check.ts';
 import type {
   ChannelConfig,
@@ -49,6 +50,7 @@ export function buildConfig(settings: Settings, file: string, problems: KeyProbl
     dovecot: buildDovecot(settings, problems),
     ssl: buildSsl(settings, problems),
     ssh: buildSsh(settings),
+    ...given('redis', buildRedis(settings, problems)),
     listeners: buildListeners(settings, problems),
     ...given('alerts', settings.alerts === undefined ? undefined : buildAlerts(settings.alerts, problems)),
   };

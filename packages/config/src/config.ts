@@ -27,6 +27,8 @@ export interface Config {
   readonly dovecot: DovecotConfig;
   readonly ssl: SslConfig;
   readonly ssh: SshConfig;
+  /** Missing: the queue is a file in `stateDir`. */
+  readonly redis?: RedisConfig;
   readonly listeners: ListenersConfig;
   /** Missing: none are sent. */
   readonly alerts?: AlertsConfig;
@@ -90,6 +92,20 @@ export interface SshConfig {
   readonly knownHostsFile?: string;
   readonly command: string;
   readonly agent?: string;
+}
+
+/** The Redis that holds the queue; `url` holds no secret. */
+export interface RedisConfig {
+  readonly url: string;
+  readonly backend: string;
+  readonly prefix: string;
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly sentinelPasswordFile?: string;
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly leaseMs: number;
 }
 
 export interface ListenersConfig {

@@ -9,6 +9,7 @@
 import Type, { type Static } from 'typebox';
 import { alertSettings } from './alert-settings.ts';
 import { httpListener } from './http-settings.ts';
+import { redisSettings } from './redis-settings.ts';
 import {
   address,
   choice,
@@ -223,6 +224,11 @@ export const settings = Type.Object({
     default: 'info',
     description: 'Least severity that is logged.',
   }),
+  queue: choice(['sqlite', 'redis'], {
+    default: 'sqlite',
+    description:
+      'Where the queue is: in a file in `state_dir`, or on a Redis, where several dsyncd share the work of one mail host.',
+  }),
   mail_engine: choice(['builtin', 'dovecot', 'cyrus'], {
     default: 'builtin',
     description:
@@ -295,6 +301,7 @@ export const settings = Type.Object({
   dovecot: dovecotSettings,
   ssl: sslSettings,
   ssh: sshSettings,
+  redis: Type.Optional(redisSettings),
   listeners: listenerSettings,
   alerts: Type.Optional(alertSettings),
 });

@@ -9,6 +9,7 @@ test('the reference has a section a table and a row a setting', () => {
     '## `[dovecot]`',
     '## `[ssl]`',
     '## `[ssh]`',
+    '## `[redis]`',
     '## `[listeners.notify]`',
     '## `[listeners.replicator]`',
     '## `[listeners.doveadm]`',

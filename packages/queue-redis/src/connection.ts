@@ -12,56 +12,55 @@ export interface RedisPlace {
 }
 
 /** @throws {DsyncdError} `DSYNCD_QUEUE_REDIS_URL` when it cannot be told where the server is. */
-export function redisPlace(server: RedisServer): RedisPlace {
-  const { url, sentinels, username, password, tls } = server;
+export function redisPlace({ url, username, password, sentinelPassword, tls }: RedisServer): RedisPlace {
   const access: RedisOptions = {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
   };
-  if (sentinels !== undefined) {
-    if (url !== undefined) throw badUrl('both a URL and sentinels are given', 'give one of them');
-    const tlsOptions = tls === undefined ? {} : { tls: tls === true ? {} : tls };
-    return {
-      place: `${sentinels.name} of the sentinels ${sentinels.addresses.join(', ')}`,
-      options: {
-        ...access,
-        ...tlsOptions,
-        ...(tls === undefined
-          ? {}
-          : { sentinelTLS: tls === true ? {} : tls, enableTLSForSentinelMode: true }),
-        name: sentinels.name,
-        sentinels: sentinels.addresses.map(sentinelAddress),
-        ...(sentinels.password === undefined ? {} : { sentinelPassword: sentinels.password }),
-      },
-    };
-  }
-  if (url === undefined) throw badUrl('no server is given', 'give a url such as redis://127.0.0.1:6379');
   if (url.startsWith('unix:/'))
     return { place: url, options: { ...access, path: url.slice('unix:'.length) } };
-  return { place: url, options: { ...access, ...fromUrl(url, tls) } };
+  const parts = urlShape.exec(url);
+  // The text is not repeated: somebody may have put a password into it.
+  if (parts === null) throw badUrl('the URL of the Redis is none', `write ${urlForms}`);
+  const { scheme, via, hosts = '', path = '' } = parts.groups ?? {};
+  if (hosts.includes('@'))
+    throw badUrl('the URL of the Redis holds a user or password', 'use `username` and `password_file`');
+  const secure = scheme === 'rediss' ? (tls ?? {}) : undefined;
+  const options = via === undefined ? oneServer(hosts, path, secure) : sentinelServers(hosts, path, secure);
+  return { place: url, options: { ...access, ...options } };
 }
 
-function fromUrl(text: string, tls: RedisServer['tls']): RedisOptions {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  // The text is not repeated: somebody may have put a password into it.
-  if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '')
-    throw badUrl('the URL of the Redis is none', 'write redis://HOST:PORT, rediss://HOST:PORT or unix:/PATH');
-  if (url.username !== '' || url.password !== '')
-    throw badUrl('the URL of the Redis holds a user or password', 'use `username` and `password_file`');
-  const db = url.pathname.replace(/^\//, '');
-  if (!/^\d{0,4}$/.test(db)) throw badUrl('the URL of the Redis names a bad database', 'it is a number');
+const urlForms =
+  'redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME, the same with rediss for TLS, or unix:/PATH';
+const urlShape = /^(?<scheme>rediss?)(?<via>\+sentinel)?:\/\/(?<hosts>[^/\s]+)(?<path>\/\S*)?$/;
+
+function oneServer(text: string, path: string, tls: RedisServer['tls']): RedisOptions {
+  return { ...hostAndPort(text, 6379), db: database(path.slice(1)), ...(tls === undefined ? {} : { tls }) };
+}
+
+function sentinelServers(text: string, path: string, tls: RedisServer['tls']): RedisOptions {
+  const [, name = '', db = ''] = path.split('/');
+  if (name === '') throw badUrl('the URL of the sentinels does not say of what', `write ${urlForms}`);
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? 6379 : Number(url.port),
-    db: Number(db),
-    ...(url.protocol === 'rediss:' ? { tls: tls === undefined || tls === true ? {} : tls } : {}),
+    name,
+    db: database(db),
+    sentinels: text.split(',').map((each) => hostAndPort(each, sentinelPort)),
+    ...(tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
   };
 }
 
-function sentinelAddress(text: string): { host: string; port: number } {
-  const [, host, port] = /^\[?([^\]\s]+?)\]?(?::(\d{1,5}))?$/.exec(text) ?? [];
-  if (host === undefined) throw badUrl(`the sentinel ${JSON.stringify(text)} is none`, 'write HOST:PORT');
-  return { host, port: port === undefined ? sentinelPort : Number(port) };
+function hostAndPort(text: string, portDefault: number): { host: string; port: number } {
+  const [, v6, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
+  const host = v6 ?? plain;
+  if (host === undefined || Number(port ?? 1) > 65_535)
+    throw badUrl('the URL of the Redis names no host and port', `write ${urlForms}`);
+  return { host, port: port === undefined ? portDefault : Number(port) };
+}
+
+function database(text: string): number {
+  if (!/^\d{0,4}$/.test(text)) throw badUrl('the URL of the Redis names a bad database', 'it is a number');
+  return Number(text);
 }
 
 const badUrl = (message: string, hint: string): DsyncdError =>

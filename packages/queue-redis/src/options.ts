@@ -1,21 +1,18 @@
 import { type Clock, DsyncdError, type Logger, type Random } from '@dsyncd/core';
 import type { QueueSettings } from '@dsyncd/queue';
 
-/** Where the Redis is and how to get in. Either `url` or `sentinels`. */
+/** Where the Redis is and how to get in. */
 export interface RedisServer {
-  /** `redis://HOST[:PORT][/DB]`, `rediss://` for TLS, or `unix:/PATH`. Never with a password in it. */
-  readonly url?: string;
-  readonly sentinels?: {
-    /** `HOST` or `HOST:PORT` (26379). */
-    readonly addresses: readonly string[];
-    /** What the sentinels call the Redis that they watch. */
-    readonly name: string;
-    readonly password?: string;
-  };
+  /**
+   * `redis://HOST[:PORT][/DB]`, `redis+sentinel://HOST[:PORT][,...]/NAME[/DB]` (NAME is what the sentinels
+   * call it), with `rediss` in place of `redis` for TLS, or `unix:/PATH`. Never with a password in it.
+   */
+  readonly url: string;
   readonly username?: string;
   readonly password?: string;
-  /** For `rediss://` and sentinels. PEM texts; true: the authorities of Node. */
-  readonly tls?: true | { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly sentinelPassword?: string;
+  /** For TLS. PEM texts; without `ca`: the authorities of Node. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
 export interface RedisQueueOptions extends RedisServer {

@@ -90,7 +90,7 @@ describe('when the master fails', () => {
     });
     onTestFinished(() => replica.end('SIGKILL'));
     const sentinels = await startSentinel(port);
-    const queue = await place.open({ sentinels, leaseMs: 5_000 });
+    const queue = await place.open({ url: sentinels.url, leaseMs: 5_000 });
     await request(queue);
     await until('the replica has it', () => replica.cli('HLEN', 'dsyncd:{mail}:users:default') === '1');
     await until('the sentinel knows the replica', () => sentinels.replicas() > 0);
@@ -108,8 +108,7 @@ describe('when the master fails', () => {
 });
 
 async function startSentinel(port: number): Promise<{
-  readonly addresses: readonly string[];
-  readonly name: string;
+  readonly url: string;
   readonly replicas: () => number;
 }> {
   const folder = scratchFolder();
@@ -121,8 +120,8 @@ async function startSentinel(port: number): Promise<{
   const sentinel = await RedisServer.startSentinel(folder, config);
   onTestFinished(() => sentinel.end('SIGKILL'));
   return {
-    addresses: [`127.0.0.1:${sentinel.port}`],
-    name: 'mail',
+    // One that is down does no harm.
+    url: `redis+sentinel://127.0.0.1:1,127.0.0.1:${sentinel.port}/mail`,
     replicas: () => Number(/num-slaves\n(\d+)/.exec(sentinel.cli('SENTINEL', 'MASTER', 'mail'))?.[1] ?? 0),
   };
 }

@@ -36,7 +36,7 @@ export class Place {
 
   async open(options: Partial<RedisQueueOptions> = {}): Promise<ReplicationQueue> {
     const queue = await openRedisQueue({
-      ...(options.sentinels === undefined ? { url: this.server.url } : {}),
+      url: this.server.url,
       backend: 'mail',
       clock: systemClock,
       random: systemRandom,

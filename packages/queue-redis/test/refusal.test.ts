@@ -9,7 +9,14 @@ import { openRedisQueue, type RedisQueueOptions, redisLimits } from '../src/inde
 import { Place, scratchFolder, settings } from './place.ts';
 
 const open = (options: Partial<RedisQueueOptions>): Promise<unknown> =>
-  openRedisQueue({ backend: 'mail', clock: systemClock, random: systemRandom, settings, ...options });
+  openRedisQueue({
+    url: 'redis://127.0.0.1:1',
+    backend: 'mail',
+    clock: systemClock,
+    random: systemRandom,
+    settings,
+    ...options,
+  });
 
 /** Something that answers INFO as a Redis of that description would; it knows RESP 2 only. */
 async function pretendRedis(info: string): Promise<string> {
@@ -97,15 +104,18 @@ describe('the queue refuses', () => {
   });
 
   it.each([
-    { url: 'http://127.0.0.1' },
-    { url: 'redis://' },
-    { url: 'redis://:secret@127.0.0.1' },
-    { url: 'redis://127.0.0.1/x' },
-    {},
-    { url: 'redis://127.0.0.1', sentinels: { addresses: ['127.0.0.1'], name: 'mail' } },
-    { sentinels: { addresses: ['a b'], name: 'mail' } },
-  ])('the place %j', async (server) => {
-    const error = await open(server).catch((caught: unknown) => caught);
+    'http://127.0.0.1',
+    'redis://',
+    'redis://:secret@127.0.0.1',
+    'redis://127.0.0.1/x',
+    'redis://127.0.0.1:70000',
+    'redis://a b',
+    'redis+sentinel://127.0.0.1',
+    'redis+sentinel://127.0.0.1,,10.0.0.1/mail',
+    'unix:relative',
+    '',
+  ])('the place %j', async (url) => {
+    const error = await open({ url }).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'DSYNCD_QUEUE_REDIS_URL', outcome: 'operator' });
     expect(String(error)).not.toContain('secret');
   });
