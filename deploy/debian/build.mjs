@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ensureBuilt } from '../../test/tooling/setup.mjs';
 import { isNeeded, productionModules } from './production-modules.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -61,7 +62,8 @@ function copyLibrary(stage) {
   }
   // The dashboard is files for a browser: nobody imports it.
   const dashboard = join(root, 'apps/dashboard/dist');
-  if (existsSync(dashboard)) cpSync(dashboard, join(target, 'apps/dashboard/dist'), { recursive: true });
+  if (!existsSync(dashboard)) throw new Error('apps/dashboard is not built: npm run build');
+  cpSync(dashboard, join(target, 'apps/dashboard/dist'), { recursive: true });
   for (const folder of modules.keys()) {
     const from = join(root, folder);
     cpSync(from, join(target, folder), {
@@ -142,7 +144,7 @@ const { values, positionals } = parseArgs({
     version: { type: 'string' },
   },
 });
-if (!values['no-build']) run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
+if (!values['no-build']) ensureBuilt();
 const version = values.version ?? JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 if (!/^[0-9][0-9A-Za-z.+~-]*$/.test(version)) throw new Error(`no version of a Debian package: ${version}`);
 const target = resolve(positionals[0] ?? join(root, 'dist'));

@@ -63,6 +63,7 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       'usr/lib/dsyncd/node_modules/better-sqlite3/build/Release/better_sqlite3.node',
       'usr/lib/dsyncd/node_modules/fs-ext/build/Release/fs_ext.node',
       'usr/lib/dsyncd/apps/replicator/dist/main.js',
+      'usr/lib/dsyncd/apps/dashboard/dist/index.html',
       'lib/systemd/system/dsyncd.service',
       'usr/bin/dsync-lmtp',
     ])

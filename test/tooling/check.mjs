@@ -9,6 +9,7 @@ const steps = [
   ['lock file', 'npm', 'ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
   ['format and lint', ...bin('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '.'],
   ['types', ...bin('typescript/bin/tsc'), '-b'],
+  ['types of the dashboard', ...bin('typescript/bin/tsc'), '-p', 'apps/dashboard'],
   ['types of tests', ...bin('typescript/bin/tsc'), '-p', 'test/tooling/tsconfig.json'],
   ['type-aware lint', ...bin('eslint/bin/eslint.js'), '--config', 'test/tooling/eslint.config.mjs', '.'],
   [

@@ -18,7 +18,7 @@ const typeAware = {
 export default [
   { ignores: ['**/dist/**', '**/test/**', 'test/**', '**/*.mjs', '**/*.cjs', '**/*.js'] },
   {
-    files: ['packages/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
+    files: ['packages/*/src/**/*.ts', 'apps/*/src/**/*.{ts,tsx}'],
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },
     plugins: { '@typescript-eslint': tseslint.plugin },
     rules: { ...typeAware, 'max-lines': ['error', { max: 350, skipBlankLines: true, skipComments: true }] },

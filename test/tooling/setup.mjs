@@ -1,7 +1,7 @@
 // What the other scripts need on the machine: npm packages, a build, Debian packages. Every step is
 // idempotent and quick when there is nothing to do. Only Node's own modules may be imported here.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,9 +10,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
 const isRoot = process.getuid?.() === 0;
 
 /** Runs a command; its output is shown only when it fails, or always with `show`. */
-function run(command, args, { show = false, env = {} } = {}) {
+function run(command, args, { show = false, env = {}, cwd = root } = {}) {
   const result = spawnSync(command, args, {
-    cwd: root,
+    cwd,
     encoding: 'utf8',
     env: { ...process.env, ...env },
     stdio: show ? 'inherit' : ['ignore', 'pipe', 'pipe'],
@@ -41,6 +41,22 @@ export function ensureNodeModules() {
 export function ensureBuilt() {
   log('Building ...');
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
+  const dashboard = join(root, 'apps/dashboard');
+  if (!isDashboardBuilt(dashboard))
+    run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build'], { cwd: dashboard });
+}
+
+/** Is what the browser gets newer than all that it is made from? A folder is newer when a file went. */
+function isDashboardBuilt(folder) {
+  const built = join(folder, 'dist/index.html');
+  if (!existsSync(built)) return false;
+  const sources = ['src', 'public'].flatMap((part) => [
+    part,
+    ...readdirSync(join(folder, part), { recursive: true }).map((file) => join(part, file)),
+  ]);
+  const files = [...sources, 'index.html', 'vite.config.ts', 'package.json', '../../package-lock.json'];
+  const { mtimeMs } = statSync(built);
+  return files.every((file) => statSync(join(folder, file)).mtimeMs <= mtimeMs);
 }
 
 /**
@@ -79,6 +95,7 @@ export const testPackages = {
   'dovecot-core': '/usr/sbin/dovecot',
   'dovecot-imapd': '/usr/lib/dovecot/imap',
   'dovecot-lmtpd': '/usr/lib/dovecot/lmtp',
+  chromium: '/usr/bin/chromium',
   prometheus: '/usr/bin/promtool',
 };
 

@@ -7,16 +7,17 @@ import { root } from './setup.mjs';
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
   .split('\n')
   .filter(
-    (file) => /\.(ts|mjs|cjs|json|md|toml|sh|service|conf|lua)$/.test(file) && file !== 'package-lock.json',
+    (file) =>
+      /\.(ts|tsx|css|mjs|cjs|json|md|toml|sh|service|conf|lua)$/.test(file) && file !== 'package-lock.json',
   );
 
 /** [which files, forbidden text, what to do instead] */
 const rules = [
-  [/^(packages|apps)\/[^/]+\/src\/.*\.ts$/, /\b(TODO|FIXME|XXX)\b/, 'finish it, or write an issue'],
-  [/\.ts$/, /^(?!\s*(\*|\/\/|\/\*\*)).*(\bas any\b|: any\b)|@ts-ignore|@ts-expect-error/, 'give it a type'],
-  [/\.ts$/, /catch\s*(\([a-z_]*\))?\s*\{\s*\}/, 'handle the error, or say in a comment why none matters'],
-  [/^(packages|apps)\/[^/]+\/src\/.*\.ts$/, /\bexport default\b/, 'export a name'],
-  [/^(packages|apps)\/[^/]+\/src\/.*\.ts$/, /\bconst enum\b|\benum [A-Z]/, 'use a union of literals'],
+  [/^(packages|apps)\/[^/]+\/src\/.*\.tsx?$/, /\b(TODO|FIXME|XXX)\b/, 'finish it, or write an issue'],
+  [/\.tsx?$/, /^(?!\s*(\*|\/\/|\/\*\*)).*(\bas any\b|: any\b)|@ts-ignore|@ts-expect-error/, 'give it a type'],
+  [/\.tsx?$/, /catch\s*(\([a-z_]*\))?\s*\{\s*\}/, 'handle the error, or say in a comment why none matters'],
+  [/^(packages|apps)\/[^/]+\/src\/.*\.tsx?$/, /\bexport default\b/, 'export a name'],
+  [/^(packages|apps)\/[^/]+\/src\/.*\.tsx?$/, /\bconst enum\b|\benum [A-Z]/, 'use a union of literals'],
   [
     /^packages\/(core|protocol|dsync)\/src\/(?!ports\.ts).*\.ts$/,
     /\b(Date\.now|Math\.random|setTimeout|process\.env)\b/,
@@ -45,11 +46,11 @@ for (const file of files) {
       if (forbidden.test(line)) problems.push(`${file}:${index + 1}: ${line.trim()}\n    ${remedy}`);
     });
   }
-  const isSource = /^(packages|apps)\/[^/]+\/src\/.*\.ts$/.test(file);
+  const isSource = /^(packages|apps)\/[^/]+\/src\/.*\.tsx?$/.test(file);
   const lineCount = text.split('\n').length;
   if (isSource && lineCount > linesMax)
     problems.push(`${file}: ${lineCount} lines\n    one concept a file: split it (at most ${linesMax})`);
-  if (/^(packages|apps)\/[^/]+\/src\//.test(file) && /(^|\/)(utils|helpers|misc)\.ts$/.test(file))
+  if (/^(packages|apps)\/[^/]+\/src\//.test(file) && /(^|\/)(utils|helpers|misc)\.tsx?$/.test(file))
     problems.push(`${file}\n    name the file after its concept`);
 }
 process.stdout.write(problems.map((problem) => `${problem}\n`).join(''));

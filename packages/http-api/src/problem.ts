@@ -1,20 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { DsyncdError, type Logger } from '@dsyncd/core';
 import type { FastifyError, FastifyReply } from 'fastify';
-import Type, { type Static } from 'typebox';
-
-/** RFC 9457, with the code and the hint that all errors of dsyncd have. */
-export const problemSchema = Type.Object(
-  {
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String(),
-    code: Type.String({ description: 'Stable; for programs.' }),
-    hint: Type.Optional(Type.String({ description: 'What to do about it.' })),
-  },
-  { title: 'Problem', additionalProperties: false },
-);
-export type ProblemBody = Static<typeof problemSchema>;
+import type { ProblemBody } from './problem-body.ts';
 
 /** An answer that is not what the client wanted. */
 export class Problem extends Error {

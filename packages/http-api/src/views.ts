@@ -96,6 +96,7 @@ export const workerSchema = Type.Object(
   },
   { ...closed, title: 'Running sync' },
 );
+export type WorkerView = Static<typeof workerSchema>;
 
 export function channelView(
   { name, replica, chain }: Channel,
@@ -152,7 +153,7 @@ export function userView(channel: string, status: UserStatus, now: number): User
   };
 }
 
-export const workerView = (sync: RunningSync, now: number): Static<typeof workerSchema> => ({
+export const workerView = (sync: RunningSync, now: number): WorkerView => ({
   channel: sync.channel,
   user: sync.user,
   type: sync.type,

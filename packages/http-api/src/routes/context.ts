@@ -7,7 +7,7 @@ import type { EventHub } from '../event-hub.ts';
 import type { OpenRequests } from '../open-requests.ts';
 import type { Overview } from '../overview.ts';
 import type { HttpApiParts } from '../parts.ts';
-import { problemSchema } from '../problem.ts';
+import { problemSchema } from '../problem-body.ts';
 import type { SyncHistory } from '../sync-history.ts';
 import type { TypeBoxTypes } from '../validation.ts';
 

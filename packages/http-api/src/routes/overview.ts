@@ -1,23 +1,7 @@
 import Type from 'typebox';
-import { channelSchema, isoInstant, workerSchema, workerView } from '../views.ts';
+import { statusSchema, workersSchema } from '../answers.ts';
+import { channelSchema, isoInstant, workerView } from '../views.ts';
 import { type App, problems, type RouteContext, strict } from './context.ts';
-
-const statusSchema = Type.Object(
-  {
-    hostname: Type.String(),
-    version: Type.String(),
-    startedAt: Type.String({ format: 'date-time' }),
-    ready: Type.Boolean(),
-    users: Type.Integer({ description: 'Known users; of the channel that knows most.' }),
-    usersBehind: Type.Integer({
-      description: 'Users with a change that is not replicated yet, over all channels.',
-    }),
-    oldestLagSeconds: Type.Number(),
-    workers: Type.Object({ running: Type.Integer(), max: Type.Integer() }, strict),
-    channels: Type.Array(channelSchema),
-  },
-  { ...strict, title: 'Status' },
-);
 
 /** What is going on, without a look at each user. */
 export function overviewRoutes(app: App, { parts, overview }: RouteContext): void {
@@ -77,7 +61,7 @@ export function overviewRoutes(app: App, { parts, overview }: RouteContext): voi
       schema: {
         summary: 'Syncs that run now',
         response: {
-          200: Type.Object({ max: Type.Integer(), running: Type.Array(workerSchema) }, strict),
+          200: workersSchema,
           ...problems,
         },
       },

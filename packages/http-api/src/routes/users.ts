@@ -1,10 +1,10 @@
 import { parseUserName } from '@dsyncd/core';
 import type { UserFilter } from '@dsyncd/queue';
 import Type from 'typebox';
+import { userDetailSchema, userListSchema } from '../answers.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { Problem } from '../problem.ts';
-import { endedSyncSchema } from '../sync-history.ts';
-import { type UserView, userSchema, userView } from '../views.ts';
+import { type UserView, userView } from '../views.ts';
 import {
   type App,
   channelParameter,
@@ -36,16 +36,6 @@ const listQuery = Type.Object(
   strict,
 );
 
-const listSchema = Type.Object(
-  {
-    users: Type.Array(userSchema, { description: 'One entry a user and channel.' }),
-    next: Type.Optional(
-      Type.String({ description: 'For the next page, which there may be even when this one is empty.' }),
-    ),
-  },
-  strict,
-);
-
 export function userRoutes(app: App, { parts, history }: RouteContext): void {
   const { queue, clock } = parts;
 
@@ -56,7 +46,7 @@ export function userRoutes(app: App, { parts, history }: RouteContext): void {
       schema: {
         summary: 'Users, a page at a time',
         querystring: listQuery,
-        response: { 200: listSchema, ...problems },
+        response: { 200: userListSchema, ...problems },
       },
     },
     async ({ query }) => {
@@ -88,17 +78,7 @@ export function userRoutes(app: App, { parts, history }: RouteContext): void {
         summary: 'One user, with the last syncs',
         params: Type.Object({ user: userText('The whole name.') }),
         response: {
-          200: Type.Object(
-            {
-              user: Type.String(),
-              channels: Type.Array(userSchema),
-              history: Type.Array(endedSyncSchema, {
-                description:
-                  'Latest first; of a user who was synced long ago, or before the last start, empty.',
-              }),
-            },
-            strict,
-          ),
+          200: userDetailSchema,
           ...problems,
         },
       },

@@ -31,7 +31,10 @@ export async function describeApi(app: App, version: string): Promise<void> {
   });
 }
 
-/** The dashboard: files with a hash in their name may be kept for ever, others are asked for again. */
+/**
+ * The dashboard: files with a hash in their name may be kept for ever, others are asked for again. Its build
+ * has compressed them, each beside itself.
+ */
 export async function serveDashboard(app: App, folder: string): Promise<void> {
   await app.register(fastifyStatic, {
     root: folder,
@@ -39,8 +42,9 @@ export async function serveDashboard(app: App, folder: string): Promise<void> {
     decorateReply: false,
     dotfiles: 'deny',
     cacheControl: false,
+    preCompressed: true,
     setHeaders: (reply, path) => {
-      const isHashed = /[-.][A-Za-z0-9_-]{8,}\.(js|css|woff2|svg|png)$/.test(path);
+      const isHashed = /[-.][A-Za-z0-9_-]{8,}\.(js|css|woff2|svg|png)(\.br|\.gz)?$/.test(path);
       void reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
     },
   });

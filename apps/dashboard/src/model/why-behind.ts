@@ -1,0 +1,39 @@
+import { relativeText } from './ages.ts';
+import type { Channel, User } from './api-types.ts';
+
+export interface Why {
+  readonly text: string;
+  readonly hint?: string;
+  /** When something happens next, in words; empty when nothing does by itself. */
+  readonly next: string;
+}
+
+/**
+ * Why a user's changes are not on the replica yet.
+ * @param channel - of the user, when it is known
+ * @param now - Unix ms of the server's clock
+ */
+export function whyBehind(user: User, channel: Channel | undefined, now: number): Why {
+  const hint = user.failure?.hint;
+  const withHint = hint === undefined ? {} : { hint };
+  const failed = user.failure?.reason ?? 'The last sync failed.';
+  const next = nextText(user.nextSyncAt, now);
+  if (user.quarantined) return { text: failed, ...withHint, next: 'held until you act' };
+  if (user.running) return { text: 'A sync runs now.', next: 'now' };
+  if (channel?.paused === true)
+    return { text: `Channel ${channel.channel} is paused.`, next: 'when resumed' };
+  const breaker = channel?.breaker;
+  if (breaker !== undefined && breaker.state !== 'closed')
+    return {
+      text: breaker.lastReason ?? failed,
+      ...withHint,
+      next: nextText(breaker.retryAt, now),
+    };
+  if (user.failed) return { text: failed, ...withHint, next };
+  return { text: `Waits for its turn, priority ${user.priority}.`, next };
+}
+
+function nextText(instant: string | undefined, now: number): string {
+  if (instant === undefined) return '';
+  return Date.parse(instant) <= now ? 'due' : relativeText(instant, now);
+}

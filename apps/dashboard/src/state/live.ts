@@ -1,0 +1,145 @@
+import { batch, effect, signal } from '@preact/signals';
+import { ApiError, call } from '../api/client.ts';
+import { readEvents } from '../api/event-stream.ts';
+import type { Channel, EndedSync, Status, User, UserList, Workers } from '../model/api-types.ts';
+import type { ServerEvent } from '../model/event-parser.ts';
+import { withChannel } from '../model/status-change.ts';
+import { token } from './session.ts';
+
+/** `refused`: dsyncd wants a token, or another one. */
+export type Connection = 'connecting' | 'live' | 'polling' | 'lost' | 'refused';
+
+export const connection = signal<Connection>('connecting');
+/** Why there is nothing to show, or nothing new. */
+export const trouble = signal<ApiError | undefined>(undefined);
+export const status = signal<Status | undefined>(undefined);
+export const workers = signal<Workers | undefined>(undefined);
+/** Latest first. */
+export const latestSyncs = signal<readonly EndedSync[]>([]);
+/** Some of those who are behind, and of those who are held. */
+export const behindUsers = signal<readonly User[]>([]);
+export const heldUsers = signal<readonly User[]>([]);
+/** Syncs that ended since somebody last took them. */
+let endedSyncs: EndedSync[] = [];
+
+export const usersShownMax = 100;
+const latestSyncsMax = 12;
+const endedSyncsMax = 5_000;
+const statusEveryMs = 2_000;
+const workersEveryMs = 1_000;
+const usersEveryMs = 3_000;
+const reconnectMs = 2_000;
+
+const sleepers = new Set<() => void>();
+
+/** Asks for everything again at once. */
+export function refresh(): void {
+  for (const wake of sleepers) wake();
+}
+
+export function takeEndedSyncs(): readonly EndedSync[] {
+  const taken = endedSyncs;
+  endedSyncs = [];
+  return taken;
+}
+
+/** Follows dsyncd for as long as the page is open; begins anew with each new token. */
+export function startLive(): void {
+  let following: AbortController | undefined;
+  effect(() => {
+    void token.value;
+    following?.abort();
+    following = new AbortController();
+    const { signal: over } = following;
+    void repeat(over, statusEveryMs, () => readStatus(over));
+    void repeat(over, workersEveryMs, async () => {
+      workers.value = await call<Workers>('/v1/workers', { signal: over });
+    });
+    void repeat(over, usersEveryMs, () => readUsers(over));
+    void followEvents(over);
+  });
+}
+
+/** Runs the task again and again. One that takes long is run more seldom: it may cost the server as much. */
+export async function repeat(over: AbortSignal, everyMs: number, task: () => Promise<void>): Promise<void> {
+  while (!over.aborted) {
+    const startedAt = performance.now();
+    try {
+      await task();
+    } catch (error) {
+      // What matters of it is told by the status.
+      if (!(error instanceof ApiError)) throw error;
+    }
+    await pauseFor(Math.max(everyMs, 10 * (performance.now() - startedAt)));
+  }
+}
+
+const pauseFor = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer);
+      sleepers.delete(wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, ms);
+    sleepers.add(wake);
+  });
+
+async function readStatus(over: AbortSignal): Promise<void> {
+  try {
+    const answer = await call<Status>('/v1/status', { signal: over });
+    batch(() => {
+      status.value = answer;
+      trouble.value = undefined;
+      if (connection.value !== 'live') connection.value = 'polling';
+    });
+  } catch (error) {
+    if (over.aborted || !(error instanceof ApiError)) return;
+    trouble.value = error;
+    connection.value = error.needsToken ? 'refused' : 'lost';
+  }
+}
+
+async function readUsers(over: AbortSignal): Promise<void> {
+  const channels = status.value?.channels ?? [];
+  const held = channels.reduce((sum, { queued }) => sum + queued.quarantined, 0);
+  const behind = channels.reduce((sum, { usersBehind, queued }) => sum + usersBehind + queued.failed, 0);
+  heldUsers.value = held === 0 ? [] : await usersOf('quarantined', over);
+  behindUsers.value = behind === 0 ? [] : await usersOf('behind', over);
+}
+
+async function usersOf(filter: 'behind' | 'quarantined', over: AbortSignal): Promise<readonly User[]> {
+  const { users } = await call<UserList>(`/v1/users?filter=${filter}&limit=${usersShownMax}`, {
+    signal: over,
+  });
+  return users;
+}
+
+async function followEvents(over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    try {
+      await readEvents(over, { onOpen: () => {}, onEvents: takeEvents });
+    } catch {
+      // The status says whether dsyncd can be reached; without events it is asked for.
+    }
+    if (over.aborted) return;
+    if (connection.value === 'live') connection.value = 'polling';
+    await pauseFor(reconnectMs);
+  }
+}
+
+function takeEvents(events: readonly ServerEvent[]): void {
+  batch(() => {
+    connection.value = 'live';
+    for (const { type, data } of events) {
+      if (type === 'channel' && status.value !== undefined)
+        status.value = withChannel(status.value, JSON.parse(data) as Channel);
+      if (type === 'sync') takeSync(JSON.parse(data) as EndedSync);
+    }
+  });
+}
+
+function takeSync(sync: EndedSync): void {
+  if (endedSyncs.length < endedSyncsMax) endedSyncs.push(sync);
+  latestSyncs.value = [sync, ...latestSyncs.value.slice(0, latestSyncsMax - 1)];
+}

@@ -1,0 +1,72 @@
+import { signal } from '@preact/signals';
+import { ApiError, call } from '../api/client.ts';
+import { counted } from '../model/ages.ts';
+import type { User } from '../model/api-types.ts';
+import { refresh } from './live.ts';
+import { notify } from './notices.ts';
+
+/** Why a token is asked for, and what is done once there is one. */
+export interface TokenRequest {
+  readonly reason: string;
+  readonly retry: () => void;
+}
+
+/** The dialog for the token is open while this is set. */
+export const tokenRequest = signal<TokenRequest | undefined>(undefined);
+
+/** Does something that changes dsyncd, and says what became of it. Asks for a token when one is missing. */
+async function operate(task: () => Promise<unknown>, done: string): Promise<void> {
+  try {
+    await task();
+    notify('good', done);
+    refresh();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (!error.needsToken) {
+      notify('bad', error.message, error.hint);
+      return;
+    }
+    tokenRequest.value = {
+      reason: `${capitalized(error.message)}. ${capitalized(error.hint ?? '')}`,
+      retry: () => void operate(task, done),
+    };
+  }
+}
+
+const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+const post = (path: string, body?: unknown): Promise<unknown> =>
+  call(path, { method: 'POST', ...(body === undefined ? {} : { body }) });
+
+const channelOf = (user: Pick<User, 'channel'>): string => `channel=${encodeURIComponent(user.channel)}`;
+
+/** Ends quarantine and waiting. */
+export const retry = (user: Pick<User, 'user' | 'channel'>): Promise<void> =>
+  operate(
+    () => post(`/v1/users/${encodeURIComponent(user.user)}/retry?${channelOf(user)}`),
+    `${user.user} is tried again now.`,
+  );
+
+export const retryAll = (users: readonly Pick<User, 'user' | 'channel'>[]): Promise<void> =>
+  operate(
+    async () => {
+      for (const user of users)
+        await post(`/v1/users/${encodeURIComponent(user.user)}/retry?${channelOf(user)}`);
+    },
+    `${counted(users.length, 'user is', 'users are')} tried again now.`,
+  );
+
+export const replicate = (user: string, full: boolean): Promise<void> =>
+  operate(
+    () => post('/v1/replicate', { user, priority: 'high', full }),
+    `A ${full ? 'full sync' : 'sync'} of ${user} is requested.`,
+  );
+
+export const pause = (channel: string): Promise<void> =>
+  operate(
+    () => post(`/v1/channels/${encodeURIComponent(channel)}/pause`),
+    `Channel ${channel} is paused: no more syncs are started.`,
+  );
+
+export const resume = (channel: string): Promise<void> =>
+  operate(() => post(`/v1/channels/${encodeURIComponent(channel)}/resume`), `Channel ${channel} goes on.`);

@@ -1,0 +1,62 @@
+import { useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { status, trouble } from '../state/live.ts';
+import { route } from '../state/navigation.ts';
+import { Header } from './header.tsx';
+import { Notices } from './notices.tsx';
+import { Overview } from './overview.tsx';
+import { TokenDialog } from './token-dialog.tsx';
+import { Trouble } from './trouble.tsx';
+import { UserPage } from './user-page.tsx';
+import { UsersPage } from './users-page.tsx';
+
+export function App() {
+  const main = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
+  const { page } = route.value;
+  const subject = route.value.page === 'user' ? route.value.user : '';
+  useEffect(() => {
+    // Whoever follows a link by keyboard or by ear is taken to what it leads to; not at the first paint.
+    if (isFirst.current) isFirst.current = false;
+    else if (`${page}${subject}` !== '') main.current?.focus();
+  }, [page, subject]);
+  useSignalEffect(() => {
+    document.title = titleOf(status.value?.hostname, status.value?.usersBehind, trouble.value !== undefined);
+  });
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <Header />
+      <main id="main" tabIndex={-1} ref={main}>
+        <Trouble />
+        <Page />
+      </main>
+      <footer>
+        {status.value !== undefined && `dsyncd ${status.value.version} · `}
+        <a href="/docs">API</a> · <a href="/metrics">Metrics</a>
+      </footer>
+      <Notices />
+      <TokenDialog />
+    </>
+  );
+}
+
+function Page() {
+  const { value } = route;
+  switch (value.page) {
+    case 'overview':
+      return <Overview />;
+    case 'users':
+      return <UsersPage search={value.search} filter={value.filter} />;
+    case 'user':
+      return <UserPage key={value.user} user={value.user} />;
+  }
+}
+
+function titleOf(hostname: string | undefined, behind: number | undefined, isLost: boolean): string {
+  if (hostname === undefined) return 'dsyncd';
+  if (isLost) return `? ${hostname} - dsyncd`;
+  return `${behind === 0 ? '✓' : `${behind} behind`} ${hostname} - dsyncd`;
+}

@@ -1,0 +1,135 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { columnsOf, type Sample, seriesText } from '../model/series.ts';
+
+export interface Line {
+  readonly title: string;
+  /** Name of a colour in the style. */
+  readonly color: 'good' | 'busy' | 'late' | 'bad';
+  readonly pick: (sample: Sample) => number;
+}
+
+export interface ChartProps {
+  readonly title: string;
+  readonly lines: readonly Line[];
+  readonly samples: readonly Sample[];
+  readonly show: (value: number) => string;
+}
+
+const heightPixels = 150;
+/** The least that the time axis shows, in seconds: a young chart must not race. */
+const spanSecondsMin = 120;
+const dark = matchMedia('(prefers-color-scheme: dark)');
+
+/** Lines over time; the legend says the same in words. */
+export function Chart({ title, lines, samples, show }: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const data = columnsOf(
+    samples,
+    lines.map(({ pick }) => pick),
+  );
+  const dataNow = useRef(data);
+  dataNow.current = data;
+
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return undefined;
+    const draw = (): void => {
+      plot.current?.destroy();
+      plot.current = new uPlot(
+        optionsOf(element, lines, show),
+        dataNow.current as uPlot.AlignedData,
+        element,
+      );
+    };
+    draw();
+    const observer = new ResizeObserver(() => {
+      plot.current?.setSize({ width: element.clientWidth, height: heightPixels });
+    });
+    observer.observe(element);
+    dark.addEventListener('change', draw);
+    return () => {
+      observer.disconnect();
+      dark.removeEventListener('change', draw);
+      plot.current?.destroy();
+      plot.current = undefined;
+    };
+  }, [lines, show]);
+  useEffect(() => {
+    plot.current?.setData(dataNow.current as uPlot.AlignedData);
+  }, [samples]);
+
+  const texts = lines.map((line) => ({ ...line, text: seriesText(samples.map(line.pick), show) }));
+  return (
+    <figure class="chart">
+      <figcaption>
+        <strong>{title}</strong>
+        <ul class="legend">
+          {texts.map((line) => (
+            <li key={line.title}>
+              <span class={`swatch is-${line.color}`} aria-hidden="true" /> {line.title}: {line.text}
+            </li>
+          ))}
+        </ul>
+      </figcaption>
+      <div ref={place} aria-hidden="true" />
+    </figure>
+  );
+}
+
+function optionsOf(
+  element: HTMLElement,
+  lines: readonly Line[],
+  show: (value: number) => string,
+): uPlot.Options {
+  const style = getComputedStyle(element);
+  const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  const axis: uPlot.Axis = {
+    stroke: color('muted'),
+    grid: { stroke: color('line'), width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  };
+  return {
+    width: element.clientWidth,
+    height: heightPixels,
+    legend: { show: false },
+    cursor: { y: false },
+    scales: {
+      x: { time: true, range: (_plot, min, max) => [Math.min(min, max - spanSecondsMin), max] },
+      y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] },
+    },
+    axes: [
+      { ...axis, space: 70, values: (_plot, splits) => splits.map(clockText) },
+      {
+        ...axis,
+        size: 56,
+        space: 34,
+        values: (_plot, splits) => splits.map((value) => axisText(value, show)),
+      },
+    ],
+    series: [
+      {},
+      ...lines.map(
+        (line): uPlot.Series => ({
+          label: line.title,
+          stroke: color(line.color),
+          fill: `${color(line.color)}1f`,
+          width: 2,
+          points: { show: false },
+        }),
+      ),
+    ],
+  };
+}
+
+const axisText = (value: number, show: (value: number) => string): string =>
+  value === 0 ? '0' : Number.isInteger(value) || value < 1 ? show(value) : '';
+
+const clockFormat = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+const clockText = (unixSeconds: number): string => clockFormat.format(unixSeconds * 1000).replace(/:00$/, '');

@@ -1,0 +1,50 @@
+import { durationText, relativeText, secondsSince } from '../model/ages.ts';
+import type { User } from '../model/api-types.ts';
+import { hashOf } from '../model/route.ts';
+import { now } from '../state/clock.ts';
+
+/** A name may be written from right to left: it must not turn what stands around it. */
+export const UserLink = ({ user }: { readonly user: string }) => (
+  <a href={hashOf({ page: 'user', user })}>
+    <bdi>{user}</bdi>
+  </a>
+);
+
+/** `5 min ago`; the instant itself is in the title. */
+export const Ago = ({ at }: { readonly at: string | undefined }) =>
+  at === undefined ? (
+    <span class="muted">never</span>
+  ) : (
+    <time dateTime={at} title={new Date(at).toLocaleString()}>
+      {relativeText(at, now.value)}
+    </time>
+  );
+
+/** `5 min`: for how long something has been so. */
+export const Since = ({ at }: { readonly at: string | undefined }) =>
+  at === undefined ? (
+    <span class="muted">nothing waits</span>
+  ) : (
+    <time dateTime={at} title={new Date(at).toLocaleString()}>
+      {durationText(secondsSince(at, now.value) ?? 0)}
+    </time>
+  );
+
+const stateTexts: Readonly<Record<User['state'], string>> = {
+  running: 'syncing',
+  quarantined: 'held',
+  failed: 'failed',
+  waiting: 'waiting',
+  idle: 'replicated',
+};
+const stateLevels: Readonly<Record<User['state'], string>> = {
+  running: 'busy',
+  quarantined: 'bad',
+  failed: 'late',
+  waiting: 'busy',
+  idle: 'good',
+};
+
+export const StatePill = ({ state }: Pick<User, 'state'>) => (
+  <span class={`pill is-${stateLevels[state]}`}>{stateTexts[state]}</span>
+);

@@ -1,0 +1,70 @@
+import { durationText } from '../model/ages.ts';
+import type { EndedSync, RunningSync } from '../model/api-types.ts';
+import { outcomeKind, outcomeText, workText } from '../model/timeline.ts';
+import { latestSyncs, workers } from '../state/live.ts';
+import { DataTable } from './data-table.tsx';
+import { Ago, UserLink } from './pieces.tsx';
+
+/** Syncs that run, and those that have just ended. */
+export function SyncSection() {
+  const running = workers.value?.running ?? [];
+  const latest = latestSyncs.value;
+  return (
+    <div class="columns">
+      <section class="card" aria-labelledby="running">
+        <div class="head">
+          <h2 id="running">Syncing now</h2>
+          <span class="muted">
+            {running.length} of {workers.value?.max ?? 0} at once
+          </span>
+        </div>
+        {running.length === 0 ? (
+          <p class="muted">No sync runs.</p>
+        ) : (
+          <DataTable
+            caption="Syncs that run now"
+            keyOf={(sync) => `${sync.channel} ${sync.user}`}
+            rows={running}
+            columns={runningColumns}
+          />
+        )}
+      </section>
+      <section class="card" aria-labelledby="latest">
+        <div class="head">
+          <h2 id="latest">Latest syncs</h2>
+        </div>
+        {latest.length === 0 ? (
+          <p class="muted">None since this page was opened.</p>
+        ) : (
+          <DataTable
+            caption="Syncs that ended since this page was opened, latest first"
+            keyOf={(sync) => `${sync.endedAt} ${sync.channel} ${sync.user}`}
+            rows={latest}
+            columns={latestColumns}
+          />
+        )}
+      </section>
+    </div>
+  );
+}
+
+const runningColumns = [
+  { title: 'User', isHead: true, cell: ({ user }: RunningSync) => <UserLink user={user} /> },
+  { title: 'Channel', cell: ({ channel }: RunningSync) => channel },
+  { title: 'Sync', cell: ({ type, priority }: RunningSync) => `${type}, ${priority}` },
+  { title: 'For', cell: ({ seconds }: RunningSync) => durationText(seconds) },
+];
+
+const latestColumns = [
+  { title: 'User', isHead: true, cell: ({ user }: EndedSync) => <UserLink user={user} /> },
+  { title: 'When', cell: ({ endedAt }: EndedSync) => <Ago at={endedAt} /> },
+  {
+    title: 'Outcome',
+    cell: (sync: EndedSync) => (
+      <>
+        <span class={`pill is-${outcomeKind(sync.outcome)}`}>{outcomeText(sync.outcome)}</span>{' '}
+        <span class="muted">{sync.failure === undefined ? workText(sync) : sync.failure.reason}</span>
+      </>
+    ),
+  },
+];

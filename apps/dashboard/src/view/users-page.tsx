@@ -1,0 +1,164 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { ApiError, call } from '../api/client.ts';
+import type { User, UserList } from '../model/api-types.ts';
+import { type UserFilter, userFilters } from '../model/route.ts';
+import { repeat } from '../state/live.ts';
+import { replaceRoute } from '../state/navigation.ts';
+import { token } from '../state/session.ts';
+import { DataTable } from './data-table.tsx';
+import { ReasonCell, RetryButton } from './held-section.tsx';
+import { Ago, Since, StatePill, UserLink } from './pieces.tsx';
+
+const perPage = 50;
+const everyMs = 3_000;
+const typingMs = 250;
+const filterTexts: Readonly<Record<UserFilter, string>> = {
+  all: 'All',
+  behind: 'Behind',
+  failed: 'Failed or held',
+  quarantined: 'Held',
+};
+
+interface UsersPageProps {
+  readonly search: string;
+  readonly filter: UserFilter;
+}
+
+export function UsersPage({ search, filter }: UsersPageProps) {
+  const list = useSignal<UserList | undefined>(undefined);
+  const problem = useSignal('');
+  /** Of the pages before, and of this one; none: the first. */
+  const cursors = useSignal<readonly string[]>([]);
+  const cursor = cursors.value.at(-1);
+  const query = `${search}\n${filter}`;
+  const pagedQuery = useSignal(query);
+  if (pagedQuery.value !== query) {
+    pagedQuery.value = query;
+    cursors.value = [];
+  }
+  const address = addressOf(search, filter, cursor);
+  useEffect(() => {
+    const over = new AbortController();
+    const timer = setTimeout(() => {
+      void repeat(over.signal, everyMs, async () => {
+        try {
+          const answer = await call<UserList>(address, { signal: over.signal });
+          if (over.signal.aborted) return;
+          list.value = answer;
+          problem.value = '';
+        } catch (error) {
+          if (over.signal.aborted || !(error instanceof ApiError)) return;
+          problem.value = error.message;
+        }
+      });
+    }, typingMs);
+    return () => {
+      clearTimeout(timer);
+      over.abort();
+    };
+  }, [address, token.value, list, problem]);
+  const { next } = list.value ?? {};
+  return (
+    <section class="card" aria-labelledby="users">
+      <h1 id="users">Users</h1>
+      <search>
+        <form class="filters" onSubmit={(event) => event.preventDefault()}>
+          <div>
+            <label for="search">Name contains, or a mask with * and ?</label>
+            <input
+              id="search"
+              type="search"
+              autocomplete="off"
+              spellcheck={false}
+              maxLength={255}
+              value={search}
+              onInput={(event) => replaceRoute({ page: 'users', search: event.currentTarget.value, filter })}
+            />
+          </div>
+          <div>
+            <label for="filter">Show</label>
+            <select
+              id="filter"
+              value={filter}
+              onChange={(event) =>
+                replaceRoute({
+                  page: 'users',
+                  search,
+                  filter: userFilters.find((each) => each === event.currentTarget.value) ?? 'all',
+                })
+              }
+            >
+              {userFilters.map((each) => (
+                <option key={each} value={each}>
+                  {filterTexts[each]}
+                </option>
+              ))}
+            </select>
+          </div>
+        </form>
+      </search>
+      <p role="status" class="muted">
+        {problem.value || countText(list.value, cursors.value.length)}
+      </p>
+      {list.value !== undefined && list.value.users.length > 0 && (
+        <DataTable
+          caption="Users, one row a user and channel"
+          keyOf={({ user, channel }) => `${channel} ${user}`}
+          rows={list.value.users}
+          columns={columns}
+        />
+      )}
+      <nav class="pager" aria-label="Pages of users">
+        <button
+          type="button"
+          disabled={cursors.value.length === 0}
+          onClick={() => {
+            cursors.value = cursors.value.slice(0, -1);
+          }}
+        >
+          Previous page
+        </button>
+        <button
+          type="button"
+          disabled={next === undefined}
+          onClick={() => {
+            if (next !== undefined) cursors.value = [...cursors.value, next];
+          }}
+        >
+          Next page
+        </button>
+      </nav>
+    </section>
+  );
+}
+
+const columns = [
+  { title: 'User', isHead: true, cell: ({ user }: User) => <UserLink user={user} /> },
+  { title: 'Channel', cell: ({ channel }: User) => channel },
+  { title: 'State', cell: StatePill },
+  { title: 'Behind for', cell: ({ requestedAt }: User) => <Since at={requestedAt} /> },
+  { title: 'Last success', cell: ({ lastSuccessAt }: User) => <Ago at={lastSuccessAt} /> },
+  { title: 'Reason', cell: ReasonCell },
+  {
+    title: 'Action',
+    hasHiddenTitle: true,
+    cell: (user: User) => (user.failed || user.quarantined ? <RetryButton user={user} /> : null),
+  },
+];
+
+function addressOf(search: string, filter: UserFilter, cursor: string | undefined): string {
+  const parameters = new URLSearchParams({ limit: String(perPage) });
+  if (search !== '') parameters.set('search', search);
+  if (filter !== 'all') parameters.set('filter', filter);
+  if (cursor !== undefined) parameters.set('cursor', cursor);
+  return `/v1/users?${parameters.toString()}`;
+}
+
+function countText(list: UserList | undefined, pagesBefore: number): string {
+  if (list === undefined) return 'Looking ...';
+  const { users, next } = list;
+  const page = pagesBefore > 0 || next !== undefined ? `Page ${pagesBefore + 1}: ` : '';
+  if (users.length > 0) return `${page}${users.length} shown.`;
+  return next === undefined ? `${page}nobody found.` : `${page}nobody found so far; the next page goes on.`;
+}
