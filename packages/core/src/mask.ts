@@ -4,9 +4,12 @@
  */
 export function compileMask(mask: string): (text: string) => boolean {
   if (mask === '*') return () => true;
-  if (!/[*?]/.test(mask)) return (text) => text === mask;
+  if (!hasWildcard(mask)) return (text) => text === mask;
   return (text) => matches(mask, text);
 }
+
+/** Can it match anything but itself? */
+export const hasWildcard = (mask: string): boolean => /[*?]/.test(mask);
 
 /** Greedy match with one remembered star: linear in practice, no backtracking blow-up on hostile masks. */
 function matches(mask: string, text: string): boolean {

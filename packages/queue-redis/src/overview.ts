@@ -12,6 +12,7 @@ import {
 const failed = 4;
 const quarantined = 8;
 const fullSynced = 32;
+const paused = 64;
 
 interface RawStatus {
   readonly more: boolean;
@@ -34,6 +35,7 @@ export function channelStatus(channel: string, raw: RawStatus): ChannelStatus {
     queuedFailed: count(4),
     queuedFullResync: count(8),
     quarantined: count(3),
+    pausedUsers: count(9),
     running: count(2),
     users: raw.users,
     neverSynced: count('unproven'),
@@ -63,7 +65,7 @@ export function userStatus(
   const at = (index: number): number => r[index] ?? 0;
   const instant = (index: number): number | undefined => (at(index) > 0 ? at(index) : undefined);
   const [flags, priority, requested, hold] = [at(0), at(1), at(2), at(6)];
-  const isQuarantined = (flags & quarantined) !== 0;
+  const isHeld = (flags & (quarantined | paused)) !== 0;
   const isFullSynced = (flags & fullSynced) !== 0;
   const periodic = at(4) + (isFullSynced ? interval : Math.round(interval * at(10)));
   const dueAt = priority > 0 || hold > 0 ? hold : periodic;
@@ -74,16 +76,18 @@ export function userStatus(
     lastFullSyncAt: isFullSynced ? instant(4) : undefined,
     lastSuccessAt: instant(5),
     failed: (flags & failed) !== 0,
-    quarantined: isQuarantined,
+    quarantined: (flags & quarantined) !== 0,
+    paused: (flags & paused) !== 0,
     failure: failure === null ? undefined : (JSON.parse(failure) as Completion['failure']),
     failuresInRow: at(7),
-    nextSyncAt: isQuarantined ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : undefined,
+    nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : undefined,
     requestedAt: instant(2),
     running: running === 1,
   };
 }
 
 export function fits(status: UserStatus, only: UserFilter | undefined): boolean {
+  if (only === 'paused') return status.paused;
   if (only === undefined || status.quarantined) return true;
   if (only === 'quarantined') return false;
   return status.failed || (only === 'behind' && status.requestedAt !== undefined);

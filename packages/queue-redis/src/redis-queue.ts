@@ -1,4 +1,4 @@
-import { compileMask, DsyncdError, isUserName, type OutcomeKind, type UserName } from '@dsyncd/core';
+import { compileMask, hasWildcard, isUserName, type OutcomeKind, type UserName } from '@dsyncd/core';
 import {
   type ChannelStatus,
   type Claim,
@@ -17,6 +17,7 @@ import {
   type UserStatus,
 } from '@dsyncd/queue';
 import type { Claims } from './claims.ts';
+import { closedError, noSuchChannel, tooManyUsers } from './errors.ts';
 import type { IdleWorkers } from './idle-workers.ts';
 import { redisLimits } from './options.ts';
 import {
@@ -279,6 +280,25 @@ export class RedisQueue implements ReplicationQueue {
     return this.#setPaused(channel, false);
   }
 
+  pauseUsers(channel: string, mask: string): Promise<number> {
+    return this.#setUsersPaused(channel, mask, true);
+  }
+
+  resumeUsers(channel: string, mask: string): Promise<number> {
+    return this.#setUsersPaused(channel, mask, false);
+  }
+
+  async #setUsersPaused(channel: string, mask: string, paused: boolean): Promise<number> {
+    this.#check(channel);
+    const { scripts, claims } = this.#parts;
+    let count = 0;
+    for await (const names of this.#names(channel, mask)) {
+      count += names.length;
+      this.#wake(await scripts.count('pauseUsers', claims.input({ channel, names, paused })));
+    }
+    return count;
+  }
+
   async #setPaused(channel: string, paused: boolean): Promise<void> {
     this.#check(channel);
     const { scripts, claims } = this.#parts;
@@ -320,29 +340,10 @@ export class RedisQueue implements ReplicationQueue {
   #check(channel: string): void {
     this.#refuseWhenClosed();
     if (this.#parts.settings.channels.includes(channel)) return;
-    throw new DsyncdError(
-      'DSYNCD_QUEUE_CHANNEL',
-      `there is no channel ${JSON.stringify(channel.slice(0, 80))}`,
-      { outcome: 'operator', hint: 'the channels are the [channels.NAME] sections of the configuration' },
-    );
+    throw noSuchChannel(channel);
   }
 
   #refuseWhenClosed(): void {
     if (this.#isClosed) throw closedError();
   }
 }
-
-const hasWildcard = (mask: string): boolean => /[*?]/.test(mask);
-
-const closedError = (): DsyncdError =>
-  new DsyncdError('DSYNCD_QUEUE_CLOSED', 'the queue is closed', { outcome: 'transient' });
-
-const tooManyUsers = (usersMax: number): DsyncdError =>
-  new DsyncdError(
-    'DSYNCD_QUEUE_USERS_MAX',
-    `a channel of the queue knows ${usersMax} users and takes no more`,
-    {
-      outcome: 'operator',
-      hint: 'see which users were notified: a program that may write to the notification sockets invents names',
-    },
-  );

@@ -63,6 +63,8 @@ class Twins {
       const options = { priority: 'low', full: this.#chance(0.3) } as const;
       await this.#same((queue) => queue.replicate(channel, 'user[0]?@*', options));
     } else if (dice < 0.975) await this.#both((queue) => queue.pause(channel));
+    else if (dice < 0.98) await this.#same((queue) => queue.pauseUsers(channel, user));
+    else if (dice < 0.985) await this.#same((queue) => queue.resumeUsers(channel, 'user*'));
     else await this.#both((queue) => queue.resume(channel));
   }
 

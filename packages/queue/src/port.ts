@@ -83,7 +83,7 @@ export interface ReplicationQueue {
    * Settles with the outcome of the first sync of that user on that channel that starts after this
    * call. Call it first and then request that sync with priority `sync`, or the sync may be over before.
    * When no sync will start, it settles at once: with `transient` while the channel is held back by its
-   * breaker, with `operator` for a quarantined user, with `noreplicate` for one that is removed.
+   * breaker or the user is paused, with `operator` for a quarantined user, with `noreplicate` for one that is removed.
    * Rejects with `signal.reason` on abort.
    */
   waitForSync(channel: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind>;
@@ -118,6 +118,12 @@ export interface ReplicationQueue {
    */
   pause(channel: string): Promise<void>;
   resume(channel: string): Promise<void>;
+  /**
+   * The same for known users that the mask matches, whoever asks for their sync. Answers how many it matches;
+   * settles when durable. A user who is forgotten and comes back is not paused any more.
+   */
+  pauseUsers(channel: string, mask: string): Promise<number>;
+  resumeUsers(channel: string, mask: string): Promise<number>;
 
   /** In constant time, however many users there are. */
   channelStatus(channel: string): Promise<ChannelStatus>;
@@ -139,7 +145,7 @@ export interface ReplicationQueue {
 }
 
 /** `behind`: a change waits, or the last sync failed. */
-export type UserFilter = 'behind' | 'failed' | 'quarantined';
+export type UserFilter = 'behind' | 'failed' | 'quarantined' | 'paused';
 
 export interface UserQuery {
   readonly mask: string;
@@ -172,6 +178,8 @@ export interface ChannelStatus {
   readonly queuedFullResync: number;
   /** Held until a person acts. */
   readonly quarantined: number;
+  /** Stopped with {@link ReplicationQueue.pauseUsers}, and not quarantined. */
+  readonly pausedUsers: number;
   readonly running: number;
   readonly users: number;
   /** Users of whom no full sync has succeeded yet: whether both sides are equal is not known. */
@@ -201,6 +209,8 @@ export interface UserStatus {
   readonly lastSuccessAt: number | undefined;
   readonly failed: boolean;
   readonly quarantined: boolean;
+  /** A person has stopped this user with {@link ReplicationQueue.pauseUsers}. */
+  readonly paused: boolean;
   readonly failure: Completion['failure'] | undefined;
   readonly failuresInRow: number;
   readonly nextSyncAt: number | undefined;

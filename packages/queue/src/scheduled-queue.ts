@@ -1,10 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Clock, compileMask, DsyncdError, type OutcomeKind, type UserName } from '@dsyncd/core';
+import {
+  type Clock,
+  compileMask,
+  DsyncdError,
+  hasWildcard,
+  type OutcomeKind,
+  type UserName,
+} from '@dsyncd/core';
 import { Claimers } from './claimers.ts';
 import type { Journal } from './journal.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
 import type { ClaimHead, Finish } from './model/running-claim.ts';
-import type { Scheduler } from './model/scheduler.ts';
+import type { Scheduler, UserRange } from './model/scheduler.ts';
 import { flag } from './model/user-records.ts';
 import type {
   ChannelStatus,
@@ -107,7 +114,9 @@ export class ScheduledQueue implements ReplicationQueue {
   #hopeless(channel: ChannelQueue, name: UserName): OutcomeKind | undefined {
     if (channel.isPaused || channel.breaker.gateAt > this.#clock.now()) return 'transient';
     const user = this.#scheduler.users.idOf(name);
-    return user !== undefined && channel.records.has(user, flag.quarantined) ? 'operator' : undefined;
+    if (user === undefined) return undefined;
+    if (channel.records.has(user, flag.quarantined)) return 'operator';
+    return channel.records.has(user, flag.paused) ? 'transient' : undefined;
   }
 
   async claim(signal: AbortSignal): Promise<Claim | undefined> {
@@ -184,12 +193,38 @@ export class ScheduledQueue implements ReplicationQueue {
   ): Promise<number> {
     const channel = this.#channel(channelName);
     const wish = { priority: priorities.indexOf(options.priority), full: options.full, byOperator: true };
+    return this.#inTurns(channel, (range) => this.#scheduler.replicate(channel, mask, wish, range));
+  }
+
+  pauseUsers(channelName: string, mask: string): Promise<number> {
+    return this.#setUsersPaused(channelName, mask, true);
+  }
+
+  resumeUsers(channelName: string, mask: string): Promise<number> {
+    return this.#setUsersPaused(channelName, mask, false);
+  }
+
+  async #setUsersPaused(channelName: string, mask: string, isPaused: boolean): Promise<number> {
+    const channel = this.#channel(channelName);
+    const { users } = this.#scheduler;
+    return this.#inTurns(channel, (range) => {
+      const found = this.#scheduler.setUsersPaused(channel, mask, isPaused, range);
+      if (isPaused)
+        for (const user of found) {
+          const name = users.nameOf(user);
+          if (name !== undefined) this.#waiters.answerUser(channelName, name, 'transient');
+        }
+      return found;
+    });
+  }
+
+  /** Changes users of a channel piece by piece; answers how many, when all of it is durable. */
+  async #inTurns(channel: ChannelQueue, change: (range: UserRange) => readonly number[]): Promise<number> {
     let batch = 0;
     let count = 0;
     for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
       if (start > 0) await this.#nextTurn();
-      const range = { start, count: idsPerTurn, now: this.#clock.now() };
-      for (const user of this.#scheduler.replicate(channel, mask, wish, range)) {
+      for (const user of change({ start, count: idsPerTurn, now: this.#clock.now() })) {
         batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
         count++;
       }
@@ -303,8 +338,6 @@ export class ScheduledQueue implements ReplicationQueue {
     if (this.#isClosed) throw closedError();
   }
 }
-
-const hasWildcard = (mask: string): boolean => /[*?]/.test(mask);
 
 function readCursor(cursor: string | undefined): number {
   if (cursor === undefined) return 0;

@@ -25,6 +25,21 @@ describe('a pause', () => {
     await last.close();
   });
 
+  it('of a user outlives a restart too, and so does its end', async () => {
+    const place = new QueueFolder();
+    const queue = await place.open();
+    await queue.request('default', [{ user: ann, priority: 'high' }]);
+    expect(await queue.pauseUsers('default', '*')).toBe(1);
+    await queue.close();
+    const again = await place.open();
+    expect(await again.channelStatus('default')).toMatchObject({ pausedUsers: 1, queuedHigh: 0 });
+    await again.resumeUsers('default', 'ann');
+    await again.close();
+    const last = await place.open();
+    expect(await last.channelStatus('default')).toMatchObject({ pausedUsers: 0, queuedHigh: 1 });
+    await last.close();
+  });
+
   it('is durable when it is answered', async () => {
     const place = new QueueFolder();
     const queue = await place.open();

@@ -4,6 +4,7 @@ import { records } from './records.ts';
 import {
   addScript,
   pauseScript,
+  pauseUsersScript,
   removeScript,
   requestScript,
   requests,
@@ -23,6 +24,7 @@ export const scripts = {
   wait: library + waitScript,
   unwait: library + unwaitScript,
   pause: library + pauseScript,
+  pauseUsers: library + pauseUsersScript,
   claim: library + claimScript,
   abandon: library + abandonScript,
   complete: library + completeScript,

@@ -13,7 +13,7 @@ local a = cjson.decode(ARGV[1])
 local now, interval = a.now, a.interval
 local base = string.sub(KEYS[1], 1, -5)
 local call = redis.call
-local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED = 2, 4, 8, 16, 32
+local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED, PAUSED = 2, 4, 8, 16, 32, 64
 local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, SPREAD, PLACE =
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 local AGEING = {${timing.ageingMs.slice(1).join(', ')}}
@@ -72,6 +72,7 @@ end
 local function bucketOf(r, busyOn, ch, ready)
   if busyOn == ch then return 2 end
   if has(r, QUARANTINED) then return 3 end
+  if has(r, PAUSED) then return 9 end
   if has(r, FAILED) then return 4 end
   if r[PRIO] > 0 then return 4 + r[PRIO] end
   return ready and 8 or 1
@@ -108,7 +109,7 @@ end
 -- Puts the user where the record says, and stores the record. To be called after each change of it.
 local function place(ch, user, r)
   local busyOn = running(user)
-  local held = busyOn or has(r, QUARANTINED)
+  local held = busyOn or has(r, QUARANTINED + PAUSED)
   local due = dueAt(r)
   local ready = not held and due <= now
   if held then moveTo(ch, user, r, 0)

@@ -97,6 +97,7 @@ export const waitScript = `
 if gateAt(a.channel) > now then return 'transient' end
 local r = get(a.channel, a.user)
 if r and has(r, QUARANTINED) then return 'operator' end
+if r and has(r, PAUSED) then return 'transient' end
 call('SADD', awaits(a.channel, a.user), a.waiter)
 call('PEXPIRE', awaits(a.channel, a.user), AWAIT_MS_MAX)
 call('SADD', key('awaited', a.channel), a.user)
@@ -116,4 +117,18 @@ else
   call('SREM', base .. 'paused', a.channel)
 end
 return 0
+`;
+
+/** `names`: whom to stop or to let go on, as far as they are known. Answers how many are ready because of it. */
+export const pauseUsersScript = `
+local ready = 0
+for _, name in ipairs(a.names) do
+  local r = get(a.channel, name)
+  if r and has(r, PAUSED) ~= a.paused then
+    if a.paused then mark(r, PAUSED) else clear(r, PAUSED) end
+    if place(a.channel, name, r) then ready = ready + 1 end
+  end
+  if r and a.paused then answerUser(a.channel, name, 'transient') end
+end
+return ready
 `;

@@ -3,7 +3,7 @@ import { type ChannelStatus, priorities, type SyncType, type UserFilter, type Us
 import { Breaker } from './breaker.ts';
 import { FailureTexts } from './failure-texts.ts';
 import { IndexedHeap } from './indexed-heap.ts';
-import type { MoreWork, RunningClaim } from './running-claim.ts';
+import { mergeWish, type RunningClaim } from './running-claim.ts';
 import { nameFraction, timing } from './timing.ts';
 import { flag, UserRecords } from './user-records.ts';
 import type { UserTable } from './user-table.ts';
@@ -19,6 +19,7 @@ const bucket = {
   high: 6,
   sync: 7,
   fullResync: 8,
+  paused: 9,
 };
 const priorityBuckets = [bucket.idle, bucket.low, bucket.high, bucket.sync];
 const syncPriority = 3;
@@ -39,7 +40,7 @@ export interface ChannelTiming {
  * One channel's users and the order in which they are due.
  *
  * A known user is in one of three places: `ready` (due, ordered by rank), `waiting` (ordered by the
- * instant when it becomes due), or in neither, while it is being synced on whatever channel or quarantined.
+ * instant when it becomes due), or in neither, while it is being synced on whatever channel, quarantined or paused.
  */
 export class ChannelQueue {
   readonly name: string;
@@ -55,7 +56,7 @@ export class ChannelQueue {
   readonly #ready = new IndexedHeap();
   readonly #waiting = new IndexedHeap();
   readonly #oldest = new IndexedHeap();
-  readonly #counts = new Array<number>(9).fill(0);
+  readonly #counts = new Array<number>(10).fill(0);
   #known = 0;
   #unproven = 0;
 
@@ -143,6 +144,16 @@ export class ChannelQueue {
     return true;
   }
 
+  /** A person stops the user's syncs or lets them go on; true when that changes something. */
+  setPaused(user: number, isPaused: boolean, now: number): boolean {
+    const { records } = this;
+    if (records.has(user, flag.paused) === isPaused) return false;
+    if (isPaused) records.mark(user, flag.paused);
+    else records.clear(user, flag.paused);
+    this.place(user, now);
+    return true;
+  }
+
   forget(user: number): void {
     if (!this.knows(user)) return;
     this.records.wipe(user);
@@ -158,7 +169,8 @@ export class ChannelQueue {
     const requestedAt = records.requestedAt[user] as number;
     if (requestedAt > 0) this.#oldest.set(user, requestedAt);
     else this.#oldest.delete(user);
-    const isHeld = !this.knows(user) || this.#users.isRunning(user) || records.has(user, flag.quarantined);
+    const isHeld =
+      !this.knows(user) || this.#users.isRunning(user) || records.has(user, flag.quarantined | flag.paused);
     const dueAt = isHeld ? Number.POSITIVE_INFINITY : this.dueAt(user);
     const isReady = dueAt <= now;
     if (isReady) {
@@ -173,7 +185,7 @@ export class ChannelQueue {
     this.#countUnproven(user);
   }
 
-  /** When the user may be synced next, if neither running nor quarantined; at most now means: due. */
+  /** When the user may be synced next, if not held; at most now means: due. */
   dueAt(user: number): number {
     const { records } = this;
     const notBefore = records.notBefore[user] as number;
@@ -233,6 +245,7 @@ export class ChannelQueue {
     if (!this.knows(user)) return bucket.unknown;
     if (this.#users.runningOf(user)?.channel === this.index) return bucket.running;
     if (records.has(user, flag.quarantined)) return bucket.quarantined;
+    if (records.has(user, flag.paused)) return bucket.paused;
     if (records.has(user, flag.failed)) return bucket.failed;
     if (records.isPending(user)) return priorityBuckets[records.priority[user] as number] as number;
     return isReady ? bucket.fullResync : bucket.idle;
@@ -255,6 +268,8 @@ export class ChannelQueue {
 
   /** How many users' oldest change waits longer than each of the limits, which ascend. */
   lagCounts(limitsMs: readonly number[], now: number): number[] {
+    // Whoever waits at all: asked for often, so not counted anew.
+    if (limitsMs.length === 1 && (limitsMs[0] as number) < 0) return [this.#oldest.size];
     const counts = new Array<number>(limitsMs.length).fill(0);
     for (const requestedAt of this.#oldest.keys) {
       const lagMs = now - requestedAt;
@@ -267,6 +282,7 @@ export class ChannelQueue {
   fits(user: number, only: UserFilter | undefined): boolean {
     const { records } = this;
     if (only === undefined) return this.knows(user);
+    if (only === 'paused') return records.has(user, flag.paused);
     const wanted = only === 'quarantined' ? flag.quarantined : flag.failed | flag.quarantined;
     if (records.has(user, wanted)) return true;
     return only === 'behind' && (records.requestedAt[user] ?? 0) > 0;
@@ -283,6 +299,7 @@ export class ChannelQueue {
       queuedFailed: count(bucket.failed),
       queuedFullResync: count(bucket.fullResync),
       quarantined: count(bucket.quarantined),
+      pausedUsers: count(bucket.paused),
       running: count(bucket.running),
       users: this.#known,
       neverSynced: this.#unproven,
@@ -299,7 +316,7 @@ export class ChannelQueue {
     const running = this.#runningHere(user);
     const priority =
       running === undefined ? (records.priority[user] as number) : (running.more?.priority ?? 0);
-    const isQuarantined = records.has(user, flag.quarantined);
+    const isHeld = records.has(user, flag.quarantined | flag.paused);
     const dueAt = this.dueAt(user);
     return {
       user: name,
@@ -308,10 +325,11 @@ export class ChannelQueue {
       lastFullSyncAt: records.has(user, flag.fullSynced) ? instant(records.fullBaseAt[user]) : undefined,
       lastSuccessAt: instant(records.lastSuccessAt[user]),
       failed: records.has(user, flag.failed),
-      quarantined: isQuarantined,
+      quarantined: records.has(user, flag.quarantined),
+      paused: records.has(user, flag.paused),
       failure: this.failures.get(user),
       failuresInRow: records.failures[user] as number,
-      nextSyncAt: isQuarantined ? undefined : dueAt > 0 ? dueAt : instant(records.requestedAt[user]),
+      nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : instant(records.requestedAt[user]),
       requestedAt: instant(records.requestedAt[user]),
       running: running !== undefined,
     };
@@ -325,10 +343,3 @@ export class ChannelQueue {
 
 const instant = (at: number | undefined): number | undefined =>
   at === undefined || at === 0 ? undefined : at;
-
-const mergeWish = (more: MoreWork | undefined, wish: Wish, now: number): MoreWork => ({
-  priority: Math.max(more?.priority ?? 0, wish.priority),
-  full: (more?.full ?? false) || wish.full,
-  byOperator: (more?.byOperator ?? false) || wish.byOperator,
-  requestedAt: more?.requestedAt ?? now,
-});

@@ -1,4 +1,5 @@
 import type { Claim, Completion, SyncType } from '../port.ts';
+import type { Wish } from './channel-queue.ts';
 
 /** Requests that came while the sync ran: they cause one more. Priorities are indexes. */
 export interface MoreWork {
@@ -37,3 +38,10 @@ export interface Finish {
 }
 
 export type ClaimHead = Omit<Claim, 'state'> & { readonly hasState: boolean };
+
+export const mergeWish = (more: MoreWork | undefined, wish: Wish, now: number): MoreWork => ({
+  priority: Math.max(more?.priority ?? 0, wish.priority),
+  full: (more?.full ?? false) || wish.full,
+  byOperator: (more?.byOperator ?? false) || wish.byOperator,
+  requestedAt: more?.requestedAt ?? now,
+});

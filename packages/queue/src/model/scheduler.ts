@@ -26,6 +26,13 @@ export interface SchedulerOptions {
   readonly onUserChange: (user: number) => void;
 }
 
+/** A piece of all users, so that work over a mask can be done in turns. */
+export interface UserRange {
+  readonly start: number;
+  readonly count: number;
+  readonly now: number;
+}
+
 /**
  * The scheduling model: which user is synced next, on which channel. No I/O; each call is told the time.
  *
@@ -168,19 +175,34 @@ export class Scheduler {
     return user;
   }
 
-  /** As {@link request} for known users from `start`, `count` of them; answers those that the mask matches. */
-  replicate(
+  /** As {@link request} for known users of the range; answers those that the mask matches. */
+  replicate(channel: ChannelQueue, mask: string, wish: Wish, range: UserRange): readonly number[] {
+    return this.#change(channel, mask, range, (user) => channel.request(user, wish, range.now));
+  }
+
+  /** Stops known users of the range, or lets them go on; answers those that the mask matches. */
+  setUsersPaused(
     channel: ChannelQueue,
     mask: string,
-    wish: Wish,
-    range: { readonly start: number; readonly count: number; readonly now: number },
+    isPaused: boolean,
+    range: UserRange,
+  ): readonly number[] {
+    return this.#change(channel, mask, range, (user) => channel.setPaused(user, isPaused, range.now));
+  }
+
+  /** @param change - true when it changed the user's record */
+  #change(
+    channel: ChannelQueue,
+    mask: string,
+    range: UserRange,
+    change: (user: number) => boolean,
   ): readonly number[] {
     const isWanted = compileMask(mask);
     const end = Math.min(range.start + range.count, this.users.idBound);
     const found: number[] = [];
     for (let user = range.start; user < end; user++) {
       if (!channel.knows(user) || !isWanted(this.users.nameOf(user) ?? '')) continue;
-      if (channel.request(user, wish, range.now)) this.#onChange(channel.index, user);
+      if (change(user)) this.#onChange(channel.index, user);
       found.push(user);
     }
     return found;

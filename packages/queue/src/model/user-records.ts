@@ -10,6 +10,8 @@ export const flag = {
   hasState: 16,
   /** `fullBaseAt` is when the last full sync was; without it, when the user became known. */
   fullSynced: 32,
+  /** Stopped by a person. */
+  paused: 64,
 } as const;
 
 /**
@@ -121,7 +123,7 @@ export function readRow(
   };
   const count = (index: number, max: number): number =>
     Math.min(max, Math.max(0, Math.floor(row[offset + index] ?? 0) || 0));
-  records.flags[user] = count(0, 63) | flag.known;
+  records.flags[user] = count(0, 127) | flag.known;
   records.priority[user] = count(1, 3);
   records.requestedAt[user] = records.isPending(user) ? instant(2, limits.now) || limits.now : 0;
   records.lastFastAt[user] = instant(3, limits.now);
