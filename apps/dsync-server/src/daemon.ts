@@ -6,6 +6,7 @@ import { createNotifier, type Notifier } from '@dsyncd/notify';
 import { type Daemon, openStore } from '@dsyncd/program';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { type DoveadmServerSettings, startDoveadmServer } from '@dsyncd/transport';
+import { tellingAnswerer } from './telling-answerer.ts';
 
 /** Running syncs have so long to end by themselves. */
 const stopGraceMs = 8_000;
@@ -19,7 +20,11 @@ export async function startServer(configFile: string): Promise<Daemon> {
   const notifier = notifierOf(config, logger);
   const server = await startDoveadmServer({
     ...(await listenerSettings(config)),
-    answerer: answererOf(() => config, store, notifier, logger),
+    answerer: tellingAnswerer(
+      answererOf(() => config, store, notifier, logger),
+      () => config,
+      store,
+    ),
     logger,
   });
   logReady(logger, { port: server.port });

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { commandLineError } from './command-line-error.ts';
 import { createContext } from './context.ts';
@@ -7,10 +6,11 @@ import { errorText } from './errors.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { isClosedPipe, processTerminal } from './output/terminal.ts';
 import { createProgram, registerCommands } from './program.ts';
+import { programVersion } from './version.ts';
 
 async function run(args: readonly string[]): Promise<number> {
   const terminal = processTerminal(process);
-  const program = createProgram(version());
+  const program = createProgram(programVersion());
   const context = createContext({ terminal, configOption: () => program.opts<{ config?: string }>().config });
   registerCommands(program, context);
   try {
@@ -29,11 +29,6 @@ async function run(args: readonly string[]): Promise<number> {
   } finally {
     await context.close();
   }
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 process.exitCode = await run(process.argv.slice(2));

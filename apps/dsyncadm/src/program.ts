@@ -3,6 +3,7 @@ import { registerCheck } from './commands/check.ts';
 import { registerConfigCheck } from './commands/config-check.ts';
 import { registerConfigImport } from './commands/config-import.ts';
 import { registerConfigReference } from './commands/config-reference.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerDrain } from './commands/drain.ts';
 import { registerFailoverCheck } from './commands/failover-check.ts';
 import { registerMailCopy } from './commands/mail-copy.ts';
@@ -109,6 +110,7 @@ export function createProgram(version: string): Command {
 export function registerCommands(program: Command, context: CommandContext): void {
   registerStatus(program, context);
   registerCheck(program, context);
+  registerDoctor(program, context);
   registerDrain(program, context);
   registerSync(program, context);
   for (const [name, summary, commands] of groups) {

@@ -1,6 +1,7 @@
 export * from './auth-master.ts';
 export * from './byte-link.ts';
 export * from './doveadm/frames.ts';
+export * from './doveadm/peer-questions.ts';
 export * from './doveadm/sync-command.ts';
 export * from './doveadm-server.ts';
 export * from './dsync/body.ts';

@@ -1,4 +1,11 @@
-import { type Clock, DsyncdError, isUserName, limits, type UserName } from '@dsyncd/core';
+import {
+  type Clock,
+  DsyncdError,
+  isUserName,
+  limits,
+  type UnixDestination,
+  type UserName,
+} from '@dsyncd/core';
 import {
   type AuthAnswer,
   authMasterVersion,
@@ -8,7 +15,7 @@ import {
   parseAuthAnswer,
   readLine,
 } from '@dsyncd/protocol';
-import { connectSocket, StreamLink, type UnixDestination } from '@dsyncd/transport';
+import { connectSocket, StreamLink } from '@dsyncd/transport';
 
 /** What userdb says of a user; undefined: there is no such user. */
 export type UserFields = ReadonlyMap<string, string> | undefined;

@@ -1,4 +1,4 @@
-import { type Clock, DsyncdError, quote } from '@dsyncd/core';
+import { type Clock, DsyncdError, quote, type TcpDestination, type UnixDestination } from '@dsyncd/core';
 import {
   type DoveadmAnswer,
   DoveadmAnswerReader,
@@ -13,13 +13,15 @@ import {
   parseDoveadmServerMinor,
   readLine,
 } from '@dsyncd/protocol';
-import { connectSocket, StreamLink, type TcpDestination, type UnixDestination } from '@dsyncd/transport';
+import { ClientTls, type ClientTlsSettings, connectSocket, StreamLink } from '@dsyncd/transport';
 
-/** The doveadm service of the Dovecot on this host. */
+/** A doveadm service: that of the Dovecot on this host, as a rule. */
 export interface DoveadmServerAddress {
   readonly destination: UnixDestination | TcpDestination;
   /** For a TCP port, or a socket whose mode is not 0600. */
   readonly secret?: string;
+  /** For `tcps:`. */
+  readonly tls?: ClientTlsSettings;
 }
 
 export interface CommandOptions {
@@ -29,27 +31,31 @@ export interface CommandOptions {
   readonly loginTimeoutMs: number;
   /** For the answer; the signal is the real limit. */
   readonly answerTimeoutMs: number;
+  /** What follows the command: the mail of `save`, in the form that the protocol has for it. */
+  readonly input?: string;
 }
 
 export interface CommandResult {
   /** Undefined: the connection ended before an answer came. */
   readonly answer: DoveadmAnswer | undefined;
   readonly log: readonly DoveadmLogLine[];
+  /** Minor version of the protocol that the server speaks: 2 for Dovecot 2.3, 3 for 2.4, 0 for a dsyncd. */
+  readonly serverMinor: number;
 }
 
 const lineBytesMax = 1024;
 
 /**
- * Gives one command to the local Dovecot, on a connection of its own, and waits for the answer.
+ * Gives one command to a doveadm service, on a connection of its own, and waits for the answer.
  * @throws {DsyncdError} `DSYNCD_DOVECOT_DOWN` (transient) when no command can be given, `DSYNCD_SECRET` (operator),
  *   `DSYNCD_DOVEADM_ANSWER` (transient) for nonsense, or why the link was given up.
  */
 export async function runDoveadmCommand(
-  { destination, secret }: DoveadmServerAddress,
+  { destination, secret, tls }: DoveadmServerAddress,
   command: string,
   options: CommandOptions,
 ): Promise<CommandResult> {
-  const { signal, clock, loginTimeoutMs, answerTimeoutMs } = options;
+  const { signal, clock, loginTimeoutMs, answerTimeoutMs, input = '' } = options;
   const link = await connect(destination, options);
   try {
     link.bind(signal);
@@ -59,8 +65,8 @@ export async function runDoveadmCommand(
     link.setStallTimeout(answerTimeoutMs);
     // 2.3 sends its log by itself and would take the option for a command.
     if (minor >= logPassthroughMinor) void link.write(logPassthroughOption);
-    await link.write(command);
-    return await readAnswer(link, minor > 0, signal);
+    await link.write(command + input);
+    return { ...(await readAnswer(link, minor > 0, signal)), serverMinor: minor };
   } finally {
     link.close();
   }
@@ -77,7 +83,7 @@ export async function runDoveadmCommand(
       timeout.abort(new Error(`no answer in ${loginTimeoutMs / 1000} s`)),
     );
     try {
-      const socket = await connectSocket(to, timeout.signal);
+      const socket = await connectSocket(to, timeout.signal, new ClientTls(tls ?? {}));
       return new StreamLink(socket, socket, { peerName: to.name, stallTimeoutMs: loginTimeoutMs, clock });
     } catch (error) {
       throw unlessAborted(signal, error, () => notReached(to.name, error));
@@ -111,7 +117,11 @@ async function greetingLine(link: StreamLink): Promise<string> {
   throw new DsyncdError('DSYNCD_LINK_LOST', 'it ended the connection at once', { outcome: 'transient' });
 }
 
-async function readAnswer(link: StreamLink, isFramed: boolean, signal: AbortSignal): Promise<CommandResult> {
+async function readAnswer(
+  link: StreamLink,
+  isFramed: boolean,
+  signal: AbortSignal,
+): Promise<Omit<CommandResult, 'serverMinor'>> {
   const frames = new FrameReader();
   const reader = new DoveadmAnswerReader();
   const log = new DoveadmLog();

@@ -83,6 +83,11 @@ export class DovecotUsers {
     return { replica: checkedReplica(user, replica) };
   }
 
+  /** Do the masks let the name in? */
+  isLetIn(user: string): boolean {
+    return this.#nameRule()(user);
+  }
+
   /** Does userdb still know the user? @throws {DsyncdError} `DSYNCD_USERDB` (transient). */
   async exists(user: UserName, signal: AbortSignal): Promise<boolean> {
     return this.#nameRule()(user) && (await this.#options.auth.lookUp(user, signal)) !== undefined;

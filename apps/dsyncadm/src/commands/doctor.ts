@@ -1,0 +1,106 @@
+import type { ChannelConfig, Config } from '@dsyncd/config';
+import type { Command } from 'commander';
+import { addHelpParts, addJsonOption } from '../command-help.ts';
+import type { CommandContext } from '../context.ts';
+import type { Result } from '../doctor/check.ts';
+import type { Severity } from '../doctor/finding.ts';
+import { notPossible, usageError } from '../errors.ts';
+import { countOf } from '../output/counts.ts';
+import { printable } from '../output/table.ts';
+
+interface Options {
+  readonly doveconf?: string;
+  readonly channel?: string;
+  readonly json?: boolean;
+}
+
+export function registerDoctor(parent: Command, context: CommandContext): void {
+  const command = parent
+    .command('doctor')
+    .summary('find what is wrong with the replication, here and on the other end')
+    .description(
+      'Check this host and, over each channel, the other one: a line a check, with what is wrong and how to mend it. ' +
+        'Nothing is changed. What the other end cannot be asked is told as "not checked": run doctor ' +
+        'there, too. Run it as root, or as the user of dsyncd.',
+    )
+    .option('--channel <name>', 'only this channel; otherwise all of them')
+    .option('--doveconf <file>', 'output of `doveconf -n`; otherwise it is run; "-": stdin');
+  addHelpParts(addJsonOption(command), {
+    examples: ['doctor', 'doctor --json', 'doctor --channel offsite --doveconf doveconf.txt'],
+    exits: ['config'],
+    ownExits: { 1: 'warnings, but no problem', 2: 'a problem was found' },
+  });
+  command.action((options: Options) => examineHost(context, options));
+}
+
+async function examineHost(context: CommandContext, options: Options): Promise<void> {
+  const { terminal, clock } = context;
+  const config = await context.config();
+  if (config.mailEngine === 'cyrus')
+    throw notPossible('doctor does not know mail_engine cyrus', 'use it with builtin and dovecot');
+  const channels = channelsOf(config, options.channel);
+  const { openScene } = await import('../doctor/scene.ts');
+  const { examine } = await import('../doctor/run.ts');
+  const scene = openScene({
+    config,
+    clock,
+    signal: new AbortController().signal,
+    stdin: terminal.stdin,
+    doveconfFile: options.doveconf,
+  });
+  const results: Result[] = [];
+  try {
+    for await (const result of examine(scene, channels)) {
+      results.push(result);
+      if (!options.json) await terminal.print(resultText(result));
+    }
+  } finally {
+    scene.close();
+  }
+  const exitCode = worstOf(results) === 'problem' ? 2 : worstOf(results) === 'warning' ? 1 : 0;
+  if (options.json) await terminal.printJson({ good: exitCode === 0, checks: results });
+  else await terminal.print(summary(results));
+  context.exitWith(exitCode);
+}
+
+function channelsOf({ channels }: Config, name: string | undefined): readonly ChannelConfig[] {
+  if (name === undefined) return channels;
+  const found = channels.filter((channel) => channel.name === name);
+  if (found.length > 0) return found;
+  throw usageError(
+    `there is no channel ${JSON.stringify(name)}`,
+    `configured are ${channels.map((channel) => channel.name).join(', ') || 'none'}`,
+  );
+}
+
+const worstOf = (results: readonly Result[]): Severity =>
+  (['problem', 'warning', 'unchecked'] as const).find((severity) =>
+    results.some((result) => result.severity === severity),
+  ) ?? 'ok';
+
+const titles: Readonly<Record<Severity, string>> = {
+  ok: 'ok      ',
+  unchecked: '-       ',
+  warning: 'warning ',
+  problem: 'PROBLEM ',
+};
+
+const resultText = ({ check, channel, severity, message, remedy }: Result): string =>
+  [
+    `${titles[severity]} ${check}${channel === undefined ? '' : ` (${channel})`}: ${message}`,
+    ...(remedy === undefined ? [] : [`         ${remedy}`]),
+  ]
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+
+function summary(results: readonly Result[]): string {
+  const count = (severity: Severity): number =>
+    results.filter((result) => result.severity === severity).length;
+  const parts = [
+    `${count('ok')} ok`,
+    countOf(count('warning'), 'warning'),
+    countOf(count('problem'), 'problem'),
+    `${count('unchecked')} not checked`,
+  ];
+  return `${parts.join(', ')}\n`;
+}

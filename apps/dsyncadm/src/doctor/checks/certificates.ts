@@ -1,0 +1,109 @@
+import type { PeerCertificate } from 'node:tls';
+import { parseDestination } from '@dsyncd/core';
+import type { ChannelCheck, HostCheck } from '../check.ts';
+import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
+import { ownDoveadmPorts } from '../own-ports.ts';
+import type { Scene } from '../scene.ts';
+import { connectUnjudged, nameProblem, type Place } from '../tls-probe.ts';
+
+const dayMs = 86_400_000;
+const daysLeftWarning = 21;
+
+/** The certificate that the other host sees when it comes to us. */
+export const ownCertificate: HostCheck = {
+  name: 'certificate',
+  async run(scene) {
+    const own = (await ownDoveadmPorts(scene)).find(({ tls }) => tls);
+    if (own === undefined) return undefined;
+    const seen = await see(scene, { host: own.address, port: own.port }).catch(() => {
+      throw new NotCheckable('no TLS connection, see "own-listener"');
+    });
+    const finding = judgeCertificate(seen, scene.clock.now(), 'our certificate');
+    if (finding.severity !== 'ok') return finding;
+    const names = await namesForUs(scene);
+    const wrong = names
+      .map((name) => ({ name, why: nameProblem(seen.certificate, name) }))
+      .find(({ why }) => why);
+    if (wrong === undefined) return finding;
+    return warning(
+      `our certificate is not for ${wrong.name} (${wrong.why}): the other host would turn away`,
+      `get one for ${wrong.name}, or use in mail_replica there a name that it has`,
+    );
+  },
+};
+
+/** By which names the other ends call us; where none says, by our host name. */
+async function namesForUs(scene: Scene): Promise<readonly string[]> {
+  const ports = (await ownDoveadmPorts(scene)).map(({ port }) => port);
+  const names: string[] = [];
+  for (const channel of scene.config.channels) {
+    const about = await scene
+      .far(channel)
+      .then((far) => far.about())
+      .catch(() => undefined);
+    for (const { replica } of about?.channels ?? []) {
+      const destination = parseDestination(replica, { doveadmPort: channel.doveadmPort });
+      if (destination.kind === 'tcp' && destination.tls && ports.includes(destination.port))
+        names.push(destination.host);
+    }
+  }
+  return names.length > 0 ? names : [scene.config.hostname];
+}
+
+/** The certificate that the other end shows; that its name and its authority fit is what `peer` found out. */
+export const peerCertificate: ChannelCheck = {
+  name: 'peer-certificate',
+  async run(scene, channel) {
+    const destination = parseDestination(channel.mailReplica, { doveadmPort: channel.doveadmPort });
+    if (destination.kind !== 'tcp' || !destination.tls) return undefined;
+    const seen = await see(scene, destination).catch(() => {
+      throw new NotCheckable('no TLS connection, see "peer"');
+    });
+    const wrong = nameProblem(seen.certificate, destination.host);
+    if (wrong !== undefined)
+      return problem(
+        `the certificate of ${destination.host} is for another name (${wrong})`,
+        'use in mail_replica a name that it has, or give the other host a certificate for that name',
+      );
+    return judgeCertificate(seen, scene.clock.now(), `the certificate of ${destination.host}`);
+  },
+};
+
+interface Seen {
+  readonly certificate: PeerCertificate;
+  /** Why it is not trusted; undefined: it is. */
+  readonly distrust: string | undefined;
+}
+
+async function see({ config, signal }: Scene, place: Place): Promise<Seen> {
+  const socket = await connectUnjudged(place, config.ssl, signal);
+  try {
+    const reason = socket.authorizationError as Error | string | null | undefined;
+    const distrust = reason === null || reason === undefined ? undefined : String(reason);
+    // A name is judged apart, by the name that counts.
+    return {
+      certificate: socket.getPeerCertificate(),
+      distrust: distrust?.includes('ALTNAME') ? undefined : distrust,
+    };
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Pure. */
+export function judgeCertificate({ certificate, distrust }: Seen, now: number, what: string): Finding {
+  const daysLeft = Math.floor((Date.parse(certificate.valid_to) - now) / dayMs);
+  if (daysLeft < 0)
+    return problem(`${what} has expired on ${certificate.valid_to}`, 'renew it and reload the service');
+  if (distrust !== undefined)
+    return problem(
+      `${what} is not signed by an authority that we trust (${distrust})`,
+      'set ssl.client_ca_file on both hosts to the authority that signed their certificates',
+    );
+  if (daysLeft < daysLeftWarning)
+    return warning(
+      `${what} expires in ${daysLeft} days, on ${certificate.valid_to}`,
+      'renew it and reload the service',
+    );
+  return ok(`${what} is good for ${daysLeft} days`);
+}

@@ -1,0 +1,41 @@
+import type { ChannelCheck, HostCheck } from '../check.ts';
+import { ownCertificate, peerCertificate } from './certificates.ts';
+import { clocks } from './clocks.ts';
+import { dsyncdRuns } from './dsyncd-runs.ts';
+import { freeSpace, stateFolder } from './folders.ts';
+import { hostNames } from './host-names.ts';
+import { mailLocks } from './locks.ts';
+import { notifyPlaces } from './notify-places.ts';
+import { notifyProtocols } from './notify-protocols.ts';
+import { ownListener } from './own-listener.ts';
+import { notOurselves, peerLogin, wayBack } from './peer.ts';
+import { quotaDict } from './quota.ts';
+import { sshOption } from './ssh-option.ts';
+import { userAgreement, userList } from './users.ts';
+import { versions } from './versions.ts';
+
+/** In the order in which they are told: what explains the others comes first. */
+export const hostChecks: readonly HostCheck[] = [
+  dsyncdRuns,
+  stateFolder,
+  freeSpace,
+  notifyProtocols,
+  notifyPlaces,
+  userList,
+  mailLocks,
+  quotaDict,
+  ownListener,
+  ownCertificate,
+];
+
+export const channelChecks: readonly ChannelCheck[] = [
+  notOurselves,
+  peerLogin,
+  peerCertificate,
+  hostNames,
+  versions,
+  sshOption,
+  clocks,
+  userAgreement,
+  wayBack,
+];

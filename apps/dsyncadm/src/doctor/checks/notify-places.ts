@@ -1,0 +1,133 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { blocksOf, settingOf } from '@dsyncd/config';
+import { mailHomesFolder } from '../../mail-homes.ts';
+import type { HostCheck } from '../check.ts';
+import type { Doveconf } from '../doveconf.ts';
+import { accessProblem, groupIds, type Identity } from '../file-access.ts';
+import { type Finding, ok, problem, unchecked, warning } from '../finding.ts';
+import type { Scene } from '../scene.ts';
+
+const fifoName = 'replication-notify-fifo';
+const socketName = 'replication-notify';
+/** Notifications are taken within a moment; more than this many lie there only when nobody takes them. */
+const waitingMax = 100;
+
+/** Can mail processes reach the place where they tell of changes? */
+export const notifyPlaces: HostCheck = {
+  name: 'notify-places',
+  async run(scene) {
+    if (scene.config.mailEngine === 'builtin') return builtinPlaces(scene);
+    const doveconf = await scene.doveconf();
+    const who = await mailIdentity(scene, doveconf);
+    return doveconf.is24 ? spoolFolder(scene, doveconf, who) : dovecotSockets(scene, doveconf, who);
+  },
+};
+
+async function builtinPlaces({ config }: Scene): Promise<Finding> {
+  const homes = await stat(mailHomesFolder(config)).catch(() => undefined);
+  if (homes === undefined)
+    return problem(
+      `${mailHomesFolder(config)}, the folder of mail_home, does not exist`,
+      'make it for the user of the services, or correct mail_home',
+    );
+  const { dir } = config.listeners.notify;
+  const who = { uid: homes.uid, gids: [homes.gid] };
+  return (await placeProblem(dir, who)) ?? ok(`${dir} has the FIFO and the sockets for mail processes`);
+}
+
+async function dovecotSockets(
+  { config }: Scene,
+  { tree }: Doveconf,
+  who: Identity | undefined,
+): Promise<Finding> {
+  const baseDir = (settingOf(tree, 'base_dir') ?? '/run/dovecot').replace(/\/$/, '');
+  const { dir } = config.listeners.notify;
+  const [theirs, ours] = await Promise.all([
+    identityOf(join(baseDir, fifoName)),
+    identityOf(join(dir, fifoName)),
+  ]);
+  if (theirs === undefined)
+    return problem(
+      `${join(baseDir, fifoName)} does not exist: Dovecot writes its notifications nowhere`,
+      `link it to that of dsyncd (deploy/dovecot-2.3/tmpfiles.conf, then systemd-tmpfiles --create), or set dir = "${baseDir}" in [listeners.notify]`,
+    );
+  if (ours !== undefined && theirs !== ours)
+    return problem(
+      `${join(baseDir, fifoName)} is not that of dsyncd in ${dir}: another replicator gets the notifications`,
+      "switch Dovecot's own off (mode = 0 for the listeners of service aggregator), doveadm reload, remove the FIFO and link it as deploy/dovecot-2.3/tmpfiles.conf does",
+    );
+  if (who === undefined) return unchecked('userdb does not say as whom mail processes run');
+  return (
+    (await placeProblem(baseDir, who)) ??
+    ok(`mail processes reach the FIFO and the socket of dsyncd in ${baseDir}`)
+  );
+}
+
+const identityOf = async (path: string): Promise<string | undefined> =>
+  stat(path).then(
+    ({ dev, ino }) => `${dev}:${ino}`,
+    () => undefined,
+  );
+
+/** What is wrong with the FIFO and the socket in a folder. */
+async function placeProblem(folder: string, who: Identity): Promise<Finding | undefined> {
+  for (const [name, isRight] of [
+    [fifoName, (file: Awaited<ReturnType<typeof stat>>) => file.isFIFO()],
+    [socketName, (file: Awaited<ReturnType<typeof stat>>) => file.isSocket()],
+  ] as const) {
+    const path = join(folder, name);
+    const file = await stat(path).catch(() => undefined);
+    if (file === undefined) return problem(`${path} does not exist`, 'start dsyncd, which makes it');
+    if (!isRight(file))
+      return problem(`${path} is a plain file`, `remove it and restart dsyncd: \`rm ${path}\``);
+    const kept = await accessProblem(path, who, ['write']);
+    if (kept !== undefined)
+      return problem(
+        `notifications are lost: ${kept}`,
+        'set mode, user and group in [listeners.notify] so that mail processes may write, and restart dsyncd',
+      );
+  }
+  return undefined;
+}
+
+async function spoolFolder(
+  { config }: Scene,
+  { tree }: Doveconf,
+  who: Identity | undefined,
+): Promise<Finding | undefined> {
+  const lua = blocksOf(tree, 'push_notification').find((block) => settingOf(block, 'driver') === 'lua');
+  if (lua === undefined) return undefined;
+  const { notifySpoolDir } = config;
+  const told = settingOf(blocksOf(lua, 'lua_settings')[0], 'spool_dir') ?? '/var/lib/dsyncd/notify-spool';
+  if (told.replace(/\/$/, '') !== notifySpoolDir.replace(/\/$/, ''))
+    return problem(
+      `Dovecot writes its notifications to ${told}, dsyncd reads ${notifySpoolDir}`,
+      `set spool_dir of lua_settings and notify_spool_dir of dsyncd.toml to the same folder`,
+    );
+  const files = await readdir(notifySpoolDir).catch(() => undefined);
+  if (files === undefined)
+    return problem(`the spool folder ${notifySpoolDir} does not exist`, 'start dsyncd, which makes it');
+  if (who === undefined) return unchecked('userdb does not say as whom mail processes run');
+  const kept = await accessProblem(notifySpoolDir, who, ['write', 'enter']);
+  if (kept !== undefined)
+    return problem(
+      `notifications are lost: ${kept}`,
+      `give the folder to the mail user or its group: chown ${who.uid}:${who.gids[0]} ${notifySpoolDir}; dsyncd must be able to read it, too`,
+    );
+  if (files.length > waitingMax)
+    return warning(
+      `${files.length} notifications lie in ${notifySpoolDir}: nobody takes them`,
+      'start dsyncd; it must be able to remove files there',
+    );
+  return ok(`mail processes can write to the spool folder ${notifySpoolDir}`);
+}
+
+async function mailIdentity(scene: Scene, { tree }: Doveconf): Promise<Identity | undefined> {
+  const [user] = await scene.users();
+  if (user === undefined) return undefined;
+  const owner = await scene.mailOwner(user);
+  if (owner === undefined) return undefined;
+  const groups = settingOf(tree, 'mail_access_groups')?.split(/[\s,]+/) ?? [];
+  return { uid: owner.uid, gids: [owner.gid, ...(await groupIds(groups))] };
+}

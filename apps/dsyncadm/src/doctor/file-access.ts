@@ -1,0 +1,53 @@
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** As whom a process opens files. */
+export interface Identity {
+  readonly uid: number;
+  readonly gids: readonly number[];
+}
+
+const bits = { write: 0o2, enter: 0o1 } as const;
+export type Access = keyof typeof bits;
+
+/**
+ * What keeps a process of that identity from something that exists; undefined: nothing. Links are followed, and the folders on
+ * the way count. Access lists beyond the mode are not looked at.
+ * @throws when `path` does not exist.
+ */
+export async function accessProblem(
+  path: string,
+  who: Identity,
+  wanted: readonly Access[],
+): Promise<string | undefined> {
+  const real = await realpath(path);
+  for (let folder = dirname(real); ; folder = dirname(folder)) {
+    if (!(await allows(folder, who, ['enter']))) return `${folder} may not be entered by ${nameOf(who)}`;
+    if (folder === dirname(folder)) break;
+  }
+  if (await allows(real, who, wanted)) return undefined;
+  const { mode, uid, gid } = await stat(real);
+  return `${real} (mode ${(mode & 0o777).toString(8).padStart(4, '0')}, owner ${uid}:${gid}) may not be written by ${nameOf(who)}`;
+}
+
+const nameOf = ({ uid, gids }: Identity): string => `the mail user (${uid}:${gids.join(',')})`;
+
+async function allows(path: string, { uid, gids }: Identity, wanted: readonly Access[]): Promise<boolean> {
+  if (uid === 0) return true;
+  const { mode, uid: owner, gid } = await stat(path);
+  const shift = uid === owner ? 6 : gids.includes(gid) ? 3 : 0;
+  return wanted.every((access) => ((mode >> shift) & bits[access]) !== 0);
+}
+
+/** Numbers of groups by name, and of those that name `user` as a member; unknown names are left out. */
+export async function groupIds(names: readonly string[]): Promise<readonly number[]> {
+  if (names.length === 0) return [];
+  const lines = (await readFile('/etc/group', 'utf8').catch(() => ''))
+    .split('\n')
+    .map((line) => line.split(':'));
+  return names.flatMap((name) => {
+    if (/^\d+$/.test(name)) return [Number(name)];
+    const gid = lines.find((fields) => fields[0] === name)?.[2];
+    return gid === undefined ? [] : [Number(gid)];
+  });
+}

@@ -1,0 +1,146 @@
+import { type ChannelConfig, type Config, listUsers, readSecret } from '@dsyncd/config';
+import { type Clock, DsyncdError, parseDestination, type UserName } from '@dsyncd/core';
+import { AuthClient, type DoveadmServerAddress, DovecotUsers } from '@dsyncd/engine';
+import { planPeer } from '@dsyncd/program';
+import { Doveadm } from './doveadm.ts';
+import { type Doveconf, loadDoveconf } from './doveconf.ts';
+import { type FarSide, openFarSide } from './far-side.ts';
+import { NotCheckable } from './finding.ts';
+
+/** What the checks look at; everything is fetched once, when the first check wants it. */
+export interface Scene {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Of the Dovecot here. */
+  doveconf(): Promise<Doveconf>;
+  /** The doveadm service of the Dovecot here. */
+  localDoveadm(): Promise<Doveadm>;
+  /** Whom this host replicates. */
+  users(): Promise<readonly UserName[]>;
+  /** As whom mail processes open the mail of a user, by userdb; undefined when it does not say. */
+  mailOwner(user: UserName): Promise<MailOwner | undefined>;
+  /** Does `user_include` and `user_exclude` let the name in? */
+  isLetIn(user: string): boolean;
+  /** Logs in at the other end. @throws what keeps us out there. */
+  logIn(channel: ChannelConfig): Promise<FarSide>;
+  /** The same for checks that have nothing to say when that fails. @throws {NotCheckable} */
+  far(channel: ChannelConfig): Promise<FarSide>;
+}
+
+export interface MailOwner {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string | undefined;
+}
+
+export interface SceneOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly stdin: NodeJS.ReadableStream;
+  /** Output of `doveconf -n`; missing: it is run. */
+  readonly doveconfFile: string | undefined;
+}
+
+const authTimeoutMs = 10_000;
+
+export function openScene({
+  config,
+  clock,
+  signal,
+  stdin,
+  doveconfFile,
+}: SceneOptions): Scene & { close(): void } {
+  const auth = new AuthClient({
+    socketPath: () => config.dovecot.authSocketPath,
+    clock,
+    answerTimeoutMs: authTimeoutMs,
+  });
+  const { userInclude, userExclude } = config.dovecot;
+  const rules = { include: userInclude, exclude: userExclude, uidMin: config.dovecot.firstValidUid };
+  const dovecotUsers = new DovecotUsers({ auth, rules: () => rules, clock });
+  const isDovecot = config.mailEngine === 'dovecot';
+  const far = new Map<string, Promise<FarSide>>();
+  const logIn = (channel: ChannelConfig): Promise<FarSide> => {
+    const present = far.get(channel.name) ?? openFar(config, channel, clock, signal);
+    far.set(channel.name, present);
+    return present;
+  };
+  return {
+    config,
+    clock,
+    signal,
+    doveconf: once(() => loadDoveconf(doveconfFile, stdin)),
+    localDoveadm: once(async () => new Doveadm(await localAddress(config), clock, signal)),
+    users: once(async () => {
+      const users: UserName[] = [];
+      for await (const user of isDovecot ? dovecotUsers.list() : listUsers(config.mailHome)) users.push(user);
+      return users.sort();
+    }),
+    async mailOwner(user) {
+      const fields = await auth.lookUp(user, signal);
+      const [uid, gid] = [Number(fields?.get('uid')), Number(fields?.get('gid'))];
+      return Number.isInteger(uid) && Number.isInteger(gid)
+        ? { uid, gid, home: fields?.get('home') }
+        : undefined;
+    },
+    isLetIn: (user) => !isDovecot || dovecotUsers.isLetIn(user),
+    logIn,
+    far: (channel) =>
+      logIn(channel).catch(() => {
+        throw new NotCheckable('the other end cannot be asked, see "peer"');
+      }),
+    close: () => auth.close(),
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+async function openFar(
+  config: Config,
+  channel: ChannelConfig,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<FarSide> {
+  const { destination, settings } = await planFar(config, channel);
+  if (destination.kind !== 'tcp')
+    throw new NotCheckable(
+      config.mailEngine === 'dovecot'
+        ? 'Dovecot itself logs in there by SSH, as its mail user; the probe goes that way'
+        : 'by SSH the other host answers syncs only',
+    );
+  const { secret, tls } = settings;
+  const address = {
+    destination,
+    ...(secret === undefined ? {} : { secret }),
+    ...(tls === undefined ? {} : { tls }),
+  };
+  return openFarSide(new Doveadm(address, clock, signal), clock);
+}
+
+/** @throws {NotCheckable} when there is no secret to log in with. */
+export async function planFar(config: Config, channel: ChannelConfig): ReturnType<typeof planPeer> {
+  const { kind } = parseDestination(channel.mailReplica, { doveadmPort: channel.doveadmPort });
+  if (kind === 'tcp' && channel.doveadmPasswordFile === undefined)
+    throw new NotCheckable(
+      'doveadm_password_file is not set: put the doveadm_password of both Dovecots into a file that only dsyncd can read, and name it there',
+    );
+  return planPeer(config, channel);
+}
+
+async function localAddress({ dovecot, doveadmPasswordFile }: Config): Promise<DoveadmServerAddress> {
+  const { doveadmSocketPath: place } = dovecot;
+  const destination = parseDestination(place.startsWith('/') ? `unix:${place}` : `tcp:${place}`, {
+    doveadmPort: 1,
+  });
+  if (destination.kind !== 'unix' && destination.kind !== 'tcp')
+    throw new DsyncdError('DSYNCD_CONFIG', `doveadm_socket_path ${place} leads nowhere`, {
+      outcome: 'operator',
+    });
+  if (doveadmPasswordFile === undefined) return { destination };
+  return { destination, secret: await readSecret(doveadmPasswordFile) };
+}
