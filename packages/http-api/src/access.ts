@@ -86,12 +86,20 @@ export class Access {
 
   /** Looks at every token, whatever it finds, so that the time says nothing. */
   #rolesOf(authorization: string): Role[] {
-    const [scheme, token] = authorization.split(' ', 2);
-    const given = digest(token ?? '');
+    const given = digest(tokenOf(authorization));
     const matching: Role[] = [];
     for (const [role, wanted] of this.#digests) if (timingSafeEqual(given, wanted)) matching.push(role);
-    return scheme?.toLowerCase() === 'bearer' ? matching : [];
+    return matching;
   }
+}
+
+/** The token as bearer, or as password of any user: for programs that know Basic only, as Dovecot's event exporter. */
+function tokenOf(authorization: string): string {
+  const [scheme = '', value = ''] = authorization.split(' ', 2);
+  if (scheme.toLowerCase() === 'bearer') return value;
+  if (scheme.toLowerCase() !== 'basic') return '';
+  const pair = Buffer.from(value, 'base64').toString();
+  return pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : '';
 }
 
 const digest = (token: string): Buffer => createHash('sha256').update(token).digest();

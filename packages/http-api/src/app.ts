@@ -18,7 +18,8 @@ import { compileValidator, type TypeBoxTypes } from './validation.ts';
 export const bodyBytesMax = 16 * 1024;
 export const connectionsMax = 5_000;
 const headerBytesMax = 16 * 1024;
-const requestTimeoutMs = 30_000;
+/** Of a request, until it has arrived. */
+export const requestTimeoutMs = 30_000;
 /** Of a connection that says nothing in the middle of a request or an answer. */
 const socketTimeoutMs = 330_000;
 const keepAliveTimeoutMs = 75_000;
@@ -30,15 +31,22 @@ export interface AppOptions {
   readonly access: Access;
   readonly tls: TlsFiles | undefined;
   readonly dashboardFolder: string | undefined;
+  /** @defaultValue {@link requestTimeoutMs} */
+  readonly requestTimeoutMs: number | undefined;
 }
 
 /** The API without a place to listen on. */
-export async function buildApp({ context, access, tls, dashboardFolder }: AppOptions): Promise<App> {
+export async function buildApp(options: AppOptions): Promise<App> {
+  const { context, access, tls, dashboardFolder } = options;
   const { logger } = context.parts;
+  const timeoutMs = options.requestTimeoutMs ?? requestTimeoutMs;
   const app = fastify({
     // The types know plain servers only; one of TLS has the same events and methods.
     serverFactory: (handler) =>
-      limited(tls === undefined ? plainServer(handler) : tlsServer(tls, handler)) as Server,
+      limited(
+        tls === undefined ? plainServer(handler, timeoutMs) : tlsServer(tls, handler, timeoutMs),
+        timeoutMs,
+      ) as Server,
     bodyLimit: bodyBytesMax,
     routerOptions: { maxParamLength: pathParameterCharsMax },
     forceCloseConnections: true,
@@ -74,15 +82,21 @@ export async function buildApp({ context, access, tls, dashboardFolder }: AppOpt
 
 type Handler = Parameters<typeof createServer>[1];
 
-const plainServer = (handler: Handler): Server => createServer({ maxHeaderSize: headerBytesMax }, handler);
+const serverOptions = (timeoutMs: number) => ({
+  maxHeaderSize: headerBytesMax,
+  connectionsCheckingInterval: Math.ceil(timeoutMs / 6),
+});
 
-const tlsServer = (tls: TlsFiles, handler: Handler): TlsServer =>
-  createTlsServer({ ...tls, minVersion: 'TLSv1.2', maxHeaderSize: headerBytesMax }, handler);
+const plainServer = (handler: Handler, timeoutMs: number): Server =>
+  createServer(serverOptions(timeoutMs), handler);
 
-function limited<AnyServer extends Server | TlsServer>(server: AnyServer): AnyServer {
+const tlsServer = (tls: TlsFiles, handler: Handler, timeoutMs: number): TlsServer =>
+  createTlsServer({ ...tls, minVersion: 'TLSv1.2', ...serverOptions(timeoutMs) }, handler);
+
+function limited<AnyServer extends Server | TlsServer>(server: AnyServer, timeoutMs: number): AnyServer {
   server.maxConnections = connectionsMax;
-  server.requestTimeout = requestTimeoutMs;
-  server.headersTimeout = requestTimeoutMs;
+  server.requestTimeout = timeoutMs;
+  server.headersTimeout = timeoutMs;
   server.timeout = socketTimeoutMs;
   server.keepAliveTimeout = keepAliveTimeoutMs;
   return server;

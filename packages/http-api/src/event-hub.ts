@@ -2,9 +2,11 @@ import type { Clock } from '@dsyncd/core';
 
 /** Clients of the event stream at once. */
 export const eventClientsMax = 4_000;
-/** Events that one flush sends; further ones of that moment are dropped. */
-export const eventsPerFlushMax = 500;
 const flushMs = 250;
+/** Events that one flush sends to each client; further ones of that moment are dropped. */
+export const eventsPerFlushMax = 500;
+/** With many clients it is fewer events, so that a flush never costs more than this in all. */
+const deliveriesPerFlushMax = 40_000;
 const heartbeatMs = 15_000;
 /** A client that has taken nothing for so long is disconnected. */
 export const stalledMsMax = 60_000;
@@ -57,7 +59,12 @@ export class EventHub {
     return this.#clients.size >= eventClientsMax;
   }
 
-  /** Sends `greeting` and, from now on, every event. */
+  /** Events of one flush, for as many clients as there are. */
+  get #eventsMax(): number {
+    return Math.min(eventsPerFlushMax, Math.floor(deliveriesPerFlushMax / this.#clients.size));
+  }
+
+  /** Sends `greeting` and, from now on, every event. The sink must still be open. */
   add(sink: EventSink, greeting: string): void {
     const client: Client = { sink, fullSince: undefined, dropped: 0 };
     this.#clients.add(client);
@@ -72,7 +79,7 @@ export class EventHub {
   /** `makeData` is called only when somebody listens. */
   publish(type: string, makeData: () => unknown): void {
     if (this.#clients.size === 0) return;
-    if (this.#pending.length >= eventsPerFlushMax) this.#overflow++;
+    if (this.#pending.length >= this.#eventsMax) this.#overflow++;
     else this.#pending.push(eventText(type, makeData()));
   }
 

@@ -52,6 +52,8 @@ export type HttpApiOptions = HttpApiParts &
     readonly tls?: TlsFiles;
     /** Folder of the dashboard's files, served at `/`. */
     readonly dashboardFolder?: string;
+    /** A request must have arrived whole within this time. @defaultValue 30,000 */
+    readonly requestTimeoutMs?: number;
   };
 
 export interface HttpApi {

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { DsyncdError, type Logger } from '@dsyncd/core';
-import type { FastifyError, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { ProblemBody } from './problem-body.ts';
 
 /** An answer that is not what the client wanted. */
@@ -43,8 +43,8 @@ export function toProblem(error: unknown, logger: Logger): Problem {
     const hint = error.hint ?? (status === 503 ? 'try again in some seconds' : undefined);
     return new Problem(status, error.code, error.message, hint === undefined ? {} : { hint });
   }
-  if (isFastifyError(error) && error.statusCode < 500) {
-    const hint = hintOfCode[error.code];
+  if (isRefusal(error)) {
+    const hint = 'code' in error ? hintOfCode[String(error.code)] : undefined;
     return new Problem(
       error.statusCode,
       'DSYNCD_HTTP_REQUEST',
@@ -56,12 +56,13 @@ export function toProblem(error: unknown, logger: Logger): Problem {
   return new Problem(500, 'DSYNCD_INTERNAL', 'a defect of dsyncd', { hint: 'please report it with the log' });
 }
 
-const isFastifyError = (error: unknown): error is FastifyError & { readonly statusCode: number } =>
+/** What Fastify and its plugins throw for a request that they do not like. */
+const isRefusal = (error: unknown): error is Error & { readonly statusCode: number } =>
   error instanceof Error &&
-  'code' in error &&
   'statusCode' in error &&
   typeof error.statusCode === 'number' &&
-  error.statusCode >= 400;
+  error.statusCode >= 400 &&
+  error.statusCode < 500;
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const { status, code, message, hint } = problem;

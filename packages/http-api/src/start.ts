@@ -57,8 +57,10 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     closing: closing.signal,
     metricsPage,
   };
-  const { tls, dashboardFolder } = options;
-  const app = await withTlsErrors(() => buildApp({ context, access, tls, dashboardFolder }));
+  const { tls, dashboardFolder, requestTimeoutMs } = options;
+  const app = await withTlsErrors(() =>
+    buildApp({ context, access, tls, dashboardFolder, requestTimeoutMs }),
+  );
   app.server.on('connection', (socket) => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
@@ -95,10 +97,12 @@ interface Listening {
 
 async function listen(app: App, place: HttpPlace, hasTls: boolean): Promise<Listening> {
   if ('path' in place) {
-    // Connections of a socket that listenUnix has made safe to make; the server itself never listens.
+    // Connections of a socket that listenUnix has made safe to make; the server itself never listens, so it has to
+    // be told to watch the time that requests take.
     const server = await listenUnix(place.path, place.access ?? { mode: 0o600 }, (socket) =>
       app.server.emit('connection', socket),
     );
+    app.server.emit('listening');
     return { url: `unix:${place.path}`, stop: () => server.close() };
   }
   try {

@@ -35,6 +35,7 @@ export const channelSchema = Type.Object(
         failed: count('Users who wait for the next try after a failure.'),
         fullResync: count('Users whose full-sync interval has passed.'),
         quarantined: count('Users who are held until a person acts.'),
+        paused: count('Users whom a person has paused.'),
       },
       { ...closed, description: 'Users by what they wait for.' },
     ),
@@ -56,6 +57,7 @@ const userState = Type.Union(
   [
     Type.Literal('running'),
     Type.Literal('quarantined'),
+    Type.Literal('paused'),
     Type.Literal('failed'),
     Type.Literal('waiting'),
     Type.Literal('idle'),
@@ -77,6 +79,7 @@ export const userSchema = Type.Object(
     nextSyncAt: Type.Optional(instant('When the user is due; missing when held.')),
     failed: Type.Boolean(),
     quarantined: Type.Boolean(),
+    paused: Type.Boolean(),
     failuresInRow: Type.Integer(),
     failure: Type.Optional(failureSchema),
     running: Type.Boolean(),
@@ -123,6 +126,7 @@ export function channelView(
       failed: status.queuedFailed,
       fullResync: status.queuedFullResync,
       quarantined: status.quarantined,
+      paused: status.pausedUsers,
     },
     breaker: {
       state: breaker.state,
@@ -147,6 +151,7 @@ export function userView(channel: string, status: UserStatus, now: number): User
     ...at('nextSyncAt', status.nextSyncAt),
     failed: status.failed,
     quarantined: status.quarantined,
+    paused: status.paused,
     failuresInRow: status.failuresInRow,
     ...(status.failure === undefined ? {} : { failure: { ...status.failure } }),
     running: status.running,
@@ -165,6 +170,7 @@ export const workerView = (sync: RunningSync, now: number): WorkerView => ({
 function stateOf(status: UserStatus): UserView['state'] {
   if (status.running) return 'running';
   if (status.quarantined) return 'quarantined';
+  if (status.paused) return 'paused';
   if (status.failed) return 'failed';
   return status.requestedAt === undefined ? 'idle' : 'waiting';
 }

@@ -33,6 +33,8 @@ export const Since = ({ at }: { readonly at: string | undefined }) =>
 const stateTexts: Readonly<Record<User['state'], string>> = {
   running: 'syncing',
   quarantined: 'held',
+  paused: 'paused',
+  paused: 'paused',
   failed: 'failed',
   waiting: 'waiting',
   idle: 'replicated',
@@ -40,6 +42,8 @@ const stateTexts: Readonly<Record<User['state'], string>> = {
 const stateLevels: Readonly<Record<User['state'], string>> = {
   running: 'busy',
   quarantined: 'bad',
+  paused: 'late',
+  paused: 'late',
   failed: 'late',
   waiting: 'busy',
   idle: 'good',

@@ -1,4 +1,4 @@
-import { eventText } from '../event-hub.ts';
+import { type EventHub, eventText } from '../event-hub.ts';
 import { Problem } from '../problem.ts';
 import type { App, RouteContext } from './context.ts';
 
@@ -16,10 +16,12 @@ export function eventRoutes(app: App, { parts, hub, overview, activity }: RouteC
       },
     },
     async (request, reply) => {
-      if (hub.isFull)
-        throw new Problem(503, 'DSYNCD_HTTP_EVENT_CLIENTS', `${hub.clients} clients listen already`);
+      refuseWhenFull(hub);
       const channels = await overview.channels();
+      // Meanwhile others may have come, and this one gone: one that is closed already would never leave the hub.
+      refuseWhenFull(hub);
       reply.hijack();
+      if (reply.raw.destroyed) return;
       request.raw.socket.setTimeout(0);
       request.raw.socket.setNoDelay(true);
       reply.raw.writeHead(200, {
@@ -38,4 +40,11 @@ export function eventRoutes(app: App, { parts, hub, overview, activity }: RouteC
       parts.logger.debug({ clients: hub.clients }, 'event client came');
     },
   );
+}
+
+function refuseWhenFull(hub: EventHub): void {
+  if (!hub.isFull) return;
+  throw new Problem(503, 'DSYNCD_HTTP_EVENT_CLIENTS', `${hub.clients} clients listen already`, {
+    hint: 'close pages and programs that listen to /v1/events, or ask for /v1/status now and then',
+  });
 }

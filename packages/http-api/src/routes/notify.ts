@@ -18,10 +18,27 @@ const bodySchema = Type.Object(
   {
     user: Type.Optional(userText('One user; give either this or `users`.')),
     users: Type.Optional(Type.Array(userText('A user.'), { minItems: 1, maxItems: notifyUsersMax })),
-    priority: Type.Union([Type.Literal('low'), Type.Literal('high'), Type.Literal('sync')], {
-      default: 'low',
-      description: '`sync`: the answer waits until the users are synced.',
-    }),
+    priority: Type.Optional(
+      Type.Union([Type.Literal('low'), Type.Literal('high'), Type.Literal('sync')], {
+        description: '`low` unless given. `sync`: the answer waits until the users are synced.',
+      }),
+    ),
+    event: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'With `fields`: what the event exporter of Dovecot 2.4 posts.',
+      }),
+    ),
+    fields: Type.Optional(
+      Type.Object(
+        {
+          user: userText('The user; instead of `user`.'),
+          service: Type.Optional(Type.String({ maxLength: 64 })),
+          cmd_name: Type.Optional(Type.String({ maxLength: 64 })),
+        },
+        { additionalProperties: true, description: 'Priority `high` for new mail, else `low`.' },
+      ),
+    ),
     timeout: Type.Optional(
       Type.Number({
         exclusiveMinimum: 0,
@@ -50,6 +67,7 @@ const outcomeSchema = Type.Object(
   { ...strict, title: 'Outcome of a sync request' },
 );
 type Outcome = Static<typeof outcomeSchema>;
+type Body = Static<typeof bodySchema>;
 
 /** "These users changed": what is answered with 2xx or 504 survives a crash. */
 export function notifyRoutes(app: App, { parts, notified, closing }: RouteContext): void {
@@ -73,8 +91,9 @@ export function notifyRoutes(app: App, { parts, notified, closing }: RouteContex
       },
     },
     async (request, reply) => {
-      const { user, users, priority, timeout = 10 } = request.body;
-      const names = userNames(user, users);
+      const { timeout = 10 } = request.body;
+      const names = userNames(request.body);
+      const priority = priorityOf(request.body);
       if (priority !== 'sync') {
         await parts.sink.request(names.map((name) => ({ user: name, priority })));
         notified.count += names.length;
@@ -107,12 +126,24 @@ export function notifyRoutes(app: App, { parts, notified, closing }: RouteContex
 }
 
 /** Each user once, checked before anything is done. */
-function userNames(user: string | undefined, users: readonly string[] | undefined): UserName[] {
-  if ((user === undefined) === (users === undefined))
+function userNames({ user, users, fields }: Body): UserName[] {
+  const given = [user === undefined ? undefined : [user], users, fields && [fields.user]];
+  const [names, ...others] = given.filter((each) => each !== undefined);
+  if (names === undefined || others.length > 0)
     throw new Problem(400, 'DSYNCD_HTTP_REQUEST', 'the body needs either user or users', {
       hint: 'see /docs',
     });
-  return [...new Set((users ?? [user ?? '']).map((name) => parseUserName(name)))];
+  return [...new Set(names.map((name) => parseUserName(name)))];
+}
+
+/** What brings mail, in events of Dovecot. */
+const newMailServices: readonly unknown[] = ['lmtp', 'lda'];
+const newMailCommands: readonly unknown[] = ['APPEND', 'COPY', 'MOVE', 'UID COPY', 'UID MOVE'];
+
+function priorityOf({ priority, fields }: Body): 'low' | 'high' | 'sync' {
+  if (priority !== undefined || fields === undefined) return priority ?? 'low';
+  const isNewMail = newMailServices.includes(fields.service) || newMailCommands.includes(fields.cmd_name);
+  return isNewMail ? 'high' : 'low';
 }
 
 interface Patience {

@@ -1,4 +1,4 @@
-import { parseUserName, type UserName } from '@dsyncd/core';
+import { hasWildcard, parseUserName, type UserName } from '@dsyncd/core';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../problem.ts';
@@ -145,6 +145,34 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
 
   for (const verb of ['pause', 'resume'] as const)
     app.post(
+      `/v1/${verb}`,
+      {
+        config: { role: 'operate' },
+        schema: {
+          summary:
+            verb === 'pause'
+              ? 'Start no more syncs of a known user, or of those of a mask, over restarts too'
+              : 'Go on with a user, or with those of a mask',
+          description: verb === 'pause' ? 'Whoever asks for their sync; what is asked for waits.' : '',
+          body: Type.Object(whoSchema, strict),
+          response: { 200: countSchema, ...problems },
+        },
+      },
+      async (request) => {
+        const { user, mask, channel } = request.body;
+        const who = userOrMask(user, mask);
+        const wanted = 'mask' in who ? who.mask : withoutWildcard(who.user);
+        let users = 0;
+        for (const name of await channelsOf(parts, channel))
+          users = Math.max(users, await queue[`${verb}Users`](name, wanted));
+        if ('user' in who && users === 0) throw unknownUser(who.user);
+        log(request, verb, { ...who, channel, users });
+        return { users };
+      },
+    );
+
+  for (const verb of ['pause', 'resume'] as const)
+    app.post(
       `/v1/channels/:channel/${verb}`,
       {
         config: { role: 'operate' },
@@ -163,6 +191,14 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
         return view;
       },
     );
+}
+
+/** A name that a mask would read as more than that one user. */
+function withoutWildcard(user: UserName): UserName {
+  if (!hasWildcard(user)) return user;
+  throw new Problem(400, 'DSYNCD_HTTP_REQUEST', `user name ${JSON.stringify(user)} has a "*" or "?"`, {
+    hint: 'send it as mask, if everybody whom it matches may be meant',
+  });
 }
 
 function userOrMask(

@@ -25,9 +25,10 @@ const listQuery = Type.Object(
       userText('Part of the user name, or a mask with `*` (any text) and `?` (one character).'),
     ),
     filter: Type.Optional(
-      Type.Union([Type.Literal('behind'), Type.Literal('failed'), Type.Literal('quarantined')], {
-        description: '`behind`: a change waits, or the last sync failed.',
-      }),
+      Type.Union(
+        [Type.Literal('behind'), Type.Literal('failed'), Type.Literal('quarantined'), Type.Literal('paused')],
+        { description: '`behind`: a change waits, or the last sync failed.' },
+      ),
     ),
     channel: channelParameter,
     limit: Type.Integer({ minimum: 1, maximum: usersPerPageMax, default: 100 }),
