@@ -8,6 +8,7 @@ import {
   type UserName,
 } from '@dsyncd/core';
 import { Claimers } from './claimers.ts';
+import { readCursor } from './cursor.ts';
 import type { Journal } from './journal.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
 import type { ClaimHead, Finish } from './model/running-claim.ts';
@@ -337,15 +338,6 @@ export class ScheduledQueue implements ReplicationQueue {
   #refuseWhenClosed(): void {
     if (this.#isClosed) throw closedError();
   }
-}
-
-function readCursor(cursor: string | undefined): number {
-  if (cursor === undefined) return 0;
-  if (/^\d{1,10}$/.test(cursor)) return Number(cursor);
-  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'the cursor is none of ours', {
-    outcome: 'operator',
-    hint: 'take `next` of the page before, or start without a cursor',
-  });
 }
 
 const closedError = (): DsyncdError =>

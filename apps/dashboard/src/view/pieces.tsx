@@ -34,7 +34,6 @@ const stateTexts: Readonly<Record<User['state'], string>> = {
   running: 'syncing',
   quarantined: 'held',
   paused: 'paused',
-  paused: 'paused',
   failed: 'failed',
   waiting: 'waiting',
   idle: 'replicated',
@@ -42,7 +41,6 @@ const stateTexts: Readonly<Record<User['state'], string>> = {
 const stateLevels: Readonly<Record<User['state'], string>> = {
   running: 'busy',
   quarantined: 'bad',
-  paused: 'late',
   paused: 'late',
   failed: 'late',
   waiting: 'busy',
