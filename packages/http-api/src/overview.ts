@@ -1,8 +1,9 @@
 import { type ChannelReading, lagLimitsMs } from '@dsyncd/telemetry';
 import type { HttpApiParts } from './parts.ts';
+import { VerificationCensus } from './verification-census.ts';
 import { type ChannelView, channelView } from './views.ts';
 
-type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'clock'>;
+type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'clock' | 'logger'>;
 
 /** How ready this host's users are for a failover to their replica. */
 export interface Readiness {
@@ -14,9 +15,11 @@ export interface Readiness {
 /** What the queue says of its channels, without looking at each user. */
 export class Overview {
   readonly #parts: Parts;
+  readonly #census: VerificationCensus;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#census = new VerificationCensus(parts);
   }
 
   /** @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL` when there is none of that name. */
@@ -42,6 +45,7 @@ export class Overview {
           ...status,
           oldestLagMs: Math.max(0, clock.now() - oldestRequestAt),
           lagCounts: await queue.lagCounts(name, lagLimitsMs),
+          verification: await this.#census.read(name),
         };
       }),
     );

@@ -14,6 +14,7 @@ import { Overview } from './overview.ts';
 import type { HttpApi, HttpApiOptions, HttpPlace } from './parts.ts';
 import type { App, RouteContext } from './routes/context.ts';
 import { endedSyncView, SyncHistory } from './sync-history.ts';
+import { verificationOf } from './verification.ts';
 
 /** Requests have so long to be answered when the API is closed. */
 const closeGraceMs = 2_000;
@@ -148,7 +149,9 @@ const tlsError = (cause: unknown): DsyncdError =>
     cause,
   });
 
-function sampleOf({ claim, result, startedAt, endedAt }: EndedSync): SyncSample {
+function sampleOf(sync: EndedSync): SyncSample {
+  const { claim, result, startedAt, endedAt } = sync;
+  const verification = verificationOf(sync);
   const { next } = outcomeRules[result.outcome];
   return {
     channel: claim.channel,
@@ -161,5 +164,6 @@ function sampleOf({ claim, result, startedAt, endedAt }: EndedSync): SyncSample 
     counts: result.counts,
     ...(claim.requestedAt === undefined ? {} : { lagMs: endedAt - claim.requestedAt }),
     ...(result.failure === undefined ? {} : { failureCode: result.failure.code }),
+    ...(verification === undefined ? {} : { verification }),
   };
 }

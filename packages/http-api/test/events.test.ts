@@ -172,6 +172,7 @@ const longSync = {
     priority: 'low',
     state: undefined,
     requestedAt: undefined,
+    lastFullSyncAt: undefined,
   },
   result: {
     outcome: 'transient',

@@ -130,7 +130,7 @@ describe('GET /v1/users/:user', () => {
     const result = { outcome: 'ok', full: true, conflicts: [], notes: [], counts: zeros } as const;
     const end = (user: string): void =>
       bench.api.syncEnded({
-        claim: { ...claim, user: parseUserName(user), requestedAt: undefined },
+        claim: { ...claim, user: parseUserName(user), requestedAt: undefined, lastFullSyncAt: undefined },
         result,
         startedAt: 0,
         endedAt: 1,

@@ -22,6 +22,8 @@ interface Lease {
   readonly prio: number;
   /** 0: nobody asked. */
   readonly asked: number;
+  /** Start of the last sync that looked at everything; 0: there was none. */
+  readonly proved: number;
   readonly at: number;
   readonly fails: number;
   readonly soons: number;
@@ -214,7 +216,7 @@ const priorityOf = (index: number): Claim['priority'] => priorities[index] ?? 'n
 
 function claimOf(
   id: number,
-  { ch: channel, user, type, prio, asked }: Lease,
+  { ch: channel, user, type, prio, asked, proved }: Lease,
   state: string | undefined,
 ): Claim {
   return {
@@ -226,6 +228,7 @@ function claimOf(
     priority: priorityOf(prio),
     state,
     requestedAt: asked === 0 ? undefined : asked,
+    lastFullSyncAt: proved > 0 ? proved : undefined,
   };
 }
 

@@ -58,6 +58,8 @@ export interface Claim {
   readonly state: string | undefined;
   /** When the oldest change that this sync covers was notified; undefined for a periodic sync. */
   readonly requestedAt: number | undefined;
+  /** Start of the last sync that looked at everything; undefined when none has succeeded. */
+  readonly lastFullSyncAt: number | undefined;
 }
 
 export interface Completion {

@@ -15,6 +15,7 @@ export interface ChannelReading {
   readonly queuedFailed: number;
   readonly queuedFullResync: number;
   readonly quarantined: number;
+  readonly pausedUsers: number;
   readonly running: number;
   readonly users: number;
   readonly neverSynced: number;
@@ -22,10 +23,20 @@ export interface ChannelReading {
   readonly oldestLagMs: number;
   /** One for each of {@link lagLimitsMs}: users whose oldest change waits longer. */
   readonly lagCounts: readonly number[];
+  /** Undefined until the users have been looked through. */
+  readonly verification: VerificationReading | undefined;
   readonly breaker: {
     readonly state: 'closed' | 'open' | 'half-open';
     readonly consecutiveFailures: number;
   };
+}
+
+/** When users were compared in full the last time. */
+export interface VerificationReading {
+  /** Of the user whose last full sync is longest ago; 0 when nobody had one. */
+  readonly oldestAgeMs: number;
+  /** One for each of {@link verificationLimitsMs}: users whose last full sync is longer ago, or who never had one. */
+  readonly ageCounts: readonly number[];
 }
 
 /** One way in which notifications come. */
@@ -46,6 +57,8 @@ export interface HttpReading {
 
 const second = 1000;
 const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
 
 /** By how long users are behind; ascending. */
 export const lagLimitsMs: readonly number[] = [
@@ -55,10 +68,20 @@ export const lagLimitsMs: readonly number[] = [
   minute,
   5 * minute,
   15 * minute,
-  60 * minute,
-  6 * 60 * minute,
-  24 * 60 * minute,
+  hour,
+  6 * hour,
+  day,
 ];
+
+/** How long ago users were compared in full; ascending. */
+export const verificationLimitsMs: readonly number[] = [hour, 6 * hour, day, 2 * day, 7 * day, 30 * day];
+
+/**
+ * What a full sync has proved. `first`: the user had never had one. `equal`: nothing differed. `changed`: what
+ * was copied may be what had been notified. `repaired`: something differed though nothing had been notified.
+ * `uncounted`: the engine does not say what it copied.
+ */
+export type VerificationResult = 'first' | 'equal' | 'changed' | 'repaired' | 'failed' | 'uncounted';
 
 /** One sync that has ended. */
 export interface SyncSample {
@@ -74,6 +97,8 @@ export interface SyncSample {
   /** From the oldest change that this sync covered to its end; missing: nobody had asked. */
   readonly lagMs?: number;
   readonly conflicts: number;
+  /** Of a full sync: what it proved, and how long ago the one before began. */
+  readonly verification?: { readonly result: VerificationResult; readonly sinceLastMs?: number };
   readonly counts: {
     readonly mailsReceived: number;
     readonly mailsSent: number;

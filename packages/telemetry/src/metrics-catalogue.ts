@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** Syncs take from milliseconds (nothing to do) to many minutes (a first one). */
 const durationBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000];
+/** Between two full syncs of a user: from an hour to a month. */
+const verificationBuckets = [3600, 21_600, 43_200, 86_400, 90_000, 172_800, 604_800, 2_592_000];
 /** From "at once" to a day. */
 const lagBuckets = [0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 21_600, 86_400];
 
@@ -81,6 +83,27 @@ export function metricsCatalogue(registry: Registry) {
     conflicts: counter('dsyncd_sync_conflicts_total', 'Changes on both sides at once that were merged.', [
       'channel',
     ]),
+    verifications: counter(
+      'dsyncd_verifications_total',
+      'Full syncs, which compare everything, by what they proved; repaired: something differed unnoticed.',
+      ['channel', 'result'],
+    ),
+    verificationInterval: histogram(
+      'dsyncd_verification_interval_seconds',
+      'How long before a successful full sync the one before it began.',
+      verificationBuckets,
+      ['channel'],
+    ),
+    unverified: gauge(
+      'dsyncd_users_unverified',
+      'Users whose last full sync is longer ago than the label says, in seconds, or who never had one.',
+      ['channel', 'longer_than'],
+    ),
+    oldestVerification: gauge(
+      'dsyncd_oldest_verification_seconds',
+      'How long ago the full sync was of the user whose last one is longest ago.',
+      ['channel'],
+    ),
     notifications: counter('dsyncd_notifications_total', 'Notifications taken.', ['source']),
     refused: counter(
       'dsyncd_notifications_refused_total',

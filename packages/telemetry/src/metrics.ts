@@ -1,5 +1,11 @@
 import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
-import { type ChannelReading, lagLimitsMs, type MetricReadings, type SyncSample } from './metric-readings.ts';
+import {
+  type ChannelReading,
+  lagLimitsMs,
+  type MetricReadings,
+  type SyncSample,
+  verificationLimitsMs,
+} from './metric-readings.ts';
 import { type MetricsCatalogue, metricsCatalogue } from './metrics-catalogue.ts';
 
 export interface MetricsOptions {
@@ -57,6 +63,15 @@ export class Metrics {
     metrics.changes.inc({ channel, kind: 'expunge' }, counts.expunged);
     metrics.changes.inc({ channel, kind: 'mailbox' }, counts.mailboxesChanged);
     metrics.conflicts.inc({ channel }, sample.conflicts);
+    this.#verified(sample);
+  }
+
+  #verified({ channel, verification }: SyncSample): void {
+    if (verification === undefined) return;
+    const { result, sinceLastMs } = verification;
+    this.#metrics.verifications.inc({ channel, result });
+    if (result !== 'failed' && sinceLastMs !== undefined)
+      this.#metrics.verificationInterval.observe({ channel }, sinceLastMs / 1000);
   }
 
   /** Codes come from engines, some from a peer's answer: not more of them than a graph can show. */
@@ -99,6 +114,7 @@ export class Metrics {
       ['failed', reading.queuedFailed],
       ['full_resync', reading.queuedFullResync],
       ['quarantined', reading.quarantined],
+      ['paused', reading.pausedUsers],
       ['running', reading.running],
     ] as const)
       metrics.queued.set({ channel, state }, count);
@@ -112,6 +128,15 @@ export class Metrics {
       metrics.breaker.set({ channel, state }, breaker.state === state ? 1 : 0);
     metrics.breakerFailures.set({ channel }, breaker.consecutiveFailures);
     metrics.connections.set({ channel }, reading.running);
+    this.#fillVerification(reading);
+  }
+
+  #fillVerification({ channel, verification }: ChannelReading): void {
+    if (verification === undefined) return;
+    const { unverified, oldestVerification } = this.#metrics;
+    oldestVerification.set({ channel }, verification.oldestAgeMs / 1000);
+    for (const [index, limitMs] of verificationLimitsMs.entries())
+      unverified.set({ channel, longer_than: String(limitMs / 1000) }, verification.ageCounts[index] ?? 0);
   }
 }
 

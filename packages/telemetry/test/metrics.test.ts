@@ -10,12 +10,14 @@ const channel = {
   queuedFailed: 4,
   queuedFullResync: 5,
   quarantined: 6,
+  pausedUsers: 12,
   running: 7,
   users: 100,
   neverSynced: 8,
   paused: false,
   oldestLagMs: 61_500,
   lagCounts: lagLimitsMs.map((limitMs) => (limitMs < 61_500 ? 9 : 0)),
+  verification: { oldestAgeMs: 90_000_000, ageCounts: [70, 60, 50, 0, 0, 0] },
   breaker: { state: 'open', consecutiveFailures: 11 },
 } as const;
 const readings: MetricReadings = {
@@ -68,6 +70,10 @@ describe('the metrics page', () => {
         'dsyncd_queue_users{channel="default",state="failed"} 4',
         'dsyncd_queue_users{channel="default",state="full_resync"} 5',
         'dsyncd_queue_users{channel="default",state="quarantined"} 6',
+        'dsyncd_queue_users{channel="default",state="paused"} 12',
+        'dsyncd_users_unverified{channel="default",longer_than="86400"} 50',
+        'dsyncd_users_unverified{channel="default",longer_than="172800"} 0',
+        'dsyncd_oldest_verification_seconds{channel="default"} 90000',
         'dsyncd_connections{channel="default"} 7',
         'dsyncd_connections_max 10',
         'dsyncd_users{channel="default"} 100',
@@ -140,6 +146,26 @@ describe('a sync', () => {
         'dsyncd_sync_bodies_spared_total{channel="default"} 2',
         'dsyncd_sync_changes_total{channel="default",kind="expunge"} 10',
         'dsyncd_sync_conflicts_total{channel="default"} 2',
+      ]),
+    );
+  });
+
+  test('that compared everything is counted by what it proved', async () => {
+    const metrics = make();
+    const verified = (verification: NonNullable<SyncSample['verification']>): void =>
+      metrics.syncEnded({ ...sample, type: 'full', verification });
+    verified({ result: 'equal', sinceLastMs: 3_600_000 });
+    verified({ result: 'repaired', sinceLastMs: 7_200_000 });
+    verified({ result: 'failed', sinceLastMs: 7_200_000 });
+    verified({ result: 'first' });
+    expect(await lines(metrics)).toEqual(
+      expect.arrayContaining([
+        'dsyncd_verifications_total{channel="default",result="equal"} 1',
+        'dsyncd_verifications_total{channel="default",result="repaired"} 1',
+        'dsyncd_verifications_total{channel="default",result="failed"} 1',
+        'dsyncd_verifications_total{channel="default",result="first"} 1',
+        'dsyncd_verification_interval_seconds_sum{channel="default"} 10800',
+        'dsyncd_verification_interval_seconds_count{channel="default"} 2',
       ]),
     );
   });

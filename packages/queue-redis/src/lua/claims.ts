@@ -43,6 +43,7 @@ if has(r, WANTS_FULL) or not has(r, FULL_SYNCED) or isFullDue then type = 'full'
 elseif has(r, HAS_STATE) then type = 'incremental' end
 local l = {
   ch = best, user = bestUser, session = a.session, type = type, prio = r[PRIO], asked = r[ASKED],
+  proved = has(r, FULL_SYNCED) and r[FULLBASE] or 0,
   at = now, probe = breakerStarted(best), fails = r[FAILS], soons = r[SOONS],
 }
 saveLease(a.id, l)

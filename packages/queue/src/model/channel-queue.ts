@@ -240,6 +240,10 @@ export class ChannelQueue {
     return records.has(user, flag.hasState) ? 'incremental' : 'normal';
   }
 
+  lastFullSyncAt(user: number): number | undefined {
+    return this.records.has(user, flag.fullSynced) ? instant(this.records.fullBaseAt[user]) : undefined;
+  }
+
   #bucketOf(user: number, isReady: boolean): number {
     const { records } = this;
     if (!this.knows(user)) return bucket.unknown;
@@ -322,7 +326,7 @@ export class ChannelQueue {
       user: name,
       priority: priorities[priority] ?? 'none',
       lastFastSyncAt: instant(records.lastFastAt[user]),
-      lastFullSyncAt: records.has(user, flag.fullSynced) ? instant(records.fullBaseAt[user]) : undefined,
+      lastFullSyncAt: this.lastFullSyncAt(user),
       lastSuccessAt: instant(records.lastSuccessAt[user]),
       failed: records.has(user, flag.failed),
       quarantined: records.has(user, flag.quarantined),

@@ -248,6 +248,7 @@ export class Scheduler {
       type,
       priority: priorities[claim.priority] ?? 'none',
       requestedAt: claim.requestedAt === 0 ? undefined : claim.requestedAt,
+      lastFullSyncAt: channel.lastFullSyncAt(user),
       hasState: claim.hasState,
     };
   }

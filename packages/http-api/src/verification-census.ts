@@ -1,0 +1,78 @@
+import type { Clock, Logger } from '@dsyncd/core';
+import type { ReplicationQueue } from '@dsyncd/queue';
+import { type VerificationReading, verificationLimitsMs } from '@dsyncd/telemetry';
+
+/** A census is at least so old before the next one begins ... */
+const everyMsMin = 60_000;
+/** ... and so many times as old as it took, so that it never takes more than a hundredth of the time. */
+const restFactor = 100;
+/** Whoever asks first waits so long for it. */
+const firstWaitMs = 2_000;
+
+export interface CensusOptions {
+  readonly queue: ReplicationQueue;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Census {
+  readonly reading: VerificationReading;
+  readonly nextAt: number;
+}
+
+/** When users were compared in full the last time: looks through all of them, in the background and now and then. */
+export class VerificationCensus {
+  readonly #options: CensusOptions;
+  readonly #last = new Map<string, Census>();
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(options: CensusOptions) {
+    this.#options = options;
+  }
+
+  /** What the last census of the channel says; undefined while the first one takes its time. */
+  async read(channel: string): Promise<VerificationReading | undefined> {
+    const { clock } = this.#options;
+    const last = this.#last.get(channel);
+    if (last === undefined || clock.now() >= last.nextAt) this.#begin(channel);
+    if (last === undefined) await this.#ended(channel, firstWaitMs);
+    return this.#last.get(channel)?.reading;
+  }
+
+  #begin(channel: string): void {
+    if (this.#running.has(channel)) return;
+    const running = this.#take(channel)
+      .catch((error: unknown) =>
+        this.#options.logger.debug({ channel, error }, 'users not looked through: the queue does not answer'),
+      )
+      .finally(() => this.#running.delete(channel));
+    this.#running.set(channel, running);
+  }
+
+  async #take(channel: string): Promise<void> {
+    const { queue, clock } = this.#options;
+    const startedAt = clock.now();
+    const ageCounts = new Array<number>(verificationLimitsMs.length).fill(0);
+    let oldestAgeMs = 0;
+    for await (const { lastFullSyncAt } of queue.userStatus(channel, '*')) {
+      const ageMs = lastFullSyncAt === undefined ? Number.POSITIVE_INFINITY : startedAt - lastFullSyncAt;
+      if (lastFullSyncAt !== undefined) oldestAgeMs = Math.max(oldestAgeMs, ageMs);
+      for (const [index, limitMs] of verificationLimitsMs.entries())
+        if (ageMs > limitMs) ageCounts[index] = (ageCounts[index] ?? 0) + 1;
+    }
+    const endedAt = clock.now();
+    const nextAt = endedAt + Math.max(everyMsMin, restFactor * (endedAt - startedAt));
+    this.#last.set(channel, { reading: { oldestAgeMs, ageCounts }, nextAt });
+  }
+
+  async #ended(channel: string, timeoutMs: number): Promise<void> {
+    const { clock } = this.#options;
+    await new Promise<void>((resolve) => {
+      const cancelTimer = clock.after(timeoutMs, resolve);
+      void this.#running.get(channel)?.then(() => {
+        cancelTimer();
+        resolve();
+      });
+    });
+  }
+}
