@@ -1,4 +1,5 @@
 import { measureDelivery } from './delivery.mjs';
+import { measureNotify, measureStatusPage } from './http-api.mjs';
 import { measureIntake, measureMemory } from './intake.mjs';
 import { measureFirstSync, measureIncremental } from './mailbox-sync.mjs';
 import { measureNoChange } from './no-change.mjs';
@@ -7,6 +8,8 @@ import { measureNoChange } from './no-change.mjs';
 export const cases = [
   { name: 'intake', run: measureIntake },
   { name: 'memory', run: measureMemory },
+  { name: 'http-notify', run: measureNotify },
+  { name: 'http-status', run: measureStatusPage },
   { name: 'no-change', run: measureNoChange },
   { name: 'delivery', run: measureDelivery },
   { name: 'first-sync', run: measureFirstSync },

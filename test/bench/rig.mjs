@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { createPair } from '@dsyncd/testkit';
 
 /** Runs `measure` with a started pair over TLS, and cleans up. */
-export async function withPair(settings, measure) {
+export async function withPair(settings, measure, options = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'dsyncd-bench-'));
-  const pair = await createPair({ folder, settings: ['log_level = "info"', ...settings] });
+  const pair = await createPair({ folder, settings: ['log_level = "info"', ...settings], ...options });
   try {
     return await measure(pair, folder);
   } finally {
