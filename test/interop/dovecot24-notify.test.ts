@@ -155,7 +155,9 @@ test.skipIf(problem !== undefined)('the event exporter posts each change, and no
     new URL('../../deploy/dovecot-2.4/99-dsyncd-exporter.conf', import.meta.url),
     'utf8',
   );
-  const settings = shipped.replace('127.0.0.1:8080', `127.0.0.1:${port()}`).split('\n');
+  const settings = shipped
+    .replace('CHANGE-ME@127.0.0.1:8080', `top-secret@127.0.0.1:${port()}`)
+    .split('\n');
   const dovecot = await Dovecot.start({ version: '2.4', users: [user], hostname: 'a.test', settings });
   cleanups.push(() => dovecot.stop());
   const other = await Dovecot.start({ version: '2.4', users: [user], hostname: 'b.test' });
@@ -169,4 +171,6 @@ test.skipIf(problem !== undefined)('the event exporter posts each change, and no
     { event: 'push_notification_finished', fields: { user, service: 'doveadm' } },
     { event: 'push_notification_finished', fields: { user, service: 'lmtp' } },
   ]);
+  const basic = `Basic ${Buffer.from('dsyncd:top-secret').toString('base64')}`;
+  expect(posted.map(({ authorization }) => authorization)).toEqual([basic, basic]);
 });
