@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, loadConfig, mailHomeOf } from '@dsyncd/config';
-import { systemClock, systemRandom } from '@dsyncd/core';
+import { systemClock } from '@dsyncd/core';
 import { hasImported } from '@dsyncd/engine';
 import { mailChangedAt } from '@dsyncd/mailstore';
 import {
@@ -10,16 +10,15 @@ import {
   listenNotifySocket,
   listenReplicatorSocket,
   type NotifyListener,
+  type NotifySink,
   notifySocketName,
   replicatorSocketName,
   watchSpool,
 } from '@dsyncd/notify';
 import type { Daemon } from '@dsyncd/program';
-import { openSqliteQueue, type QueueSettings } from '@dsyncd/queue';
 import {
   type Channel,
   doveadmSocketName,
-  Intake,
   listenDoveadm,
   matchingUsers,
   UserRefresh,
@@ -27,9 +26,11 @@ import {
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
+import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
 import { openMailSide } from './mail-side.ts';
 import { RunMark, requestMissedChanges } from './missed-changes.ts';
+import { openQueue, queueSettings } from './open-queue.ts';
 
 /** Running syncs have so long to end by themselves before they are cut off; the rest of 10 s is for cleaning up. */
 const stopGraceMs = 8_000;
@@ -44,16 +45,27 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const channels = (): Channel[] =>
     config.channels.map(({ name, mailReplica, chain }) => ({ name, replica: mailReplica, chain }));
   const mail = await openMailSide(() => config, logger);
-  const queue = await openSqliteQueue({
-    file: join(config.stateDir, 'queue.sqlite'),
-    clock: systemClock,
-    random: systemRandom,
+  const stopping = new AbortController();
+  const duties = new FleetDuties({
+    queue: () => queue,
+    channels,
+    refresh: () => refresh.refresh(),
+    catchUp: () => catchUp(),
     logger,
-    settings: queueSettings(config),
+    signal: stopping.signal,
+  });
+  let listeners: Readonly<Record<string, NotifyListener>> = {};
+  const { queue, intake, sink, closeSink } = await openQueue({
+    config,
+    channels,
+    events: { onEmptied: () => duties.emptied(), onVanished: () => duties.vanished() },
+    onSink: async (early) => {
+      listeners = await startListeners(config, early, logger);
+    },
+    logger,
   });
   const mark = new RunMark(config.stateDir);
   const { endedInOrder } = await mark.set();
-  const intake = new Intake({ queue, channels });
   const pool = new WorkerPool({
     queue,
     engine: mail.engine,
@@ -66,7 +78,6 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     },
     onEnded: (sync) => http?.syncEnded(sync),
   });
-  const listeners = await startListeners(config, intake, logger);
   const doveadm = await listenDoveadm({
     path: join(config.listeners.replicator.dir, doveadmSocketName),
     access: config.listeners.replicator,
@@ -81,7 +92,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const http = await openHttp({
     config: () => config,
     queue,
-    sink: intake,
+    sink,
     channels,
     users: (mask) => matchingUsers(mail.users(), mask),
     listeners,
@@ -102,17 +113,18 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   // A Dovecot may be down or slow; what is waiting for it in the queue is not held up by that.
   if (config.mailEngine === 'builtin') await refreshing;
   pool.start();
-  const stopping = new AbortController();
-  const catchingUp =
-    endedInOrder || config.mailEngine !== 'builtin'
-      ? Promise.resolve()
-      : requestMissedChanges({
-          queue,
-          channels,
-          changedAt: (user) => mailChangedAt(mailHomeOf(config.mailHome, user)),
-          logger,
-          signal: stopping.signal,
-        }).catch((error: unknown) => logger.error({ error }, 'users with newer mail not found'));
+  const catchUp = async (): Promise<void> => {
+    if (config.mailEngine !== 'builtin') return;
+    await requestMissedChanges({
+      queue,
+      channels,
+      changedAt: (user) => mailChangedAt(mailHomeOf(config.mailHome, user)),
+      logger,
+      signal: stopping.signal,
+    });
+  };
+  if (!endedInOrder) duties.vanished();
+  duties.begin();
   const alerts = startAlerts({ config: () => config, queue, channels, logger });
   isReady = true;
   logReady(logger, { channels: channels().map(({ name, replica }) => `${name}=${replica}`) });
@@ -121,6 +133,8 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       try {
         const next = await loadConfig(configFile);
         await mail.configure(next);
+        if (JSON.stringify(next.redis) !== JSON.stringify(config.redis))
+          logger.warn({}, 'the queue stays where it is until dsyncd is restarted');
         config = next;
         logger.setLevel(config.logLevel);
         await queue.configure(queueSettings(config));
@@ -143,24 +157,19 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       alerts.stop();
       await Promise.all(Object.values(listeners).map((listener) => listener.close()));
       await http?.close();
+      await closeSink();
       await pool.stop(stopGraceMs);
       await doveadm.close();
       await mail.engine.close();
       await mail.close();
       await refreshed;
-      await catchingUp;
+      await duties.settled();
       await queue.close();
       await mark.clear();
       logger.info({}, 'stopped');
     },
   };
 }
-
-const queueSettings = (config: Config): QueueSettings => ({
-  channels: config.channels.map(({ name }) => name),
-  fullSyncIntervalMs: config.replicationFullSyncIntervalMs,
-  failureResyncIntervalMs: config.replicationFailureResyncIntervalMs,
-});
 
 const poolSettings = (config: Config): { connsMax: number; attemptTimeoutMs: number } => ({
   connsMax: config.replicationMaxConns,
@@ -169,7 +178,7 @@ const poolSettings = (config: Config): { connsMax: number; attemptTimeoutMs: num
 
 async function startListeners(
   { listeners: { notify }, notifySpoolDir }: Config,
-  sink: Intake,
+  sink: NotifySink,
   logger: ProgramLogger,
 ): Promise<Readonly<Record<string, NotifyListener>>> {
   const options = { sink, clock: systemClock, logger, access: notify };

@@ -59,6 +59,9 @@ export async function requestMissedChanges(options: MissedChangesOptions): Promi
       if (batch.length >= usersAtOnce) await send();
     }
     if (batch.length > 0) await send();
-    logger.info({ channel: name, users: count }, 'did not end in order: users with newer mail are synced');
+    logger.info(
+      { channel: name, users: count },
+      'a dsyncd did not end in order: users with newer mail are synced',
+    );
   }
 }

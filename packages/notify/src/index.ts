@@ -1,6 +1,8 @@
 export { type FifoOptions, listenFifo } from './fifo.ts';
 export * from './notifier.ts';
 export { listenNotifySocket, type SocketOptions } from './notify-socket.ts';
+export { OutageSink, type OutageSinkOptions, type QueueEnd } from './outage/outage-sink.ts';
+export { OutageSpool } from './outage/outage-spool.ts';
 export { listenReplicatorSocket } from './replicator-socket.ts';
 export * from './sink.ts';
 export type { SocketAccess } from './socket-access.ts';

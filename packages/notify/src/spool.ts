@@ -18,7 +18,8 @@ export const spoolFilesPerRound = 1000;
  * and those of programs that can write files only. Each file holds notification lines. Best written
  * under a name with a leading dot and then renamed.
  *
- * A file is claimed by rename and removed when its lines are durable; after a crash it is taken again.
+ * A file is claimed by rename and removed when its lines are durable; after a crash it is taken again. Several
+ * dsyncd may watch the same folder: that one file is taken by two of them does no harm.
  */
 export async function watchSpool(folder: string, options: ListenerOptions): Promise<NotifyListener> {
   await mkdir(folder, { recursive: true, mode: 0o770 });
@@ -27,6 +28,15 @@ export async function watchSpool(folder: string, options: ListenerOptions): Prom
   await spool.removeOldTemporaries();
   spool.start();
   return listenerOf(feed, () => spool.stop());
+}
+
+/** Another dsyncd may have been faster; then the file has been seen to. */
+async function orGone(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
 }
 
 class Spool {
@@ -101,9 +111,9 @@ class Spool {
       if (claim !== undefined) claims.push(claim);
     }
     if (claims.length === 0) return 0;
-    for (const claim of claims) await this.#takeLines(claim);
+    for (const claim of claims) await orGone(this.#takeLines(claim));
     await this.#feed.settled();
-    for (const claim of claims) await unlink(claim);
+    for (const claim of claims) await orGone(unlink(claim));
     return claims.length;
   }
 

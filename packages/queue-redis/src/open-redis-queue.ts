@@ -72,6 +72,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
       wake.others();
     },
     onBeat: () => claims.lookAround(),
+    onVanished: () => options.onVanished?.(),
     onLost: async () => {
       claims.drop();
       if ((await commands.hsetnx(`${base}:meta`, 'format', '1')) === 0) return;
@@ -128,6 +129,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     commands.on('ready', () => {
       loadScripts().catch(() => {});
       idle.serve();
+      options.onReturned?.();
     });
     await waiters.open();
     await session.open();

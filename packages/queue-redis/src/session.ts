@@ -20,6 +20,8 @@ export interface SessionOptions {
   readonly leave: (session: string) => Promise<void>;
   /** After each sign of life. */
   readonly onBeat: () => Promise<void>;
+  /** Another session was found dead; its syncs are free. */
+  readonly onVanished: () => void;
   /** Nothing is known any more of this session: Redis is empty, or it was taken for dead. */
   readonly onLost: () => Promise<void>;
 }
@@ -101,7 +103,9 @@ export class Session {
   async #bury(job: Job<SessionData>, session: string): Promise<void> {
     await this.#options.leave(session);
     await job.moveToCompleted(null, this.#token, false);
+    if (session === this.#id) return;
     this.#options.logger.warn({ session }, 'a replicator has vanished; its syncs are due again');
+    this.#options.onVanished();
   }
 
   #beatSoon(delayMs = Math.ceil(this.#options.leaseMs / 3)): void {

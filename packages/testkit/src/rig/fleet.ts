@@ -15,8 +15,12 @@ export interface FleetOptions<Name extends string> {
     >
   >;
   readonly ssl?: boolean;
+  /** Each host serves API and dashboard on loopback. */
+  readonly hasHttp?: boolean;
   /** TOML lines for the top of every configuration. */
   readonly settings?: readonly string[];
+  /** TOML lines for `[redis]` of every host: their queues are there. */
+  readonly redis?: readonly string[];
   /** TOML lines for `[ssl]` of every host. */
   readonly sslSettings?: (authority: CertificateAuthority) => readonly string[];
 }
@@ -46,7 +50,11 @@ export async function createFleet<Name extends string>(
         folder: join(folder, name),
         settings,
         channels,
+        ...(options.redis === undefined ? {} : { redis: options.redis }),
         doveadm: { port: ports.get(name) ?? 0, ssl },
+        ...(options.hasHttp === true
+          ? { http: { port: await freePort(), token: systemRandom.hex(16) } }
+          : {}),
         tables,
         secret,
       });

@@ -17,6 +17,10 @@ export interface HostOptions {
   >;
   /** Where `dsync-server` listens; missing: it is not started (the peer comes by SSH). */
   readonly doveadm?: { readonly port: number; readonly ssl: boolean };
+  /** Where dsyncd serves API and dashboard, and the token of the role operate; missing: it does not. */
+  readonly http?: { readonly port: number; readonly token: string };
+  /** TOML lines for `[redis]`: the queue is there. Missing: it is a file. */
+  readonly redis?: readonly string[];
   /** TOML of further tables: `[ssl]`, `[ssh]`. */
   readonly tables?: readonly string[];
   readonly secret: string;
@@ -29,6 +33,7 @@ export class Host {
   readonly configFile: string;
   readonly baseDir: string;
   readonly programs: ReadonlyMap<ProgramName, Program>;
+  readonly #helpers = new Map<string, Program>();
   #options: HostOptions;
 
   constructor(options: HostOptions) {
@@ -51,6 +56,14 @@ export class Host {
     return join(this.baseDir, 'lmtp');
   }
 
+  /** The HTTP API and the token of its role operate. */
+  get http(): { readonly url: string; readonly token: string; readonly tokenFile: string } {
+    const { http } = this.#options;
+    if (http === undefined) throw new Error(`${this.hostname} has no HTTP API`);
+    const { port, token } = http;
+    return { url: `http://127.0.0.1:${port}`, token, tokenFile: join(this.folder, 'operate-token') };
+  }
+
   /** Writes the configuration, with `changes` if there are some; running programs read it at their next SIGHUP. */
   async configure(changes: Partial<Omit<HostOptions, 'folder' | 'hostname'>> = {}): Promise<void> {
     this.#options = { ...this.#options, ...changes };
@@ -58,20 +71,44 @@ export class Host {
     await mkdir(this.baseDir, { recursive: true });
     await mkdir(join(folder, 'state'), { recursive: true });
     await writeFile(join(folder, 'secret'), `${this.#options.secret}\n`, { mode: 0o600 });
+    if (this.#options.http !== undefined)
+      await writeFile(this.http.tokenFile, `${this.http.token}\n`, { mode: 0o600 });
     await writeFile(this.configFile, `${this.#toml().join('\n')}\n`);
+    for (const name of this.#helpers.keys()) await this.#configureHelper(name);
   }
 
-  #toml(): string[] {
+  /**
+   * Another dsyncd for the mail of this host, with sockets and state of its own; not started yet. Both need a
+   * queue on Redis.
+   */
+  async addReplicator(name: string): Promise<Program> {
+    await this.#configureHelper(name);
+    const program = new Program('dsyncd', ['-c', join(this.folder, name, 'dsyncd.toml')]);
+    this.#helpers.set(name, program);
+    return program;
+  }
+
+  async #configureHelper(name: string): Promise<void> {
+    const folder = join(this.folder, name);
+    await mkdir(join(folder, 'run'), { recursive: true });
+    await mkdir(join(folder, 'state'), { recursive: true });
+    await writeFile(join(folder, 'dsyncd.toml'), `${this.#toml(folder).join('\n')}\n`);
+  }
+
+  /** `own`: where sockets and state are. */
+  #toml(own = this.folder): string[] {
     const { folder } = this;
-    const { channels, doveadm, settings = [], tables = [] } = this.#options;
+    const { channels, doveadm, http, redis, settings = [], tables = [] } = this.#options;
     const text = (value: string): string => JSON.stringify(value);
     return [
       `hostname = ${text(this.hostname)}`,
-      `base_dir = ${text(this.baseDir)}`,
-      `state_dir = ${text(join(folder, 'state'))}`,
+      `base_dir = ${text(join(own, 'run'))}`,
+      `state_dir = ${text(join(own, 'state'))}`,
+      `notify_spool_dir = ${text(this.spoolDir)}`,
       'mail_engine = "builtin"',
       `mail_home = ${text(join(folder, 'mail', '%{user}'))}`,
       `doveadm_password_file = ${text(join(folder, 'secret'))}`,
+      ...(redis === undefined ? [] : ['queue = "redis"']),
       ...settings,
       ...Object.entries(channels).flatMap(([name, channel]) => [
         `[channels.${name}]`,
@@ -81,6 +118,12 @@ export class Host {
       ...(doveadm === undefined
         ? []
         : ['[listeners.doveadm]', 'address = "127.0.0.1"', `port = ${doveadm.port}`, `ssl = ${doveadm.ssl}`]),
+      ...(http === undefined || own !== folder
+        ? []
+        : ['[listeners.http]', `port = ${http.port}`, `operate_token_file = ${text(this.http.tokenFile)}`]),
+      ...(redis === undefined
+        ? []
+        : ['[redis]', `backend = ${text(this.hostname)}`, 'lease = "1s"', ...redis]),
       '[listeners.lmtp]',
       `path = ${text(this.lmtpPath)}`,
       ...tables,
@@ -128,7 +171,8 @@ export class Host {
 
   /** Ends every program politely. */
   async stop(): Promise<void> {
-    await Promise.all([...this.programs.values()].map((program) => program.end('SIGTERM')));
+    const programs = [...this.programs.values(), ...this.#helpers.values()];
+    await Promise.all(programs.map((program) => program.end('SIGTERM')));
   }
 
   /** The mail of this host, opened beside its programs, as any mail process would. */

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import type { Config } from '@dsyncd/config';
+import { type Logger, systemClock, systemRandom } from '@dsyncd/core';
+import type { NotifySink } from '@dsyncd/notify';
+import { openSqliteQueue, type QueueSettings, type ReplicationQueue } from '@dsyncd/queue';
+import { type Channel, Intake } from '@dsyncd/replicator';
+import { type FleetEvents, openFleetQueue, openOutageSink } from './redis-queue.ts';
+
+export interface QueueSide {
+  readonly queue: ReplicationQueue;
+  readonly intake: Intake;
+  /** Where notifications go: the intake, or what keeps them while that cannot take any. */
+  readonly sink: NotifySink;
+  /** After the listeners, before the queue. */
+  closeSink(): Promise<void>;
+}
+
+export interface QueueParts {
+  readonly config: Config;
+  readonly channels: () => readonly Channel[];
+  readonly events: Pick<FleetEvents, 'onEmptied' | 'onVanished'>;
+  /** The sink is there; with a queue on Redis, the queue may come later. */
+  readonly onSink: (sink: NotifySink) => Promise<void>;
+  readonly logger: Logger;
+}
+
+/** Opens the queue where the configuration says it is. */
+export async function openQueue(parts: QueueParts): Promise<QueueSide> {
+  const { config, channels, events, onSink, logger } = parts;
+  if (config.redis === undefined) {
+    const queue = await openSqliteQueue({
+      file: join(config.stateDir, 'queue.sqlite'),
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      settings: queueSettings(config),
+    });
+    const intake = new Intake({ queue, channels });
+    await onSink(intake);
+    return { queue, intake, sink: intake, closeSink: async () => {} };
+  }
+  const sink = await openOutageSink(config, logger);
+  await onSink(sink);
+  const onReturned = (): void =>
+    void sink
+      .tellAgain()
+      .catch((error: unknown) => logger.error({ error }, 'what was told last is not told again'));
+  const settings = queueSettings(config);
+  const queue = await openFleetQueue(config.redis, settings, { ...events, onReturned }, logger);
+  const intake = new Intake({ queue, channels });
+  sink.connect({
+    sink: intake,
+    probe: async () => {
+      for (const { name } of channels()) await queue.channelStatus(name);
+    },
+  });
+  return { queue, intake, sink, closeSink: () => sink.close() };
+}
+
+export const queueSettings = (config: Config): QueueSettings => ({
+  channels: config.channels.map(({ name }) => name),
+  fullSyncIntervalMs: config.replicationFullSyncIntervalMs,
+  failureResyncIntervalMs: config.replicationFailureResyncIntervalMs,
+});
