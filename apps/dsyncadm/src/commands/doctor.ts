@@ -1,16 +1,20 @@
 import type { ChannelConfig, Config } from '@dsyncd/config';
+import { parseUserName } from '@dsyncd/core';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import type { Result } from '../doctor/check.ts';
 import type { Severity } from '../doctor/finding.ts';
 import { notPossible, usageError } from '../errors.ts';
+import { parseWholeNumber } from '../input/whole-number.ts';
 import { countOf } from '../output/counts.ts';
 import { printable } from '../output/table.ts';
 
 interface Options {
   readonly doveconf?: string;
   readonly channel?: string;
+  readonly probe?: string;
+  readonly probeTimeout: number;
   readonly json?: boolean;
 }
 
@@ -20,13 +24,22 @@ export function registerDoctor(parent: Command, context: CommandContext): void {
     .summary('find what is wrong with the replication, here and on the other end')
     .description(
       'Check this host and, over each channel, the other one: a line a check, with what is wrong and how to mend it. ' +
-        'Nothing is changed. What the other end cannot be asked is told as "not checked": run doctor ' +
+        'Nothing is changed, but for --probe, which sends a canary mail there and back in a mailbox of its own. What the other end cannot be asked is told as "not checked": run doctor ' +
         'there, too. Run it as root, or as the user of dsyncd.',
     )
     .option('--channel <name>', 'only this channel; otherwise all of them')
-    .option('--doveconf <file>', 'output of `doveconf -n`; otherwise it is run; "-": stdin');
+    .option('--doveconf <file>', 'output of `doveconf -n`; otherwise it is run; "-": stdin')
+    .option(
+      '--probe <user>',
+      "deliver, flag, rename, expunge and remove a canary in this user's mail, and see each at the other end",
+    )
+    .option('--probe-timeout <seconds>', 'how long each change may take to get there', parseWholeNumber, 30);
   addHelpParts(addJsonOption(command), {
-    examples: ['doctor', 'doctor --json', 'doctor --channel offsite --doveconf doveconf.txt'],
+    examples: [
+      'doctor',
+      'doctor --probe canary@example.com',
+      'doctor --json --channel offsite --doveconf doveconf.txt',
+    ],
     exits: ['config'],
     ownExits: { 1: 'warnings, but no problem', 2: 'a problem was found' },
   });
@@ -39,22 +52,30 @@ async function examineHost(context: CommandContext, options: Options): Promise<v
   if (config.mailEngine === 'cyrus')
     throw notPossible('doctor does not know mail_engine cyrus', 'use it with builtin and dovecot');
   const channels = channelsOf(config, options.channel);
+  const probe =
+    options.probe === undefined
+      ? undefined
+      : { user: parseUserName(options.probe), timeoutMs: options.probeTimeout * 1000 };
   const { openScene } = await import('../doctor/scene.ts');
   const { examine } = await import('../doctor/run.ts');
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort(new Error('interrupted'));
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   const scene = openScene({
     config,
     clock,
-    signal: new AbortController().signal,
+    signal: interrupt.signal,
     stdin: terminal.stdin,
     doveconfFile: options.doveconf,
   });
   const results: Result[] = [];
   try {
-    for await (const result of examine(scene, channels)) {
+    for await (const result of examine(scene, context, { channels, probe })) {
       results.push(result);
       if (!options.json) await terminal.print(resultText(result));
     }
   } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     scene.close();
   }
   const exitCode = worstOf(results) === 'problem' ? 2 : worstOf(results) === 'warning' ? 1 : 0;

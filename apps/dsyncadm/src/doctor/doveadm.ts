@@ -42,6 +42,11 @@ export class Doveadm {
     return this.#address;
   }
 
+  /** The same service for what must be done even after the user wants to stop; it has limits of its own. */
+  unstoppable(): Doveadm {
+    return new Doveadm(this.#address, this.#clock, new AbortController().signal);
+  }
+
   /**
    * @throws {DsyncdError} `DSYNCD_DOVEADM_REFUSED` (operator) when the command fails there, otherwise why there is no answer.
    */

@@ -1,4 +1,4 @@
-import type { Clock, UserName } from '@dsyncd/core';
+import type { Clock } from '@dsyncd/core';
 import { decodePeerAbout, decodeUserList, type PeerAbout, peerQuestionWords } from '@dsyncd/protocol';
 import type { Doveadm } from './doveadm.ts';
 import { NotCheckable } from './finding.ts';
@@ -94,7 +94,3 @@ async function clockOfDovecot(doveadm: Doveadm, clock: Clock): ReturnType<FarSid
     errorMs: Math.ceil(1000 + elapsedMs / 2),
   };
 }
-
-/** A user to try things with: one that both ends have, if possible. */
-export const someUser = (here: readonly string[], there: readonly string[]): UserName | undefined =>
-  (here.find((user) => there.includes(user)) ?? here[0]) as UserName | undefined;
