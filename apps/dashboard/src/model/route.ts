@@ -1,5 +1,5 @@
-export type UserFilter = 'all' | 'behind' | 'failed' | 'quarantined';
-export const userFilters: readonly UserFilter[] = ['all', 'behind', 'failed', 'quarantined'];
+export type UserFilter = 'all' | 'behind' | 'failed' | 'quarantined' | 'paused';
+export const userFilters: readonly UserFilter[] = ['all', 'behind', 'failed', 'quarantined', 'paused'];
 
 export type Route =
   | { readonly page: 'overview' }

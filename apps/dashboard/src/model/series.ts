@@ -15,7 +15,7 @@ export interface Sample {
   readonly lagSeconds: number;
   /** Syncs that ended since the sample before. */
   readonly ended: number;
-  /** The longest of those from change to end. */
+  /** The longest of those that succeeded, from change to end. */
   readonly slowestSeconds: number;
 }
 
@@ -33,7 +33,10 @@ export function sampleOf(channels: readonly Channel[], ended: readonly EndedSync
     running: sum(({ running }) => running),
     lagSeconds: Math.max(0, ...channels.map((channel) => secondsSince(channel.oldestRequestAt, now) ?? 0)),
     ended: ended.length,
-    slowestSeconds: ended.reduce((slowest, { lagSeconds = 0 }) => Math.max(slowest, lagSeconds), 0),
+    slowestSeconds: Math.max(
+      0,
+      ...ended.flatMap(({ outcome, lagSeconds = 0 }) => (outcome === 'ok' ? [lagSeconds] : [])),
+    ),
   };
 }
 

@@ -66,6 +66,11 @@ function findingsOf(channel: Channel, isOneOfMany: boolean): Finding[] {
     findings.push({ level: 'bad', text: `The replica ${channel.replica} does not answer${why}` });
   }
   if (paused) findings.push({ level: 'late', text: `Channel ${channel.channel} is paused.` });
+  if (queued.paused > 0)
+    findings.push({
+      level: 'late',
+      text: `${counted(queued.paused, 'user is', 'users are')} paused${where}.`,
+    });
   if (queued.failed > 0 && breaker.state === 'closed')
     findings.push({
       level: 'late',

@@ -20,6 +20,7 @@ export function whyBehind(user: User, channel: Channel | undefined, now: number)
   const next = nextText(user.nextSyncAt, now);
   if (user.quarantined) return { text: failed, ...withHint, next: 'held until you act' };
   if (user.running) return { text: 'A sync runs now.', next: 'now' };
+  if (user.paused) return { text: 'A person has paused this user.', next: 'when resumed' };
   if (channel?.paused === true)
     return { text: `Channel ${channel.channel} is paused.`, next: 'when resumed' };
   const breaker = channel?.breaker;

@@ -1,4 +1,4 @@
-import { batch, effect, signal } from '@preact/signals';
+import { batch, effect, signal, untracked } from '@preact/signals';
 import { ApiError, call } from '../api/client.ts';
 import { readEvents } from '../api/event-stream.ts';
 import type { Channel, EndedSync, Status, User, UserList, Workers } from '../model/api-types.ts';
@@ -23,7 +23,7 @@ export const heldUsers = signal<readonly User[]>([]);
 let endedSyncs: EndedSync[] = [];
 
 export const usersShownMax = 100;
-const latestSyncsMax = 12;
+const latestSyncsMax = 10;
 const endedSyncsMax = 5_000;
 const statusEveryMs = 2_000;
 const workersEveryMs = 1_000;
@@ -51,13 +51,18 @@ export function startLive(): void {
     following?.abort();
     following = new AbortController();
     const { signal: over } = following;
-    void repeat(over, statusEveryMs, () => readStatus(over));
-    void repeat(over, workersEveryMs, async () => {
-      workers.value = await call<Workers>('/v1/workers', { signal: over });
-    });
-    void repeat(over, usersEveryMs, () => readUsers(over));
-    void followEvents(over);
+    // What these read is no reason to begin anew.
+    untracked(() => follow(over));
   });
+}
+
+function follow(over: AbortSignal): void {
+  void repeat(over, statusEveryMs, () => readStatus(over));
+  void repeat(over, workersEveryMs, async () => {
+    workers.value = await call<Workers>('/v1/workers', { signal: over });
+  });
+  void repeat(over, usersEveryMs, () => readUsers(over));
+  void followEvents(over);
 }
 
 /** Runs the task again and again. One that takes long is run more seldom: it may cost the server as much. */

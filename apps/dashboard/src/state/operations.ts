@@ -5,6 +5,8 @@ import type { User } from '../model/api-types.ts';
 import { refresh } from './live.ts';
 import { notify } from './notices.ts';
 
+type UserOfChannel = Pick<User, 'user' | 'channel'>;
+
 /** Why a token is asked for, and what is done once there is one. */
 export interface TokenRequest {
   readonly reason: string;
@@ -27,27 +29,33 @@ async function operate(task: () => Promise<unknown>, done: string): Promise<void
       return;
     }
     tokenRequest.value = {
-      reason: `${capitalized(error.message)}. ${capitalized(error.hint ?? '')}`,
+      reason: reasonOf(error),
       retry: () => void operate(task, done),
     };
   }
 }
+
+/** That a request lacks a token, the dialog itself mends; what else is wrong with it, the hint says. */
+const reasonOf = ({ status, message, hint }: ApiError): string =>
+  [message, ...(status === 401 || hint === undefined ? [] : [hint])]
+    .map((text) => `${capitalized(text)}.`)
+    .join(' ');
 
 const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const post = (path: string, body?: unknown): Promise<unknown> =>
   call(path, { method: 'POST', ...(body === undefined ? {} : { body }) });
 
-const channelOf = (user: Pick<User, 'channel'>): string => `channel=${encodeURIComponent(user.channel)}`;
+const channelOf = (user: UserOfChannel): string => `channel=${encodeURIComponent(user.channel)}`;
 
 /** Ends quarantine and waiting. */
-export const retry = (user: Pick<User, 'user' | 'channel'>): Promise<void> =>
+export const retry = (user: UserOfChannel): Promise<void> =>
   operate(
     () => post(`/v1/users/${encodeURIComponent(user.user)}/retry?${channelOf(user)}`),
     `${user.user} is tried again now.`,
   );
 
-export const retryAll = (users: readonly Pick<User, 'user' | 'channel'>[]): Promise<void> =>
+export const retryAll = (users: readonly UserOfChannel[]): Promise<void> =>
   operate(
     async () => {
       for (const user of users)
@@ -70,3 +78,9 @@ export const pause = (channel: string): Promise<void> =>
 
 export const resume = (channel: string): Promise<void> =>
   operate(() => post(`/v1/channels/${encodeURIComponent(channel)}/resume`), `Channel ${channel} goes on.`);
+
+export const pauseUser = ({ user, channel }: UserOfChannel): Promise<void> =>
+  operate(() => post('/v1/pause', { user, channel }), `${user} is paused: no more syncs are started.`);
+
+export const resumeUser = ({ user, channel }: UserOfChannel): Promise<void> =>
+  operate(() => post('/v1/resume', { user, channel }), `${user} goes on.`);

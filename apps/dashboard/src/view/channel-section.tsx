@@ -26,7 +26,7 @@ function ChannelTile({ channel }: { readonly channel: Channel }) {
           <bdi>{name}</bdi>
         </h3>
         <span class={`pill is-${paused ? 'late' : breaker.state === 'closed' ? 'good' : 'bad'}`}>
-          {paused ? 'paused' : breaker.state === 'closed' ? 'open for syncs' : 'not reachable'}
+          {paused ? 'paused' : breaker.state === 'closed' ? 'replicating' : 'replica not reachable'}
         </span>
         <button
           type="button"
@@ -44,12 +44,15 @@ function ChannelTile({ channel }: { readonly channel: Channel }) {
         <Fact term="Behind" value={channel.usersBehind} />
         <Fact term="Oldest change" value={<Since at={channel.oldestRequestAt} />} />
         <Fact term="Syncing now" value={channel.running} />
-        <Fact term="Queued sync / high / low" value={`${queued.sync} / ${queued.high} / ${queued.low}`} />
+        <Fact term="Sync / high / low" value={`${queued.sync} / ${queued.high} / ${queued.low}`} />
         <Fact term="Waiting after a failure" value={queued.failed} />
         <Fact term="Held" value={queued.quarantined} />
+        <Fact term="Paused" value={queued.paused} />
         <Fact term="Never synced" value={channel.usersNeverSynced} />
-        <Fact term="Breaker" value={<BreakerText breaker={breaker} />} />
       </dl>
+      <p class="breaker">
+        <span class="muted">Breaker:</span> <BreakerText breaker={breaker} />
+      </p>
     </li>
   );
 }

@@ -13,7 +13,7 @@ const queueLines: readonly Line[] = [
 ];
 const lagLines: readonly Line[] = [
   { title: 'oldest change waits', color: 'late', pick: ({ lagSeconds }) => lagSeconds },
-  { title: 'slowest that arrived', color: 'good', pick: ({ slowestSeconds }) => slowestSeconds },
+  { title: 'slowest that got there', color: 'good', pick: ({ slowestSeconds }) => slowestSeconds },
 ];
 const syncLines: readonly Line[] = [
   { title: 'ended', color: 'busy', pick: ({ ended }: Sample) => (ended * 1000) / sampleEveryMs },
@@ -27,7 +27,7 @@ export const ChartSection = () => (
       <span class="muted">the last hour, as long as this tab was open</span>
     </div>
     <div class="charts">
-      <Chart title="Users in queue" lines={queueLines} samples={samples.value} show={whole} />
+      <Chart title="Users in queue" lines={queueLines} samples={samples.value} show={whole} isWhole />
       <Chart title="Lag" lines={lagLines} samples={samples.value} show={durationText} />
       <Chart title="Syncs" lines={syncLines} samples={samples.value} show={perSecond} />
     </div>

@@ -14,15 +14,20 @@ export interface ChartProps {
   readonly lines: readonly Line[];
   readonly samples: readonly Sample[];
   readonly show: (value: number) => string;
+  /** There are no halves of it. */
+  readonly isWhole?: boolean;
 }
 
-const heightPixels = 150;
+const heightPixels = 140;
 /** The least that the time axis shows, in seconds: a young chart must not race. */
 const spanSecondsMin = 120;
+const wholeSteps = [1, 2, 5]
+  .flatMap((step) => Array.from({ length: 8 }, (_, power) => step * 10 ** power))
+  .sort((one, other) => one - other);
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 /** Lines over time; the legend says the same in words. */
-export function Chart({ title, lines, samples, show }: ChartProps) {
+export function Chart({ title, lines, samples, show, isWhole = false }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const data = columnsOf(
@@ -38,7 +43,7 @@ export function Chart({ title, lines, samples, show }: ChartProps) {
     const draw = (): void => {
       plot.current?.destroy();
       plot.current = new uPlot(
-        optionsOf(element, lines, show),
+        optionsOf(element, { lines, show, isWhole }),
         dataNow.current as uPlot.AlignedData,
         element,
       );
@@ -55,7 +60,7 @@ export function Chart({ title, lines, samples, show }: ChartProps) {
       plot.current?.destroy();
       plot.current = undefined;
     };
-  }, [lines, show]);
+  }, [lines, show, isWhole]);
   useEffect(() => {
     plot.current?.setData(dataNow.current as uPlot.AlignedData);
   }, [samples]);
@@ -80,8 +85,7 @@ export function Chart({ title, lines, samples, show }: ChartProps) {
 
 function optionsOf(
   element: HTMLElement,
-  lines: readonly Line[],
-  show: (value: number) => string,
+  { lines, show, isWhole }: Required<Pick<ChartProps, 'lines' | 'show' | 'isWhole'>>,
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
@@ -101,10 +105,11 @@ function optionsOf(
       y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] },
     },
     axes: [
-      { ...axis, space: 70, values: (_plot, splits) => splits.map(clockText) },
+      { ...axis, size: 30, space: 70, values: (_plot, splits) => splits.map(clockText) },
       {
         ...axis,
         size: 56,
+        ...(isWhole ? { incrs: wholeSteps } : {}),
         space: 34,
         values: (_plot, splits) => splits.map((value) => axisText(value, show)),
       },

@@ -1,7 +1,6 @@
 import { type Connection, connection, status } from '../state/live.ts';
 import { route } from '../state/navigation.ts';
 import { tokenRequest } from '../state/operations.ts';
-import { token } from '../state/session.ts';
 
 const texts: Readonly<Record<Connection, string>> = {
   connecting: 'Connecting',
@@ -40,7 +39,7 @@ export function Header() {
           tokenRequest.value = { reason: '', retry: () => {} };
         }}
       >
-        {token.value === undefined ? 'Enter token' : 'Token'}
+        Token
       </button>
     </header>
   );

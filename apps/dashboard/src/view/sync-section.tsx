@@ -10,7 +10,7 @@ export function SyncSection() {
   const running = workers.value?.running ?? [];
   const latest = latestSyncs.value;
   return (
-    <div class="columns">
+    <>
       <section class="card" aria-labelledby="running">
         <div class="head">
           <h2 id="running">Syncing now</h2>
@@ -44,7 +44,7 @@ export function SyncSection() {
           />
         )}
       </section>
-    </div>
+    </>
   );
 }
 
@@ -60,11 +60,12 @@ const latestColumns = [
   { title: 'When', cell: ({ endedAt }: EndedSync) => <Ago at={endedAt} /> },
   {
     title: 'Outcome',
-    cell: (sync: EndedSync) => (
-      <>
-        <span class={`pill is-${outcomeKind(sync.outcome)}`}>{outcomeText(sync.outcome)}</span>{' '}
-        <span class="muted">{sync.failure === undefined ? workText(sync) : sync.failure.reason}</span>
-      </>
+    cell: ({ outcome }: EndedSync) => (
+      <span class={`pill is-${outcomeKind(outcome)}`}>{outcomeText(outcome)}</span>
     ),
+  },
+  {
+    title: 'What',
+    cell: (sync: EndedSync) => (sync.failure === undefined ? workText(sync) : sync.failure.reason),
   },
 ];

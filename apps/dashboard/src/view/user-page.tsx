@@ -6,7 +6,7 @@ import { timelineOf } from '../model/timeline.ts';
 import { whyBehind } from '../model/why-behind.ts';
 import { now } from '../state/clock.ts';
 import { repeat, status } from '../state/live.ts';
-import { replicate } from '../state/operations.ts';
+import { pauseUser, replicate, resumeUser } from '../state/operations.ts';
 import { token } from '../state/session.ts';
 import { RetryButton } from './held-section.tsx';
 import { Ago, Since, StatePill } from './pieces.tsx';
@@ -74,6 +74,13 @@ function UserTile({ user }: { readonly user: User }) {
         <h2>Channel {user.channel}</h2>
         <StatePill state={user.state} />
         {(user.failed || user.quarantined) && <RetryButton user={user} />}
+        <button
+          type="button"
+          aria-label={`${user.paused ? 'Resume' : 'Pause'} ${user.user} on ${user.channel}`}
+          onClick={() => void (user.paused ? resumeUser(user) : pauseUser(user))}
+        >
+          {user.paused ? 'Resume' : 'Pause'}
+        </button>
       </div>
       {why !== undefined && (
         <p>

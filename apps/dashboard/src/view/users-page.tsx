@@ -18,6 +18,7 @@ const filterTexts: Readonly<Record<UserFilter, string>> = {
   behind: 'Behind',
   failed: 'Failed or held',
   quarantined: 'Held',
+  paused: 'Paused',
 };
 
 interface UsersPageProps {
