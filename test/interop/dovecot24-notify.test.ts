@@ -155,9 +155,7 @@ test.skipIf(problem !== undefined)('the event exporter posts each change, and no
     new URL('../../deploy/dovecot-2.4/99-dsyncd-exporter.conf', import.meta.url),
     'utf8',
   );
-  const settings = shipped
-    .replace('CHANGE-ME@127.0.0.1:8080', `top-secret@127.0.0.1:${port()}`)
-    .split('\n');
+  const settings = shipped.replace('CHANGE-ME@127.0.0.1:8080', `top-secret@127.0.0.1:${port()}`).split('\n');
   const dovecot = await Dovecot.start({ version: '2.4', users: [user], hostname: 'a.test', settings });
   cleanups.push(() => dovecot.stop());
   const other = await Dovecot.start({ version: '2.4', users: [user], hostname: 'b.test' });
