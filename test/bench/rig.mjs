@@ -30,7 +30,7 @@ export function makeMail(number, bytes) {
   const head = `From: a@example.com\r\nTo: b@example.com\r\nSubject: mail ${number}\r\nMessage-ID: <${number}@example.com>\r\n\r\n`;
   const line = `${String(number).padStart(8, '0')} the quick brown fox jumps over the lazy dog again and again\r\n`;
   return Buffer.from(
-    (head + line.repeat(Math.ceil((bytes - head.length) / line.length))).slice(0, bytes - 2) + '\r\n',
+    `${(head + line.repeat(Math.ceil((bytes - head.length) / line.length))).slice(0, bytes - 2)}\r\n`,
   );
 }
 

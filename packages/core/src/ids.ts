@@ -42,14 +42,14 @@ export function asModSeq(value: number): ModSeq {
 
 export function asMailboxGuid(value: string): MailboxGuid {
   if (!isMailboxGuid(value)) fail(`not a mailbox GUID: ${JSON.stringify(value.slice(0, 64))}`);
-  return value as MailboxGuid;
+  return value;
 }
 
 export const isMailboxGuid = (value: string): value is MailboxGuid => /^[0-9a-f]{32}$/.test(value);
 
 export function asMailGuid(value: string): MailGuid {
   if (!isMailGuid(value)) fail(`not a mail GUID: ${JSON.stringify(value.slice(0, 64))}`);
-  return value as MailGuid;
+  return value;
 }
 
 export const isMailGuid = (value: string): value is MailGuid =>

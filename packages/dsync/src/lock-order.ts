@@ -24,5 +24,5 @@ export function doWeLockFirst(ourHostname: string, peerHostname: string): boolea
 /** Takes our lock of the user, when it is our turn. */
 export async function lockInOrder(session: Session, options: BrainOptions): Promise<SyncLock> {
   if (!doWeLockFirst(session.hostname, session.peer.hostname)) await session.awaitNext();
-  return await session.user.lock(options.lockTimeoutMs);
+  return session.user.lock(options.lockTimeoutMs);
 }

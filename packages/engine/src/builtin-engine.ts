@@ -85,7 +85,7 @@ const resultOf = (result: BrainResult, notes: readonly string[]): SyncResult => 
 
 /** Why an attempt failed; when its time was up, that is the reason, whatever broke because of it. */
 export function failureOf(error: unknown, signal: AbortSignal, notes: readonly string[] = []): SyncResult {
-  const cause = signal.aborted && !(error instanceof DsyncdError) ? signal.reason : error;
+  const cause: unknown = signal.aborted && !(error instanceof DsyncdError) ? signal.reason : error;
   const { code, message, hint, outcome } = toDsyncdError(cause, internalFailure(cause));
   return {
     outcome,

@@ -9,7 +9,7 @@ import { openMaildirStore } from '@dsyncd/mailstore';
 const root = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'dsyncd-bench-'));
 const store = openMaildirStore({ home: (u) => `${root}/${u}`, clock: systemClock, random: systemRandom });
 const cpu0 = () => process.cpuUsage();
-const body = Buffer.from(('x'.repeat(78) + '\r\n').repeat(51));
+const body = Buffer.from(`${'x'.repeat(78)}\r\n`.repeat(51));
 const one = async function* (b) {
   yield b;
 };
@@ -71,7 +71,7 @@ const one = async function* (b) {
 {
   const users = await Promise.all(
     Array.from({ length: 100 }, async (_, i) => {
-      const u = await store.open('m' + i, { create: true });
+      const u = await store.open(`m${i}`, { create: true });
       for (const b of ['Drafts', 'Sent', 'Trash', 'Junk']) await u.createMailbox([b]);
       return u;
     }),
@@ -92,7 +92,7 @@ const one = async function* (b) {
     ((d.user + d.system) / 5000).toFixed(0),
   );
   const noop = async (k) => {
-    const u = await store.open('m' + k);
+    const u = await store.open(`m${k}`);
     const l = await u.lock(1000);
     const tr = await u.tree();
     const b = await u.mailbox(tr.nodes[2].mailbox.guid);

@@ -23,7 +23,7 @@ const pageMails = 1000;
  * In every page the mails are read before the expunge records, so a mail that is expunged meanwhile
  * appears at least as expunged: never is it silently missing.
  */
-export async function* readEntries(mailbox: MailboxMail, range: EntryRange): AsyncGenerator<Entry[]> {
+export async function* readEntries(mailbox: MailboxMail, range: EntryRange): AsyncGenerator<Entry[], void> {
   const { lastUid, modSeq } = range;
   let reached = range.afterUid;
   while (reached < lastUid) {
@@ -45,11 +45,11 @@ const readMails = async (
   afterUid: number,
 ): Promise<readonly MailRecord[]> =>
   onlyChanged
-    ? await mailbox.changedMails(
+    ? mailbox.changedMails(
         { modSeq: modSeq as ModSeq, uidMax: asUid(lastUid), afterUid: asUid(afterUid) },
         pageMails,
       )
-    : await mailbox.mails(asUid(afterUid + 1), pageMails);
+    : mailbox.mails(asUid(afterUid + 1), pageMails);
 
 async function readExpunges(
   mailbox: MailboxMail,

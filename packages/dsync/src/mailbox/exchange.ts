@@ -26,7 +26,7 @@ const changesMax = 2 * limits.mailsPerMailboxMax;
  */
 export async function exchangeMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
   const { mailbox, snapshot, remote, since } = exchange;
-  if (session.isOnlySending) return await sendMailbox(session, exchange);
+  if (session.isOnlySending) return sendMailbox(session, exchange);
   const importOptions: ImportOptions = {
     user: session.user,
     mailbox,
@@ -158,7 +158,7 @@ async function receive(session: Session, importer: Importer, steps: Steps): Prom
   for await (const item of session.list('mail', limits.mailsPerMailboxMax))
     await importer.addMail(item, item.hasStream ? stream.body() : undefined);
   await steps.sent.done;
-  return await importer.finish();
+  return importer.finish();
 }
 
 const attributeBytesMax = 16 * 1024 * 1024;
@@ -203,8 +203,8 @@ async function sendMails(
     const mails = new Map((await mailbox.mailsByGuid(guids)).map((mail) => [mail.guid as string, mail]));
     await inOrder(
       part,
-      async (request) => await openMail(session, mailbox, mails, request),
-      async (opened) => await sendMail(session, opened),
+      async (request) => openMail(session, mailbox, mails, request),
+      async (opened) => sendMail(session, opened),
       ({ body }) => void body?.destroy(),
     );
   }

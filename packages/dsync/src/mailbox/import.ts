@@ -26,7 +26,7 @@ export class MailboxImport implements Importer {
   /** Written last: a mail to be saved may share the body of one that goes, and UIDs are given out upwards only. */
   readonly #expunges: MailChange[] = [];
   #common: MailChangeItem[] = [];
-  #entries: AsyncGenerator<Entry[]>;
+  #entries: AsyncGenerator<Entry[], void>;
   #batch: readonly Entry[] = [];
   #batchAt = 0;
   #previousUid = 0;
@@ -91,7 +91,7 @@ export class MailboxImport implements Importer {
     const { since } = this.#options;
     if (change.uid <= this.#previousUid) throw this.#disorder(change);
     this.#previousUid = change.uid;
-    if (change.uid > since.lastCommonUid) return await this.#compare(change);
+    if (change.uid > since.lastCommonUid) return this.#compare(change);
     if (change.kind === 'save') throw this.#disorder(change);
     this.#common.push(change);
     if (this.#common.length >= lookupMails) await this.#applyCommon();
@@ -132,9 +132,9 @@ export class MailboxImport implements Importer {
 
   async #nextEntry(): Promise<Entry | undefined> {
     while (this.#batchAt >= this.#batch.length) {
-      const { value, done } = await this.#entries.next();
-      if (done === true) return undefined;
-      this.#batch = value;
+      const next = await this.#entries.next();
+      if (next.done === true) return undefined;
+      this.#batch = next.value;
       this.#batchAt = 0;
     }
     return this.#batch[this.#batchAt];
@@ -262,7 +262,7 @@ export class MailboxImport implements Importer {
         : await user.stageBody(counted(body, (bytes) => (counts.bytesReceived += bytes)));
     const lostUid = this.#lost.get(guid);
     if (lostUid === undefined || this.#newMails.isWaitingFor(guid))
-      return await this.#newMails.take(guid, item, staged);
+      return this.#newMails.take(guid, item, staged);
     this.#lost.delete(guid);
     if (staged !== undefined) await restore(mailbox, lostUid, staged);
   }

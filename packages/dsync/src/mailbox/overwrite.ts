@@ -99,7 +99,7 @@ export class MailboxOverwrite implements Importer {
     for (const { uid, guid } of ours.values()) this.#expunge(uid, guid);
     await this.#adoptAttributes();
     if (isDryRun) counts.mailsReceived += wanted.length;
-    return await this.#newMails.plan(wanted.map((remote) => ({ remote, uid: remote.uid })));
+    return this.#newMails.plan(wanted.map((remote) => ({ remote, uid: remote.uid })));
   }
 
   async #readMails(afterUid: number): Promise<Map<number, MailRecord>> {
@@ -173,7 +173,7 @@ export class MailboxOverwrite implements Importer {
   /** Gives the mailbox's name and GUID to a new, empty one; the mails are then copied from the old one. */
   async #startOver(): Promise<void> {
     const { user, mailbox, remote, snapshot } = this.#options;
-    const uidValidity = remote.uidValidity === 0 ? snapshot.uidValidity : (remote.uidValidity as UidValidity);
+    const uidValidity = remote.uidValidity === 0 ? snapshot.uidValidity : remote.uidValidity;
     const { replaced, fresh } = await replaceMailbox(user, mailbox, uidValidity);
     this.#replaced = replaced;
     this.#target = fresh;

@@ -31,12 +31,12 @@ async function applyStep(user: UserMail, step: TreeStep): Promise<void> {
   switch (step.type) {
     case 'identity': {
       const { uidValidity } = await (await user.mailbox(step.guid)).status();
-      return await user.changeMailboxIdentity(step.guid, { guid: step.to, uidValidity });
+      return user.changeMailboxIdentity(step.guid, { guid: step.to, uidValidity });
     }
     case 'delete':
-      return await user.deleteMailbox(step.guid);
+      return user.deleteMailbox(step.guid);
     case 'rename':
-      return await user.rename(pathOf(step.from), pathOf(step.to), { changedAt: step.at });
+      return user.rename(pathOf(step.from), pathOf(step.to), { changedAt: step.at });
     case 'create': {
       const { key, guid, uidValidity, at } = step;
       await user.createMailbox(pathOf(key), {
@@ -50,16 +50,16 @@ async function applyStep(user: UserMail, step: TreeStep): Promise<void> {
       const inbox = await user.mailboxByPath(pathOf(inboxKey));
       if (inbox === undefined) return;
       const { uidValidity } = await inbox.status();
-      return await user.changeMailboxIdentity(inbox.guid, {
+      return user.changeMailboxIdentity(inbox.guid, {
         guid: step.guid,
         uidValidity: asUidValidity(Math.max(step.uidValidity, uidValidity)),
       });
     }
     case 'create-directory':
-      return await user.createDirectory(pathOf(step.key), { changedAt: step.at });
+      return user.createDirectory(pathOf(step.key), { changedAt: step.at });
     case 'delete-directory':
-      return await user.deleteDirectory(pathOf(step.key));
+      return user.deleteDirectory(pathOf(step.key));
     case 'subscribe':
-      return await user.setSubscribed(pathOf(step.key), step.subscribed, { changedAt: step.at });
+      return user.setSubscribed(pathOf(step.key), step.subscribed, { changedAt: step.at });
   }
 }

@@ -5,7 +5,6 @@ import {
   limits,
   type MailboxGuid,
   type MailboxPath,
-  type MailGuid,
   type ModSeq,
   type Uid,
   type UidValidity,
@@ -227,7 +226,7 @@ function mail(fields: Fields): MailItem {
   if (guid !== undefined && guid !== '' && !isMailGuid(guid)) fields.bad('guid');
   return {
     type: 'mail',
-    ...optional('guid', guid === '' ? undefined : (guid as MailGuid | undefined)),
+    ...optional('guid', guid === '' ? undefined : guid),
     ...optional('uid', fields.integer('uid', uint32Max) as Uid | undefined),
     ...optional('pop3Uidl', fields.text('pop3_uidl', 1024)),
     ...optional('pop3Order', fields.integer('pop3_order', uint32Max)),
