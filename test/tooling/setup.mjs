@@ -95,6 +95,8 @@ export const testPackages = {
   'dovecot-core': '/usr/sbin/dovecot',
   'dovecot-imapd': '/usr/lib/dovecot/imap',
   'dovecot-lmtpd': '/usr/lib/dovecot/lmtp',
+  'redis-server': '/usr/bin/redis-server',
+  'redis-tools': '/usr/bin/redis-cli',
   chromium: '/usr/bin/chromium',
   prometheus: '/usr/bin/promtool',
 };
