@@ -5,7 +5,8 @@ import type { Session } from '../session.ts';
 import { applyTreeSteps } from './apply.ts';
 import { adoptTree, mergeTrees } from './merge.ts';
 import { planTree } from './plan.ts';
-import { nameHash, ourSeparator, parentsOf, pathKey, sideOfPeer, sideOfStore } from './side.ts';
+import { nameHash, ourSeparator, pathKey, sideOfPeer, sideOfStore } from './side.ts';
+import { yieldNames } from './yield-names.ts';
 
 export type IsWanted = (path: MailboxPath) => boolean;
 
@@ -13,17 +14,13 @@ export type IsWanted = (path: MailboxPath) => boolean;
 export async function sendTree(session: Session, tree: MailboxTree, isWanted: IsWanted): Promise<void> {
   const { stream } = session;
   const isPeerDovecot = !session.peerCan('expunges');
-  const parents = new Set(
-    tree.nodes.flatMap(({ path, mailbox }) => (mailbox === undefined ? [] : parentsOf(pathKey(path)))),
-  );
   for (const { path, exists, mailbox, ...node } of tree.nodes) {
     if (!isWanted(path)) continue;
-    const isMereParent = mailbox === undefined && parents.has(pathKey(path));
     await stream.send({
       type: 'node',
       path,
-      // A Dovecot with Maildir would make a mailbox of a directory.
-      existence: exists && !(isMereParent && isPeerDovecot) ? 'exists' : 'nonexistent',
+      // A Dovecot would make a mailbox of a directory.
+      existence: exists && (mailbox !== undefined || !isPeerDovecot) ? 'exists' : 'nonexistent',
       ...(mailbox === undefined
         ? {}
         : {
@@ -111,12 +108,15 @@ export async function mergeTree(
   peer: PeerTree,
   isWanted: IsWanted,
 ): Promise<boolean> {
-  const local = sideOfStore(tree, isWanted);
   if (session.isOnlySending) return false;
+  const local = sideOfStore(tree, isWanted);
   const theirs = sideOfPeer(peer.nodes, peer.deletes, isWanted);
+  const isPeerDovecot = !session.peerCan('expunges');
   const merged = session.isOverwritten
     ? adoptTree(local, theirs)
-    : mergeTrees(local, theirs, { otherStays: session.isOnlyReceiving });
+    : mergeTrees(isPeerDovecot ? yieldNames(local, theirs) : local, theirs, {
+        otherStays: session.isOnlyReceiving,
+      });
   const steps = planTree(local, merged);
   session.counts.mailboxesChanged += steps.length;
   session.conflicts.push(...merged.conflicts);

@@ -221,16 +221,17 @@ function mergeDirectories(
     const nodes = [one.nodes.get(key), other.nodes.get(key)].filter((node) => node !== undefined);
     const holdsName = nodes.some((node) => node.exists && !isMailboxMovedAway(node, mailboxes, replaced));
     if (!holdsName || isDirectoryDeleted(key, nodes, [one, other])) continue;
-    if (nodes.length < 2 && isDeserted(key, one.nodes.has(key) ? one : other, mailboxKeys)) continue;
+    if (isDeserted(key, [one, other], mailboxKeys)) continue;
     kept.add(key);
   }
   return kept;
 }
 
-/** What is on one side only was just the parent of mailboxes, and they have all gone elsewhere. */
-const isDeserted = (key: PathKey, { nodes }: TreeSide, mailboxKeys: ReadonlySet<PathKey>): boolean =>
-  [...nodes.values()].some((node) => node.mailbox !== undefined && isBelow(node.key, key)) &&
-  ![...mailboxKeys].some((mailboxKey) => isBelow(mailboxKey, key));
+/** It was the parent of mailboxes, and they have all gone elsewhere. */
+const isDeserted = (key: PathKey, sides: readonly TreeSide[], mailboxKeys: ReadonlySet<PathKey>): boolean =>
+  sides.some(({ nodes }) =>
+    [...nodes.values()].some((node) => node.mailbox !== undefined && isBelow(node.key, key)),
+  ) && ![...mailboxKeys].some((mailboxKey) => isBelow(mailboxKey, key));
 
 /** A mailbox that was deleted or got another name does not leave a directory behind. */
 const isMailboxMovedAway = (

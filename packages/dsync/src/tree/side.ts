@@ -18,11 +18,6 @@ export const parentKey = (key: PathKey): PathKey | undefined => {
   const end = key.lastIndexOf('\0');
   return end < 0 ? undefined : key.slice(0, end);
 };
-export const parentsOf = (key: PathKey): PathKey[] => {
-  const parents: PathKey[] = [];
-  for (let parent = parentKey(key); parent !== undefined; parent = parentKey(parent)) parents.push(parent);
-  return parents;
-};
 export const isBelow = (key: PathKey, ancestor: PathKey): boolean => key.startsWith(`${ancestor}\0`);
 export const inboxKey: PathKey = 'INBOX';
 

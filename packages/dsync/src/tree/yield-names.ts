@@ -1,0 +1,34 @@
+import type { MailboxGuid } from '@dsyncd/core';
+import { type PathKey, pathOf, type SideNode, type TreeSide } from './side.ts';
+
+/**
+ * Our side, ready to give up names that a Dovecot cannot hold. It makes another name of such a one: a
+ * "_" before it (`~tilde`), or in place of the dots that a Maildir has between its levels. The mailbox
+ * then has two names, and only the Dovecot's can be had by both.
+ */
+export function yieldNames(ours: TreeSide, theirs: TreeSide): TreeSide {
+  const theirNodes = new Map<MailboxGuid, SideNode>();
+  for (const node of theirs.nodes.values())
+    if (node.mailbox !== undefined) theirNodes.set(node.mailbox.guid, node);
+  const holdsDots = [...theirs.nodes.keys()].some((key) => key.includes('.'));
+  const nodes = new Map(ours.nodes);
+  for (const [key, node] of ours.nodes) {
+    const their = node.mailbox === undefined ? undefined : theirNodes.get(node.mailbox.guid);
+    if (their === undefined || !isMadeOf(their.key, key, holdsDots)) continue;
+    if (!isRenamedLater(node, their)) nodes.set(key, { ...node, namedAt: beforeAll });
+  }
+  return { ...ours, nodes };
+}
+
+const beforeAll = -1;
+
+function isMadeOf(theirKey: PathKey, ourKey: PathKey, holdsDots: boolean): boolean {
+  if (theirKey === ourKey) return false;
+  const [theirName, ourName] = [theirKey, ourKey].map((key) => pathOf(key).join('/'));
+  const undotted = holdsDots ? ourName : ourName?.replaceAll('.', '_');
+  return theirName === undotted || theirName === `_${undotted}`;
+}
+
+/** Somebody gave the mailbox our name after it was made; a Dovecot that took that over has the same time. */
+const isRenamedLater = (our: SideNode, their: SideNode): boolean =>
+  our.namedAt !== their.namedAt && our.namedAt > (our.mailbox?.uidValidity ?? 0);
