@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureDebianPackages, ensureNodeModules } from '../tooling/setup.mjs';
 
-const usage = `Usage: npm run demo -- [--keep] [--mail PATH] [--seed N] [--kill]
+const usage = `Usage: npm run demo -- [--keep] [--mail PATH] [--seed N] [--kill] [--fleet]
 
 Starts two mail hosts A and B on loopback in a temporary folder, delivers mail to both, changes both at
 once, waits until they are equal and reports.
@@ -11,6 +11,8 @@ once, waits until they are equal and reports.
   --keep       leave the hosts running and print how to look at them
   --seed N     repeat the changes of an earlier run
   --kill       kill programs with kill -9 at random moments meanwhile
+  --fleet      keep the queues on a Redis; two replicators share the work of host A, and one of them is killed
+               with kill -9 in the middle and stays dead
 `;
 
 let options;
@@ -19,6 +21,7 @@ try {
     options: {
       keep: { type: 'boolean', default: false },
       kill: { type: 'boolean', default: false },
+      fleet: { type: 'boolean', default: false },
       mail: { type: 'string' },
       seed: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -32,9 +35,16 @@ if (options.help) {
   process.stdout.write(usage);
   process.exit(0);
 }
+if (options.fleet && options.kill) {
+  process.stderr.write(`--fleet has a kill of its own: give it without --kill\n\n${usage}`);
+  process.exit(64);
+}
 try {
   ensureNodeModules();
-  ensureDebianPackages({ openssl: '/usr/bin/openssl' });
+  ensureDebianPackages({
+    openssl: '/usr/bin/openssl',
+    ...(options.fleet ? { 'redis-server': '/usr/bin/redis-server' } : {}),
+  });
   ensureBuilt();
   const { runDemo } = await import('@dsyncd/testkit');
   process.exitCode = await runDemo({ ...options, seed: Number(options.seed ?? Date.now() % 1_000_000) });

@@ -1,6 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPair, type Host, type Program, RedisServer, until } from '@dsyncd/testkit';
+import {
+  createPair,
+  type Host,
+  isFlawless,
+  type Program,
+  RedisServer,
+  runScenario,
+  SharedQueue,
+  until,
+} from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
 import { deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
 
@@ -99,3 +108,16 @@ test('two replicators of a host share its work; one killed with kill -9 leaves n
   expect(Date.now() - killedAt).toBeLessThan(20_000);
   await until('it is buried', () => says(second, 'a replicator has vanished'));
 }, 60_000);
+
+test('the demonstration: mail changes on both hosts, one of two replicators dies, nothing is forgotten', async () => {
+  const shared = await SharedQueue.start(scratchFolder());
+  onCleanup(() => shared.stop());
+  await shared.startPrograms();
+  const meanwhile = shared.killOne.bind(shared);
+  const result = await runScenario(shared.hosts, { kill: false, seed: 11, meanwhile }, () => {});
+  const { lines, flaws } = await shared.report();
+  expect(flaws).toEqual([]);
+  expect(result.compared.filter((mailbox) => !mailbox.isEqual)).toEqual([]);
+  expect(isFlawless(result)).toBe(true);
+  expect(lines.join('\n')).toContain('kill -9');
+}, 120_000);

@@ -19,6 +19,7 @@ export * from './scenario/ledger.ts';
 export * from './scenario/mail-source.ts';
 export { isFlawless } from './scenario/report.ts';
 export * from './scenario/sample-mail.ts';
+export * from './scenario/shared-queue.ts';
 export * from './scenario/workload.ts';
 export * from './seeded-random.ts';
 export * from './until.ts';

@@ -136,6 +136,11 @@ export class Host {
     return program;
   }
 
+  /** All dsyncd of this host, those of {@link addReplicator} too. */
+  get replicators(): readonly Program[] {
+    return [this.program('dsyncd'), ...this.#helpers.values()];
+  }
+
   /** Starts every program that is not running and waits until each says that it is ready. */
   async start(): Promise<void> {
     await Promise.all([...this.programs.keys()].map((name) => this.startProgram(name)));

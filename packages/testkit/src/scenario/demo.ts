@@ -16,12 +16,23 @@ import { Ledger } from './ledger.ts';
 import { readMails, type SourceMail } from './mail-source.ts';
 import { isFlawless, printReport } from './report.ts';
 import { sampleMail } from './sample-mail.ts';
+import { SharedQueue } from './shared-queue.ts';
 
 export interface DemoOptions {
   readonly mail?: string;
   readonly keep: boolean;
   readonly kill: boolean;
+  /** Host A has two replicators that share its queue on Redis; one is killed. */
+  readonly fleet?: boolean;
   readonly seed: number;
+}
+
+/** What happens beside the deliveries; is told how many mails are delivered, and how many there are. */
+export type Meanwhile = (delivered: () => number, total: number) => Promise<void>;
+
+export interface ScenarioOptions extends Pick<DemoOptions, 'kill' | 'seed'> {
+  readonly mails?: readonly SourceMail[];
+  readonly meanwhile?: Meanwhile;
 }
 
 export interface DemoResult {
@@ -56,29 +67,36 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   if (mails?.length === 0) throw new Error(`there is no mail in ${options.mail}`);
   const folder = await mkdtemp(join(tmpdir(), 'dsyncd-demo-'));
   const say = toStdout;
-  const pair = await createPair({ folder });
-  const hosts = [pair.a, pair.b];
+  const shared = options.fleet === true ? await SharedQueue.start(folder) : undefined;
+  const hosts = shared?.hosts ?? Object.values(await createPair({ folder }));
   let isKept = false;
   try {
     say(`Starting hosts A and B in ${folder} (seed ${options.seed}) ...`);
-    await Promise.all(hosts.map((host) => host.start()));
+    await (shared?.startPrograms() ?? Promise.all(hosts.map((host) => host.start())));
     const { kill, seed } = options;
-    const result = await runScenario(hosts, { kill, seed, ...(mails === undefined ? {} : { mails }) }, say);
-    printReport(result, say);
-    const isGood = isFlawless(result);
+    const scenario: ScenarioOptions = {
+      kill,
+      seed,
+      ...(mails === undefined ? {} : { mails }),
+      ...(shared === undefined ? {} : { meanwhile: shared.killOne.bind(shared) }),
+    };
+    const result = await runScenario(hosts, scenario, say);
+    const extra = await shared?.report();
+    printReport(result, say, extra);
+    const isGood = isFlawless(result) && (extra?.flaws ?? []).length === 0;
     isKept = options.keep;
     if (isKept) explainHowToLook(hosts, say);
     return isGood ? 0 : 1;
   } catch (error) {
     for (const host of hosts)
-      for (const program of host.programs.values())
+      for (const program of new Set([...host.programs.values(), ...host.replicators]))
         say(`--- last lines of ${program.name} on ${host.hostname}\n${program.lines.slice(-5).join('\n')}`);
     throw error;
   } finally {
     if (isKept) {
       await untilInterrupted();
     }
-    await Promise.all(hosts.map((host) => host.stop()));
+    await (shared?.stop() ?? Promise.all(hosts.map((host) => host.stop())));
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -86,7 +104,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 /** Delivers and changes mail on both hosts at once, waits until they are equal, and says what was seen. */
 export async function runScenario(
   hosts: readonly Host[],
-  options: Pick<DemoOptions, 'kill' | 'seed'> & { readonly mails?: readonly SourceMail[] },
+  options: ScenarioOptions,
   say: (text: string) => void,
 ): Promise<DemoResult> {
   const users = userNames.map(parseUserName);
@@ -101,7 +119,8 @@ export async function runScenario(
         )
       : [];
     const ledger = new Ledger();
-    const reports = await Promise.all(
+    const meanwhile = options.meanwhile?.(() => ledger.deliveredCount, mails.length);
+    const lives = Promise.all(
       hosts.map(async (host, index) => {
         const share = mails.filter((_, position) => position % hosts.length === index);
         const store = stores[index];
@@ -111,6 +130,7 @@ export async function runScenario(
     ).finally(async () => {
       await Promise.all(hunters.map((hunter) => hunter.stop()));
     });
+    const [reports] = await Promise.all([lives, meanwhile]);
     say('Waiting until both hosts are equal ...');
     const compared = await compareUntilEqual(stores, users, 60_000 + mails.length * 100);
     return {
@@ -225,7 +245,7 @@ function readLogs(hosts: readonly Host[]): Pick<DemoResult, 'syncs' | 'conflicts
   const conflicts: string[] = [];
   const lagsMs: number[] = [];
   for (const host of hosts) {
-    for (const line of host.program('dsyncd').log) {
+    for (const line of host.replicators.flatMap(({ log }) => log)) {
       if (typeof line.outcome === 'string') syncs.set(line.outcome, (syncs.get(line.outcome) ?? 0) + 1);
       if (typeof line.conflict === 'string') conflicts.push(`${line.user}: ${line.conflict}`);
       if (line.outcome === 'ok' && line.priority === 'high' && typeof line.lagMs === 'number')

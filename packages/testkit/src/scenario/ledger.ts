@@ -13,9 +13,16 @@ interface Account {
 /** What was done to whose mail, so that in the end a mail that is missing or there twice can be told from one that should be. */
 export class Ledger {
   readonly #accounts = new Map<UserName, Account>();
+  #deliveredCount = 0;
+
+  /** Mails that were acknowledged. */
+  get deliveredCount(): number {
+    return this.#deliveredCount;
+  }
 
   /** The mail was acknowledged, after so many attempts; each may have saved it. */
   delivered(user: UserName, hash: Hash, attempts: number): void {
+    this.#deliveredCount++;
     const { deliveries } = this.#account(user);
     const before = deliveries.get(hash) ?? { accepted: 0, attempts: 0 };
     deliveries.set(hash, { accepted: before.accepted + 1, attempts: before.attempts + attempts });

@@ -7,8 +7,12 @@ const shownConflictsMax = 12;
 export const isFlawless = ({ compared, damaged, lost, doubled }: DemoResult): boolean =>
   compared.every((mailbox) => mailbox.isEqual) && damaged.length + lost.length + doubled.length === 0;
 
-/** The readable report of a demonstration. */
-export function printReport(result: DemoResult, say: (text: string) => void): void {
+/** The readable report of a demonstration; `extra` is what one of its kinds has to say beside. */
+export function printReport(
+  result: DemoResult,
+  say: (text: string) => void,
+  extra: { readonly lines: readonly string[]; readonly flaws: readonly string[] } = { lines: [], flaws: [] },
+): void {
   const list = (counts: ReadonlyMap<string, number>): string =>
     [...counts].map(([name, count]) => `${count} ${name}`).join(', ') || 'none';
   const p = (share: number): string => `${Math.round(percentile(result.lagsMs, share))} ms`;
@@ -16,6 +20,7 @@ export function printReport(result: DemoResult, say: (text: string) => void): vo
   say(`Delivered         ${result.delivered} mails by LMTP`);
   say(`Changed meanwhile ${list(result.deeds)}`);
   if (result.kills > 0) say(`Killed            ${result.kills} programs with kill -9`);
+  for (const line of extra.lines) say(line);
   say(`Synced            ${list(result.syncs)}`);
   say(`Lag of new mail   p50 ${p(0.5)}, p99 ${p(0.99)} (${result.lagsMs.length} syncs)`);
   say(`Conflicts merged  ${result.conflicts.length}`);
@@ -36,6 +41,7 @@ export function printReport(result: DemoResult, say: (text: string) => void): vo
     ['Refused', result.refused],
     ['Lost', result.lost],
     ['There too often', result.doubled],
+    ['Not as it should be', extra.flaws],
   ];
   for (const [what, list] of flaws) for (const flaw of list.slice(0, 5)) say(`${what}: ${flaw}`);
   if (isFlawless(result))
