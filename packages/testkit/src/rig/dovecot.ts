@@ -126,10 +126,30 @@ export class Dovecot {
 
   /** The command line of doveadm of this instance, to be started by anyone. */
   doveadmCommand(args: readonly string[]): { readonly command: string; readonly args: readonly string[] } {
-    const own = ['-c', this.place.configFile, ...args];
+    return this.#toolCommand('doveadm', ['-c', this.place.configFile, ...args]);
+  }
+
+  #toolCommand(
+    tool: string,
+    args: readonly string[],
+  ): { readonly command: string; readonly args: readonly string[] } {
     return this.version === '2.4'
-      ? inDovecot24(this.#child.pid ?? 0, ['doveadm', ...own])
-      : { command: 'doveadm', args: own };
+      ? inDovecot24(this.#child.pid ?? 0, [tool, ...args])
+      : { command: tool, args };
+  }
+
+  /**
+   * What `doveconf -n` prints of its configuration with some lines more or other, which the running Dovecot does not see.
+   * @param change - gets the text of the configuration file
+   */
+  async doveconf(change: (text: string) => string = (text) => text): Promise<string> {
+    const file = join(this.place.folder, 'doveconf-n.conf');
+    await writeFile(file, change(readFileSync(this.place.configFile, 'utf8')));
+    const { command, args } = this.#toolCommand('doveconf', ['-c', file, '-n']);
+    return execFileSync(command, args, {
+      encoding: 'utf8',
+      env: { ...process.env, ...this.place.environment },
+    });
   }
 
   /** Runs doveadm; answers however it ended. */

@@ -46,6 +46,7 @@ export async function* probe(
     yield told('start', error instanceof NotCheckable ? unchecked(error.message) : problemOf(error));
     return;
   }
+  const leftHere: unknown[] = [];
   const first = `dsyncd-probe-${systemRandom.hex(4)}`;
   const renamed = `${first}-renamed`;
   try {
@@ -55,8 +56,14 @@ export async function* probe(
       if (finding.severity === 'problem') break;
     }
   } finally {
-    for (const name of [first, renamed]) await ends.cleaner.remove(name).catch(() => {});
+    for (const name of [first, renamed])
+      await ends.cleaner.remove(name).catch((error: unknown) => leftHere.push(error));
   }
+  if (leftHere.length > 0)
+    yield told(
+      'clean-up',
+      problemOf(leftHere[0], `delete the mailbox ${first} of ${options.user}, if it is there`),
+    );
   const left = await leftBehind(scene, ends, [first, renamed], options.timeoutMs);
   if (left !== undefined) yield told('clean-up', left);
 }
