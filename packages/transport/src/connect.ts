@@ -3,14 +3,15 @@ import { connect as connectTls } from 'node:tls';
 import type { TcpDestination, UnixDestination } from '@dsyncd/core';
 import { abortError } from './abort-error.ts';
 import { ClientTls } from './client-tls.ts';
-import { describeConnectError } from './stream-error.ts';
+import { describeConnectError, describeTlsConnectError } from './stream-error.ts';
 
 /** After so long without traffic the kernel asks whether the peer is still there. */
 const keepAliveAfterMs = 15_000;
 
 /**
  * A connected socket; for `tcps:` the peer's certificate and host name are checked.
- * @throws {DsyncdError} `DSYNCD_CONNECT` (transient), `DSYNCD_TLS`, `DSYNCD_TLS_FILE` (operator); or why `signal` aborted.
+ * @throws {DsyncdError} `DSYNCD_CONNECT`, `DSYNCD_TLS_CUT` (transient), `DSYNCD_TLS`, `DSYNCD_TLS_FILE` (operator);
+ *   or why `signal` aborted.
  */
 export async function connectSocket(
   destination: TcpDestination | UnixDestination,
@@ -21,7 +22,7 @@ export async function connectSocket(
   // Not among the options: tls.connect does not pass them on.
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveAfterMs);
-  await settled(socket, isTls(destination) ? 'secureConnect' : 'connect', destination.name, signal);
+  await settled(socket, isTls(destination), destination.name, signal);
   return socket;
 }
 
@@ -50,7 +51,9 @@ async function startConnecting(
   return socket;
 }
 
-function settled(socket: Socket, readyEvent: string, peerName: string, signal: AbortSignal): Promise<void> {
+function settled(socket: Socket, isTls: boolean, peerName: string, signal: AbortSignal): Promise<void> {
+  const readyEvent = isTls ? 'secureConnect' : 'connect';
+  const describe = isTls ? describeTlsConnectError : describeConnectError;
   return new Promise((resolve, reject) => {
     const finish = (error: unknown): void => {
       signal.removeEventListener('abort', onAbort);
@@ -65,7 +68,7 @@ function settled(socket: Socket, readyEvent: string, peerName: string, signal: A
       reject(error);
     };
     const onReady = (): void => finish(undefined);
-    const onError = (error: Error): void => finish(describeConnectError(peerName, error));
+    const onError = (error: Error): void => finish(describe(peerName, error));
     const onAbort = (): void => finish(abortError(peerName, signal));
     socket.once(readyEvent, onReady);
     socket.on('error', onError);

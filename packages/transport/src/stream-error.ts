@@ -47,3 +47,13 @@ export function describeConnectError(peerName: string, error: Error): DsyncdErro
     cause: error,
   });
 }
+
+/** A connection that never came to be, or was closed before TLS stood. */
+export function describeTlsConnectError(peerName: string, error: Error): DsyncdError {
+  if (errorCode(error) !== 'ECONNRESET') return describeConnectError(peerName, error);
+  return new DsyncdError('DSYNCD_TLS_CUT', `${peerName}: closed the connection in the TLS handshake`, {
+    outcome: 'transient',
+    hint: 'see its log; if that port has no TLS, use tcp: instead of tcps:, or turn on ssl for that listener',
+    cause: error,
+  });
+}

@@ -85,6 +85,14 @@ describe('a sync over TLS', () => {
     expect(failure.hint).toContain('ssl.client_ca_file');
   });
 
+  it('says that the other side hung up on TLS, as a Dovecot does on a port without it', async () => {
+    const { caFile } = createAuthority();
+    const { port } = await rawServer((socket) => socket.once('data', () => socket.end()));
+    const failure = await failureOf(peerAt(port, { caFile }).startSync(user, fresh()));
+    expect([failure.code, failure.outcome]).toEqual(['DSYNCD_TLS_CUT', 'transient']);
+    expect(failure.hint).toContain('tcp:');
+  });
+
   it('says that the other side does not speak TLS', async () => {
     const authority = createAuthority();
     const { port } = await rawServer((socket) => socket.on('data', () => socket.write('-\n-\n-\n')));
