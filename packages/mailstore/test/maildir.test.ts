@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
-import { mailStoreContract } from '@dsyncd/mailstore/contract';
+import { durableMailStoreContract } from '@dsyncd/mailstore/contract';
 import { beforeAll } from 'vitest';
 import { bodyFile, ensureBuilt, homeOf, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
 
 beforeAll(ensureBuilt);
 
-mailStoreContract('the Maildir store', async (options) => {
+durableMailStoreContract('the Maildir store', async (options) => {
   const folder = makeFolder();
   let store = openStore(folder, options);
   return {

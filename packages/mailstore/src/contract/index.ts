@@ -6,12 +6,13 @@
 import { describe } from 'vitest';
 import { bodyCases } from './body-cases.ts';
 import { changeCases } from './change-cases.ts';
+import { durabilityCases } from './durability-cases.ts';
 import { identityCases } from './identity-cases.ts';
 import { lockAndLimitCases } from './lock-and-limit-cases.ts';
 import { randomCases } from './random-cases.ts';
 import { renameCases } from './rename-cases.ts';
 import { saveCases } from './save-cases.ts';
-import type { OpenStore } from './setup.ts';
+import type { OpenDurableStore, OpenStore } from './setup.ts';
 import { treeCases } from './tree-cases.ts';
 
 export type { OpenStore, OpenStoreOptions, StoreUnderTest } from './setup.ts';
@@ -28,4 +29,10 @@ export function mailStoreContract(name: string, openStore: OpenStore): void {
     lockAndLimitCases(openStore);
     randomCases(openStore);
   });
+}
+
+/** The contract of a store that keeps what it was given: the same cases, and what is there when it is opened again. */
+export function durableMailStoreContract(name: string, openStore: OpenDurableStore): void {
+  mailStoreContract(name, openStore);
+  describe(`${name} is durable`, () => durabilityCases(openStore));
 }

@@ -1,11 +1,9 @@
-import { asUid } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
-import { alice, allMails, Bench, bodyOf, bytesOf, expectError, type OpenStore, present } from './setup.ts';
+import { alice, allMails, Bench, bytesOf, expectError, type OpenStore } from './setup.ts';
 
 export function lockAndLimitCases(openStore: OpenStore): void {
   describe('the sync lock', () => syncLock(openStore));
   describe('limits', () => storeLimits(openStore));
-  describe('a store that is opened again', () => opensAgain(openStore));
 }
 
 function syncLock(openStore: OpenStore): void {
@@ -86,32 +84,5 @@ function storeLimits(openStore: OpenStore): void {
     const stage = await bench.mail.stageBody(bytesOf('0123456789'));
     await stage.discard();
     await expectError(bench.mail.stageBody(bytesOf('01234', '567890')), 'DSYNCD_STORE_LIMIT');
-  });
-}
-
-function opensAgain(openStore: OpenStore): void {
-  const bench = new Bench(openStore);
-
-  it('has everything that was answered', async ({ skip }) => {
-    const { reopen } = bench.underTest;
-    if (reopen === undefined) return skip('this store keeps nothing');
-    const inbox = await bench.inbox();
-    const record = await bench.save(inbox, 'kept\n', { flags: 8, keywords: ['k'] });
-    await inbox.apply([
-      { type: 'flags', uid: record.uid, addFlags: 1, removeKeywords: ['k'] },
-      { type: 'expunged-elsewhere', uid: asUid(30), guid: record.guid },
-      { type: 'attribute', attribute: { type: 'shared', key: 'a', value: 'v', changedAt: 1 } },
-    ]);
-    const gone = await bench.mail.createMailbox(['gone']);
-    await bench.mail.deleteMailbox(gone.guid);
-    await bench.mail.setSubscribed(['ghost', 'deep'], true);
-    const before = { tree: await bench.mail.tree(), mails: await allMails(inbox) };
-    await bench.mail.close();
-    const mail = await (await reopen()).open(alice);
-    const again = present(await mail.mailboxByPath(['INBOX']));
-    expect({ tree: await mail.tree(), mails: await allMails(again) }).toEqual(before);
-    expect((await bodyOf(again, record.uid)).toString()).toBe('kept\n');
-    expect((await mail.createMailbox(['gone'])).uidValidity).toBeGreaterThan(gone.uidValidity);
-    await mail.close();
   });
 }

@@ -33,11 +33,15 @@ import type { StoreLimits } from '../store-limits.ts';
 /** A store that the contract checks, with what a test must be able to do to it from outside. */
 export interface StoreUnderTest {
   readonly store: MailStore;
-  /** Closes the store and opens it anew on the same data. Missing when it keeps nothing. */
-  readonly reopen?: () => Promise<MailStore>;
   /** Takes a mail's body away behind the store's back. */
   loseBody(mail: UserMail, mailbox: MailboxGuid, uid: Uid): Promise<void>;
   dispose(): Promise<void>;
+}
+
+/** One that keeps what it was given when it is closed. */
+export interface DurableStoreUnderTest extends StoreUnderTest {
+  /** Closes the store and opens it anew on the same data. */
+  readonly reopen: () => Promise<MailStore>;
 }
 
 export interface OpenStoreOptions {
@@ -48,6 +52,7 @@ export interface OpenStoreOptions {
 }
 
 export type OpenStore = (options: OpenStoreOptions) => Promise<StoreUnderTest>;
+export type OpenDurableStore = (options: OpenStoreOptions) => Promise<DurableStoreUnderTest>;
 
 /** The time at which every case begins; Unix seconds. */
 export const startSeconds = 1_700_000_000;
