@@ -102,6 +102,22 @@ describe.each(pairs)('Dovecot %s with Dovecot %s', (versionA, versionB) => {
   );
 });
 
+test.skipIf(dovecotProblem('2.3') !== undefined)(
+  'a name that Dovecot 2.3 cannot settle does not keep its user in the queue',
+  async () => {
+    const [a] = await startPair('2.3', '2.3');
+    const user = 'ann@example.com';
+    const outcomes = (): unknown[] =>
+      a.syncs.filter((sync) => sync.user === user).map(({ outcome }) => outcome);
+    await a.dovecot.doveadm(['mailbox', 'create', '-u', user, '100%']);
+    await until('both have it', () => outcomes().length > 0);
+    await a.dovecot.deliver(user, [mail('a', 1)]);
+    await until('Dovecot wants another sync', () => outcomes().at(-1) === 'changed');
+    await until('it is at rest', () => outcomes().at(-1) === 'ok', { timeoutMs: 30_000 });
+  },
+  90_000,
+);
+
 /** No more syncs after those that were still under way: nothing goes round in circles. */
 async function quiet(both: readonly DovecotHost[]): Promise<void> {
   const count = (): number => both.reduce((sum, host) => sum + host.syncs.length, 0);

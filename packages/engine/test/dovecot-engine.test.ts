@@ -1,5 +1,6 @@
 import { limits, outcomeRules, parseUserName } from '@dsyncd/core';
 import { describe, expect, test } from 'vitest';
+import { unchangedRowMax } from '../src/dovecot/endless-change.ts';
 import { meanings, wordMeanings } from '../src/dovecot/meanings.ts';
 import { createEngine, serve, taskOf } from './support/engine.ts';
 import { answering, frame, logLine, userdb } from './support/scripted-doveadm.ts';
@@ -39,6 +40,23 @@ describe('the command', () => {
     expect((await commandOf({}, 'tcp:mx2')).at(-1)).toBe('tcp:mx2:4711');
     expect((await commandOf({}, 'tcps:[::1]')).at(-1)).toBe('tcps:[::1]:4711');
     expect((await commandOf({}, 'remote:vmail@mx2')).at(-1)).toBe('remote:vmail@mx2');
+  });
+
+  test('that says "changed" for ever while the state stays is at rest in the end', async () => {
+    let state = 'OLD';
+    const server = await serve(answering(() => data(`${state}\t\n-UNKNOWN\n`)));
+    const engine = await createEngine(server.path);
+    const row = async (): Promise<string[]> => {
+      const outcomes: string[] = [];
+      for (let turn = 0; turn < unchangedRowMax; turn++)
+        outcomes.push((await engine.sync(taskOf({ type: 'incremental', state: 'OLD' }))).outcome);
+      return outcomes;
+    };
+    const changed = Array.from({ length: unchangedRowMax - 1 }, () => 'changed');
+    expect(await row()).toEqual([...changed, 'ok']);
+    expect(await row()).toEqual([...changed, 'ok']);
+    state = 'NEW';
+    expect(await row()).toEqual([...changed, 'changed']);
   });
 
   test('of one mailbox neither uses nor leaves a state', async () => {

@@ -2,6 +2,7 @@ import { type Clock, DsyncdError, type FailureKind, parseDestination, toDsyncdEr
 import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
 import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from '../port.ts';
 import { type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
+import { EndlessChange } from './endless-change.ts';
 import { whyItDied } from './post-mortem.ts';
 import { Slots } from './slots.ts';
 import type { DovecotUsers } from './users.ts';
@@ -38,6 +39,7 @@ const answerTimeoutMs = 2 ** 31 - 1;
 export class DovecotEngine implements SyncEngine {
   readonly #options: DovecotEngineOptions;
   readonly #slots: Slots;
+  readonly #endlessChange = new EndlessChange();
 
   constructor(options: DovecotEngineOptions) {
     this.#options = options;
@@ -66,7 +68,7 @@ export class DovecotEngine implements SyncEngine {
     const command = encodeSyncCommand(this.#commandOf(task, destination));
     const { answer, log } = await runDoveadmCommand(server(), command, limits);
     if (answer === undefined) throw await whyItDied(destination, log, clock, signal);
-    const { outcome, state, failure, notes } = judge(answer, log);
+    const { outcome, state, failure, notes } = this.#endlessChange.settle(task, judge(answer, log));
     return {
       outcome,
       // A sync of one mailbox knows nothing of the others.
