@@ -9,8 +9,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: [condition], externalConditions: [condition] } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Not to judge speed: a busy machine is no failure.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,
   },
