@@ -12,7 +12,8 @@ const mail = (bytes = 500): Buffer => {
   mailNumber++;
   return sampleMail(seededRandom(mailNumber), mailNumber, bytes).body;
 };
-const mails = (count: number, bytes?: number): Buffer[] => Array.from({ length: count }, () => mail(bytes));
+export const mails = (count: number, bytes?: number): Buffer[] =>
+  Array.from({ length: count }, () => mail(bytes));
 
 async function begin({ theirs }: Scene): Promise<void> {
   await theirs.save('INBOX', [mail()]);

@@ -1,15 +1,25 @@
+import { chmod, chown, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDestination, parseUserName, systemClock, systemRandom } from '@dsyncd/core';
 import { BuiltinAnswerer, BuiltinEngine, type SyncResult, type SyncTask } from '@dsyncd/engine';
 import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
-import { createAuthority, Dovecot, type DovecotVersion, type MailFormat } from '@dsyncd/testkit';
+import {
+  createAuthority,
+  Dovecot,
+  type DovecotVersion,
+  Host,
+  type MailFormat,
+  programFile,
+  type Sshd,
+  startSshd,
+} from '@dsyncd/testkit';
 import { createPeer, type DoveadmServer, type Peer, startDoveadmServer } from '@dsyncd/transport';
 import { type RecordingLogger, recordingLogger } from './log.ts';
 import { OurSide } from './our-side.ts';
 import { TheirSide } from './their-side.ts';
 
 export const secret = 'secret';
-export const transports = ['tcp', 'tcps'] as const;
+export const transports = ['tcp', 'tcps', 'ssh'] as const;
 export type Transport = (typeof transports)[number];
 /** Who begins the syncs: `doveadm sync`, or our engine. */
 export type Leader = 'theirs' | 'ours';
@@ -27,7 +37,8 @@ export class World {
   readonly store: MailStore;
   readonly logger: RecordingLogger;
   readonly mailFormat: MailFormat;
-  readonly #servers: Readonly<Record<Transport, DoveadmServer>>;
+  readonly #sshd: Sshd;
+  readonly #servers: Readonly<Record<'tcp' | 'tcps', DoveadmServer>>;
   readonly #peers: Readonly<Record<Transport, Peer>>;
   readonly #engines: Readonly<Record<Transport, BuiltinEngine>>;
 
@@ -36,7 +47,8 @@ export class World {
     dovecot: Dovecot;
     store: MailStore;
     logger: RecordingLogger;
-    servers: Record<Transport, DoveadmServer>;
+    sshd: Sshd;
+    servers: Record<'tcp' | 'tcps', DoveadmServer>;
     peers: Record<Transport, Peer>;
     engines: Record<Transport, BuiltinEngine>;
   }) {
@@ -44,6 +56,7 @@ export class World {
     this.dovecot = parts.dovecot;
     this.store = parts.store;
     this.logger = parts.logger;
+    this.#sshd = parts.sshd;
     this.#servers = parts.servers;
     this.#peers = parts.peers;
     this.#engines = parts.engines;
@@ -54,9 +67,11 @@ export class World {
     const certificate = authority.issue('127.0.0.1');
     const { caFile } = authority;
     const hostname = 'dovecot.example.com';
-    const dovecot = await Dovecot.start({ ...options, hostname, secret, certificate, caFile });
+    const sshd = await startSshd(join(folder, 'sshd'));
+    const settings = [await remoteCommandSetting(options.version, folder, sshd)];
+    const dovecot = await Dovecot.start({ ...options, hostname, secret, certificate, caFile, settings });
     const store = openMaildirStore({
-      home: (user) => join(folder, 'ours', user),
+      home: (user) => join(folder, 'mail', user),
       clock: systemClock,
       random: systemRandom,
     });
@@ -64,7 +79,7 @@ export class World {
     // One name sorts before Dovecot's and one after, so that each side is the first to lock in half of the matrix.
     const answerer = new BuiltinAnswerer({
       store,
-      hostname: 'early.example.com',
+      hostname: serverHostname,
       lockTimeoutMs: () => 10_000,
       logger,
       onImported: () => {},
@@ -74,9 +89,16 @@ export class World {
       tcp: await startDoveadmServer(common),
       tcps: await startDoveadmServer({ ...common, tls: certificate }),
     };
+    const knownHosts = join(folder, 'known_hosts');
+    const command = dsyncServerOf(dovecot);
+    const ssh = { keyFile: sshd.keyFile, knownHostsFiles: [knownHosts], command };
     const peerOf = (name: string): Peer =>
-      createPeer(parseDestination(name, { doveadmPort: 1 }), { secret, tls: { caFile } });
-    const peers = { tcp: peerOf(dovecot.tcp), tcps: peerOf(dovecot.tcps) };
+      createPeer(parseDestination(name, { doveadmPort: 1 }), { secret, tls: { caFile }, ssh });
+    const peers = {
+      tcp: peerOf(dovecot.tcp),
+      tcps: peerOf(dovecot.tcps),
+      ssh: peerOf(`remote:${sshd.login}@127.0.0.1:${sshd.port}`),
+    };
     const engineOf = (peer: Peer): BuiltinEngine =>
       new BuiltinEngine({
         store,
@@ -84,8 +106,9 @@ export class World {
         lockTimeoutMs: () => 10_000,
         peerOf: () => peer,
       });
-    const engines = { tcp: engineOf(peers.tcp), tcps: engineOf(peers.tcps) };
-    return new World({ mailFormat: options.mailFormat, dovecot, store, logger, servers, peers, engines });
+    const engines = { tcp: engineOf(peers.tcp), tcps: engineOf(peers.tcps), ssh: engineOf(peers.ssh) };
+    const { mailFormat } = options;
+    return new World({ mailFormat, dovecot, store, logger, sshd, servers, peers, engines });
   }
 
   /** A host starts no sync for a user that it does not know. */
@@ -99,7 +122,10 @@ export class World {
 
   /** `doveadm` with a destination of ours at the end; throws unless it succeeds or says that something changed. */
   async doveadmSync(transport: Transport, user: string, args: readonly string[]): Promise<DoveadmSync> {
-    const destination = `${transport}:127.0.0.1:${this.#servers[transport].port}`;
+    const destination =
+      transport === 'ssh'
+        ? `remote:${this.#sshd.login}@127.0.0.1`
+        : `${transport}:127.0.0.1:${this.#servers[transport].port}`;
     const [verb = '', ...options] = args;
     const isTraced = process.env.WIRE_TRACE === 'true';
     const all = [...(isTraced ? ['-D'] : []), verb, '-u', user, ...options, destination];
@@ -148,8 +174,37 @@ export class World {
     await Promise.all(Object.values(this.#peers).map((peer) => peer.close()));
     await Promise.all(Object.values(this.#servers).map((server) => server.stop(0)));
     await this.dovecot.stop();
+    await this.#sshd.stop();
     await this.store.close();
   }
+}
+
+/** It sorts before the name of the Dovecot: that of our engine sorts after it. */
+const serverHostname = 'early.example.com';
+
+/** How the Dovecot starts our dsync server by SSH; it does so as the mail user. */
+async function remoteCommandSetting(version: DovecotVersion, folder: string, sshd: Sshd): Promise<string> {
+  const host = new Host({ hostname: serverHostname, folder, channels: {}, secret });
+  await host.configure();
+  await chmod(folder, 0o755);
+  const sshFolder = join(folder, 'ssh-of-dovecot');
+  await mkdir(sshFolder, { mode: 0o755 });
+  const [key, knownHosts] = [join(sshFolder, 'key'), join(folder, 'known_hosts')];
+  await copyFile(sshd.keyFile, key);
+  if (process.getuid?.() === 0) await chown(key, 65_534, 65_534);
+  await chmod(key, 0o600);
+  await writeFile(knownHosts, `${sshd.knownHostsLine}\n`);
+  const user = version === '2.3' ? '%u' : '%{user}';
+  const options = `-F none -p ${sshd.port} -i ${key} -o UserKnownHostsFile=${knownHosts} -o BatchMode=yes`;
+  const server = `${process.execPath} ${programFile('dsync-server')} -c ${host.configFile} --stdio -u${user}`;
+  return `dsync_remote_cmd = ssh ${options} -l%{login} %{host} ${server}`;
+}
+
+/** What our side starts by SSH at the Dovecot. */
+function dsyncServerOf(dovecot: Dovecot): string {
+  const { command, args } = dovecot.doveadmCommand(['dsync-server', '-u', '%{user}']);
+  const environment = Object.entries(dovecot.place.environment).map(([name, value]) => `${name}=${value}`);
+  return ['env', ...environment, command, ...args].join(' ');
 }
 
 export interface DoveadmSync {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { asMailboxGuid, asUid, DsyncdError, type MailboxPath, type UidValidity } from '@dsyncd/core';
+import { asMailboxGuid, asUid, DsyncdError, type MailboxPath } from '@dsyncd/core';
 import {
   type MailboxMail,
   type MailChange,
@@ -172,9 +172,8 @@ export class MailboxOverwrite implements Importer {
 
   /** Gives the mailbox's name and GUID to a new, empty one; the mails are then copied from the old one. */
   async #startOver(): Promise<void> {
-    const { user, mailbox, remote, snapshot } = this.#options;
-    const uidValidity = remote.uidValidity === 0 ? snapshot.uidValidity : remote.uidValidity;
-    const { replaced, fresh } = await replaceMailbox(user, mailbox, uidValidity);
+    const { user, mailbox } = this.#options;
+    const { replaced, fresh } = await replaceMailbox(user, mailbox);
     this.#replaced = replaced;
     this.#target = fresh;
     this.#writer = new MailboxWriter(fresh, await fresh.status(), this.#options);
@@ -230,7 +229,6 @@ export class MailboxOverwrite implements Importer {
 async function replaceMailbox(
   user: UserMail,
   mailbox: MailboxMail,
-  uidValidity: UidValidity,
 ): Promise<{ readonly replaced: MailboxMail; readonly fresh: MailboxMail }> {
   const { guid } = mailbox;
   const { nodes } = await user.tree();
@@ -238,10 +236,12 @@ async function replaceMailbox(
   if (path === undefined)
     throw new DsyncdError('DSYNCD_STORE_NO_MAILBOX', `mailbox ${guid} is gone`, { outcome: 'transient' });
   const before = await mailbox.status();
+  // Both sides have agreed on it already; with a Dovecot it need not be theirs.
+  const { uidValidity } = before;
   const hash = createHash('sha1').update(`${guid} ${before.uidNext} ${before.highestModSeq}`).digest('hex');
   const oldGuid = asMailboxGuid(hash.slice(0, 32));
   const aside: MailboxPath = [`dsyncd-renaming-${oldGuid}`];
-  await user.changeMailboxIdentity(guid, { guid: oldGuid, uidValidity: before.uidValidity });
+  await user.changeMailboxIdentity(guid, { guid: oldGuid, uidValidity });
   await user.rename(path, aside);
   const inbox = await user.mailboxByPath(path);
   if (inbox === undefined) await user.createMailbox(path, { guid, uidValidity });
