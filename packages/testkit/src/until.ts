@@ -1,6 +1,9 @@
+/** A condition did not come to hold. */
+export class NotInTime extends Error {}
+
 /**
  * Waits until `condition` holds, asking again every `everyMs`.
- * @throws when it does not hold within `timeoutMs`; the message names `what`.
+ * @throws {NotInTime} when it does not hold within `timeoutMs`; the message names `what`. What `condition` throws.
  */
 export async function until(
   what: string,
@@ -9,7 +12,7 @@ export async function until(
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (Date.now() > deadline) throw new NotInTime(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((wake) => setTimeout(wake, everyMs));
   }
 }
