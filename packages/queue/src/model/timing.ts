@@ -9,9 +9,9 @@ export const timing = {
   /** A user that was never synced and is asked for goes before all others: older than any clock. */
   neverSyncedHeadStartMs: 200 * 365 * 24 * 60 * minute,
   backoffFirstMs: 5 * second,
-  soonFirstMs: 1 * second,
+  soonFirstMs: 250,
   soonMaxMs: 10 * second,
-  soonGrowth: 1.5,
+  soonGrowth: 2,
   /** Failures in a row, of two users at least, that open the breaker of a channel. */
   breakerFailuresMin: 5,
   breakerFirstMs: 5 * second,
