@@ -21,6 +21,15 @@ export const newCounts = (): Counts => ({
   bytesSent: 0,
 });
 
+/** How far a sync has come; after one that failed too, as what it did by then stays done. */
+export interface Progress {
+  readonly counts: Counts;
+  /** What the peer calls itself; undefined until it has said so. */
+  peerHostname: string | undefined;
+}
+
+export const newProgress = (): Progress => ({ counts: newCounts(), peerHostname: undefined });
+
 /** A body's chunks as they pass by, counted. */
 export async function* counted(
   body: AsyncIterable<Uint8Array>,

@@ -1,8 +1,7 @@
-import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
-import type { UserMail } from '@dsyncd/mailstore';
 import { checkWishes, handshakeOf, oneWayOf, receiveHandshake } from './handshake.ts';
 import { applyLateExpunges } from './late-expunges.ts';
 import { lockInOrder } from './lock-order.ts';
+import { findMailbox } from './mailbox/find-mailbox.ts';
 import { fitsState, headerOf, isUntouched, lostHeader, syncMailbox } from './mailbox/sync-mailbox.ts';
 import type { BrainOptions } from './options.ts';
 import type { Session } from './session.ts';
@@ -67,17 +66,5 @@ async function followMailboxes(session: Session): Promise<void> {
     await session.stream.send(headerOf(snapshot, ignoreState));
     await session.stream.flush();
     await syncMailbox(session, mailbox, snapshot, remote, ignoreState);
-  }
-}
-
-async function findMailbox(
-  user: UserMail,
-  guid: MailboxGuid,
-): Promise<Awaited<ReturnType<UserMail['mailbox']>> | undefined> {
-  try {
-    return await user.mailbox(guid);
-  } catch (error) {
-    if (error instanceof DsyncdError && error.code === 'DSYNCD_STORE_NO_MAILBOX') return undefined;
-    throw error;
   }
 }

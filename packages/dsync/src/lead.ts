@@ -4,6 +4,7 @@ import { decodeState, type MailboxSyncState, type TreeNode } from '@dsyncd/proto
 import { cannotDryRun, handshakeOf, receiveHandshake } from './handshake.ts';
 import { applyLateExpunges } from './late-expunges.ts';
 import { lockInOrder } from './lock-order.ts';
+import { findMailbox } from './mailbox/find-mailbox.ts';
 import { fitsState, headerOf, isAsInState, syncMailbox } from './mailbox/sync-mailbox.ts';
 import type { MasterOptions } from './options.ts';
 import type { Session } from './session.ts';
@@ -99,7 +100,12 @@ async function leadMailbox(
   guid: MailboxGuid,
   state: MailboxSyncState | undefined,
 ): Promise<void> {
-  const mailbox = await session.user.mailbox(guid);
+  const mailbox = await findMailbox(session.user, guid);
+  if (mailbox === undefined) {
+    session.changes.push(`mailbox ${guid} is gone`);
+    session.states.delete(guid);
+    return;
+  }
   const snapshot = await mailbox.status();
   const ignoreState = !fitsState(snapshot, state);
   if (ignoreState && !session.peerCan('expunges')) {

@@ -1,7 +1,7 @@
 import type { MailboxPath } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
-import type { Counts } from './counts.ts';
+import type { Counts, Progress } from './counts.ts';
 
 export interface BrainOptions {
   readonly user: UserMail;
@@ -10,6 +10,8 @@ export interface BrainOptions {
   readonly hostname: string;
   /** How long to wait for the user's lock, on either side. */
   readonly lockTimeoutMs: number;
+  /** Kept up to date while the sync runs. */
+  readonly progress?: Progress;
 }
 
 /** A sync that changes one side only. */

@@ -3,7 +3,7 @@ import type { UserMail } from '@dsyncd/mailstore';
 import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from '@dsyncd/protocol';
 import { DsyncStream, encodeItem } from '@dsyncd/protocol';
 import { AbortableLink } from './abortable-link.ts';
-import { type Counts, newCounts } from './counts.ts';
+import { type Counts, newProgress, type Progress } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
 import type { OneWay } from './options.ts';
 
@@ -17,7 +17,6 @@ export class Session {
   readonly user: UserMail;
   readonly isMaster: boolean;
   readonly hostname: string;
-  readonly counts: Counts = newCounts();
   /** Lines for the log about what both sides had changed at once. */
   readonly conflicts: string[] = [];
   /** Why the next sync should come soon, one line each. */
@@ -35,13 +34,25 @@ export class Session {
   #peer: Handshake | undefined;
   #putBack: Exclude<Received, { type: 'done' }> | undefined;
   readonly #link: AbortableLink;
+  readonly #progress: Progress;
 
-  constructor(options: { link: ByteLink; user: UserMail; isMaster: boolean; hostname: string }) {
+  constructor(options: {
+    link: ByteLink;
+    user: UserMail;
+    isMaster: boolean;
+    hostname: string;
+    progress?: Progress;
+  }) {
+    this.#progress = options.progress ?? newProgress();
     this.#link = new AbortableLink(options.link);
     this.stream = new DsyncStream(this.#link);
     this.user = options.user;
     this.isMaster = options.isMaster;
     this.hostname = options.hostname;
+  }
+
+  get counts(): Counts {
+    return this.#progress.counts;
   }
 
   get peer(): Handshake {
@@ -55,6 +66,7 @@ export class Session {
 
   set peer(handshake: Handshake) {
     this.#peer = handshake;
+    this.#progress.peerHostname = handshake.hostname;
   }
 
   /** Is the peer a dsyncd that can do this? */

@@ -1,5 +1,5 @@
 import type { Logger, UserName } from '@dsyncd/core';
-import { type BrainResult, refuseSync, runSlave } from '@dsyncd/dsync';
+import { type BrainResult, newProgress, refuseSync, runSlave } from '@dsyncd/dsync';
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
 import type { SyncAnswerer } from '@dsyncd/transport';
@@ -29,13 +29,16 @@ export class BuiltinAnswerer implements SyncAnswerer {
     const { hostname, lockTimeoutMs, logger } = this.#options;
     const startedAt = performance.now();
     const mail = await this.#open(user, link);
+    const progress = newProgress();
     try {
-      const result = await runSlave({ user: mail, link, hostname, lockTimeoutMs: lockTimeoutMs() });
+      const result = await runSlave({ user: mail, link, hostname, lockTimeoutMs: lockTimeoutMs(), progress });
       const durationMs = Math.round(performance.now() - startedAt);
       logger.debug({ user, peer: result.peerHostname, durationMs, ...result.counts }, 'sync answered');
-      if (hasImported(result)) this.#options.onImported(user, result.peerHostname);
       return { reusable: result.isReusable };
     } finally {
+      // Also what came before the sync broke: the next one will not tell of it again.
+      const { peerHostname } = progress;
+      if (peerHostname !== undefined && hasImported(progress)) this.#options.onImported(user, peerHostname);
       await mail.close();
     }
   }

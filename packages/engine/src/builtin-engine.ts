@@ -1,9 +1,9 @@
 import { DsyncdError, type FailureKind, toDsyncdError } from '@dsyncd/core';
-import { type BrainResult, runMaster } from '@dsyncd/dsync';
+import { type BrainResult, newProgress, type Progress, runMaster } from '@dsyncd/dsync';
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import { decodeState } from '@dsyncd/protocol';
 import type { Peer, SyncConnection } from '@dsyncd/transport';
-import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from './port.ts';
+import type { SyncEngine, SyncResult, SyncTask } from './port.ts';
 
 export interface BuiltinEngineOptions {
   readonly store: MailStore;
@@ -26,14 +26,15 @@ export class BuiltinEngine implements SyncEngine {
     const notes: string[] = [];
     const isDamaged = task.state !== undefined && decodeState(task.state) === undefined;
     if (isDamaged) notes.push('the stored state is damaged: everything was compared instead');
+    const progress = newProgress();
     try {
-      return resultOf(await this.#syncUser(task), notes);
+      return resultOf(await this.#syncUser(task, progress), notes);
     } catch (error) {
-      return failureOf(error, task.signal, notes);
+      return failureOf(error, task.signal, { notes, progress });
     }
   }
 
-  async #syncUser(task: SyncTask): Promise<BrainResult> {
+  async #syncUser(task: SyncTask, progress: Progress): Promise<BrainResult> {
     const peer = this.#options.peerOf(task.channel);
     if (peer === undefined)
       throw new DsyncdError('DSYNCD_NO_CHANNEL', `there is no channel ${task.channel}`, {
@@ -42,18 +43,22 @@ export class BuiltinEngine implements SyncEngine {
     const user = await this.#options.store.open(task.user);
     try {
       const connection = await peer.startSync(task.user, task.signal);
-      return await this.#run(task, user, connection);
+      return await this.#run(task, { user, connection, progress });
     } finally {
       await user.close();
     }
   }
 
-  async #run(task: SyncTask, user: UserMail, connection: SyncConnection): Promise<BrainResult> {
+  async #run(
+    task: SyncTask,
+    { user, connection, progress }: { user: UserMail; connection: SyncConnection; progress: Progress },
+  ): Promise<BrainResult> {
     let isReusable = false;
     try {
       const result = await runMaster({
         user,
         link: connection.link,
+        progress,
         hostname: this.#options.hostname,
         lockTimeoutMs: this.#options.lockTimeoutMs(),
         syncType: task.type,
@@ -83,18 +88,26 @@ const resultOf = (result: BrainResult, notes: readonly string[]): SyncResult => 
   peer: result.peerHostname,
 });
 
+/** Somebody changed the names of mailboxes while the sync ran; here, or there. */
+const overtakenBy: ReadonlySet<string> = new Set(['DSYNCD_STORE_NO_MAILBOX']);
+
 /** Why an attempt failed; when its time was up, that is the reason, whatever broke because of it. */
-export function failureOf(error: unknown, signal: AbortSignal, notes: readonly string[] = []): SyncResult {
+export function failureOf(
+  error: unknown,
+  signal: AbortSignal,
+  { notes, progress }: { readonly notes: readonly string[]; readonly progress: Progress },
+): SyncResult {
   const cause: unknown = signal.aborted && !(error instanceof DsyncdError) ? signal.reason : error;
   const { code, message, hint, outcome } = toDsyncdError(cause, internalFailure(cause));
-  return {
-    outcome,
+  const done = {
     full: false,
-    failure: { code, reason: message, ...(hint === undefined ? {} : { hint }) },
-    counts: noCounts,
+    counts: { ...progress.counts },
     conflicts: [],
-    notes,
+    ...(progress.peerHostname === undefined ? {} : { peer: progress.peerHostname }),
   };
+  if (overtakenBy.has(code)) return { ...done, outcome: 'changed', notes: [...notes, message] };
+  const failure = { code, reason: message, ...(hint === undefined ? {} : { hint }) };
+  return { ...done, outcome, failure, notes };
 }
 
 /** An error of the system, such as a full disk, passes by itself; one without a code is a defect of ours. */

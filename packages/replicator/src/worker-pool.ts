@@ -79,11 +79,11 @@ export class WorkerPool {
     const { queue, clock } = this.#options;
     const startedAt = clock.now();
     const result = await this.#attempt(claim);
+    await this.#options.onSynced?.(claim, result);
     if (this.#cutOff.signal.aborted && outcomeRules[result.outcome].isFailure) {
       await queue.abandon(claim);
       return;
     }
-    await this.#options.onSynced?.(claim, result);
     await queue.complete(claim, {
       outcome: result.outcome,
       full: result.full,

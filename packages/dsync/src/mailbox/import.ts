@@ -40,7 +40,7 @@ export class MailboxImport implements Importer {
 
   constructor(options: ImportOptions) {
     this.#options = options;
-    const { mailbox, snapshot, since, user, isMaster, isDryRun } = options;
+    const { mailbox, snapshot, since, user, isMaster, isDryRun, counts } = options;
     this.#writer = new MailboxWriter(mailbox, snapshot, { isDryRun });
     this.#newMails = new NewMails({
       user,
@@ -49,6 +49,7 @@ export class MailboxImport implements Importer {
       lastCommonModSeq: since.localModSeq,
       isMaster,
       isDryRun,
+      counts,
     });
     this.#entries = readEntries(mailbox, {
       afterUid: since.lastCommonUid,
@@ -269,7 +270,7 @@ export class MailboxImport implements Importer {
 
   /** After the peer's last mail: writes the rest and says where the mailbox stands now. */
   async finish(): Promise<ImportResult> {
-    const { snapshot, remote, counts } = this.#options;
+    const { snapshot, remote } = this.#options;
     await this.#newMails.finish();
     if (this.#options.expungeLate !== undefined) this.#options.expungeLate(this.#expunges);
     else for (const change of this.#expunges) await this.#writer.push(change);
@@ -281,8 +282,6 @@ export class MailboxImport implements Importer {
       await this.#writer.push({ type: 'raise', uidNext: asUid(uidNext), firstRecentUid });
       await this.#writer.flush();
     }
-    counts.mailsReceived += this.#newMails.received + this.#newMails.spared;
-    counts.bodiesSpared += this.#newMails.spared;
     const { isChangedMeanwhile, status } = this.#writer;
     const { missingUid } = this.#newMails;
     const reachedUid = isChangedMeanwhile ? snapshot.uidNext - 1 : uidNext - 1;

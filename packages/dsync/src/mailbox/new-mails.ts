@@ -1,6 +1,7 @@
 import { asMailGuid, asUid, DsyncdError, type MailboxGuid, type MailGuid } from '@dsyncd/core';
 import type { MailPlace, MailRecord, SaveChange, StagedBody, UserMail } from '@dsyncd/mailstore';
 import type { MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
+import type { Counts } from '../counts.ts';
 import type { Assigned } from './assign-uids.ts';
 import type { LocalNew, RemoteNew } from './compare.ts';
 import { mergeFlags } from './merge-flags.ts';
@@ -28,6 +29,7 @@ export interface NewMailsContext {
   readonly lastCommonModSeq: number;
   readonly isMaster: boolean;
   readonly isDryRun: boolean;
+  readonly counts: Counts;
 }
 
 /**
@@ -44,9 +46,6 @@ export class NewMails {
   readonly #renumbered = new Set<number>();
   /** Lowest UID whose body the peer could not give. */
   missingUid: number | undefined;
-  /** Mails saved with a body that was here already. */
-  spared = 0;
-  received = 0;
   conflicts = 0;
 
   constructor(context: NewMailsContext) {
@@ -127,7 +126,7 @@ export class NewMails {
       wanted.isMissing = body === undefined;
       wanted.dates = { ...wanted.dates, ...datesOf(item) };
     });
-    if (body !== undefined) this.received++;
+    if (body !== undefined) this.#context.counts.mailsReceived++;
     await this.#saveReady();
   }
 
@@ -154,7 +153,7 @@ export class NewMails {
 
   /** Answers false while the body is not here yet. */
   async #save(wanted: Wanted): Promise<boolean> {
-    const { writer, mailbox } = this.#context;
+    const { writer, mailbox, counts } = this.#context;
     if (wanted.body !== undefined && 'mailbox' in wanted.body && wanted.body.mailbox === mailbox)
       if (this.#renumbered.has(wanted.body.uid)) wanted.body = undefined;
     if (wanted.body === undefined) {
@@ -167,7 +166,10 @@ export class NewMails {
         return true;
       }
     }
-    if ('mailbox' in wanted.body && wanted.local === undefined) this.spared++;
+    if ('mailbox' in wanted.body && wanted.local === undefined) {
+      counts.mailsReceived++;
+      counts.bodiesSpared++;
+    }
     const { uid, guid, flags, keywords, body, dates, local } = wanted;
     const change: SaveChange = {
       type: 'save',

@@ -40,7 +40,7 @@ export class MailboxOverwrite implements Importer {
   }
 
   #makeNewMails(): NewMails {
-    const { user, isMaster, isDryRun, since } = this.#options;
+    const { user, isMaster, isDryRun, since, counts } = this.#options;
     return new NewMails({
       user,
       mailbox: this.#target.guid,
@@ -48,6 +48,7 @@ export class MailboxOverwrite implements Importer {
       lastCommonModSeq: since.localModSeq,
       isMaster,
       isDryRun,
+      counts,
     });
   }
 
@@ -192,7 +193,7 @@ export class MailboxOverwrite implements Importer {
   }
 
   async finish(): Promise<ImportResult> {
-    const { remote, counts, user, isDryRun } = this.#options;
+    const { remote, user, isDryRun } = this.#options;
     await this.#newMails.finish();
     for (const change of this.#expunges) await this.#writer.push(change);
     await this.#writer.flush();
@@ -202,8 +203,6 @@ export class MailboxOverwrite implements Importer {
       await this.#writer.flush();
     }
     if (this.#replaced !== undefined && !isDryRun) await user.deleteMailbox(this.#replaced.guid);
-    counts.mailsReceived += this.#newMails.received + this.#newMails.spared;
-    counts.bodiesSpared += this.#newMails.spared;
     const { status, isChangedMeanwhile } = this.#writer;
     const isIncomplete = this.#isIncomplete || isChangedMeanwhile || this.#newMails.missingUid !== undefined;
     return {

@@ -2,8 +2,8 @@ import type { UserName } from '@dsyncd/core';
 import type { SyncTask } from '../port.ts';
 import type { Verdict } from './verdict.ts';
 
-/** With the pauses between them, so many take about ten seconds. */
-export const unchangedRowMax = 5;
+/** With the pauses between them, so many take about eight seconds. */
+export const unchangedRowMax = 6;
 
 /**
  * Ends what Dovecot would go on with for ever: it says that something changed meanwhile, sync after sync, and

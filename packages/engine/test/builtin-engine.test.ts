@@ -1,0 +1,158 @@
+import {
+  DsyncdError,
+  type MailboxPath,
+  parseDestination,
+  parseUserName,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from '@dsyncd/core';
+import { type MailStore, openMemoryStore, type UserMail } from '@dsyncd/mailstore';
+import type { ByteLink } from '@dsyncd/protocol';
+import { createPeer, type Peer, startDoveadmServer } from '@dsyncd/transport';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { BuiltinAnswerer, BuiltinEngine, hasImported, type SyncResult } from '../src/index.ts';
+
+const user = parseUserName('ann@example.com');
+const secret = 'secret';
+
+async function openStore(): Promise<{ readonly store: MailStore; readonly mail: UserMail }> {
+  const store = openMemoryStore({ clock: systemClock, random: systemRandom });
+  return { store, mail: await store.open(user, { create: true }) };
+}
+
+async function save(mail: UserMail, count: number, path: MailboxPath = ['INBOX']): Promise<void> {
+  const mailbox = await mail.mailboxByPath(path);
+  for (let number = 0; number < count; number++)
+    await mailbox?.apply([
+      { type: 'save', body: await mail.stageBody(bytesOf(`Subject: ${number}\n\nbody\n`)) },
+    ]);
+}
+
+async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+const countMails = async (mail: UserMail): Promise<number> =>
+  (await (await mail.mailboxByPath(['INBOX']))?.status())?.messagesCount ?? 0;
+
+/** The peer, and what happens before each read of its connection; an error of it breaks the connection. */
+function disturbed(peer: Peer, beforeRead: (count: number) => Promise<void>): Peer {
+  return {
+    name: peer.name,
+    close: () => peer.close(),
+    async startSync(...args) {
+      const connection = await peer.startSync(...args);
+      const { link } = connection;
+      let count = 0;
+      const disturbedLink: ByteLink = {
+        peerName: link.peerName,
+        write: (bytes) => link.write(bytes),
+        unread: (bytes) => link.unread(bytes),
+        async read() {
+          await beforeRead(++count).catch((error: unknown) => {
+            connection.release(false);
+            throw error;
+          });
+          return link.read();
+        },
+      };
+      return { ...connection, link: disturbedLink };
+    },
+  };
+}
+
+interface Pair {
+  readonly ours: UserMail;
+  readonly theirs: UserMail;
+  readonly importedThere: string[];
+  sync(beforeRead?: (count: number) => Promise<void>): Promise<SyncResult>;
+}
+
+async function startPair(): Promise<Pair> {
+  const [here, there] = [await openStore(), await openStore()];
+  const importedThere: string[] = [];
+  const server = await startDoveadmServer({
+    address: '127.0.0.1',
+    port: 0,
+    secret,
+    logger: silentLogger,
+    answerer: new BuiltinAnswerer({
+      store: there.store,
+      hostname: 'there.test',
+      lockTimeoutMs: () => 1000,
+      logger: silentLogger,
+      onImported: (_, peer) => importedThere.push(peer),
+    }),
+  });
+  const peer = createPeer(parseDestination(`tcp:127.0.0.1:${server.port}`, { doveadmPort: 1 }), { secret });
+  onTestFinished(async () => {
+    await peer.close();
+    await server.stop(0);
+  });
+  return {
+    ours: here.mail,
+    theirs: there.mail,
+    importedThere,
+    sync(beforeRead = async () => {}) {
+      const engine = new BuiltinEngine({
+        store: here.store,
+        hostname: 'here.test',
+        lockTimeoutMs: () => 1000,
+        peerOf: () => disturbed(peer, beforeRead),
+      });
+      const signal = AbortSignal.timeout(20_000);
+      return engine.sync({ user, channel: 'default', type: 'full', state: undefined, signal });
+    },
+  };
+}
+
+test('wherever a sync breaks, both ends tell of what it has brought by then', async () => {
+  let brokenAfterImport = 0;
+  let outcome = '';
+  for (let readsMax = 1; outcome !== 'ok'; readsMax++) {
+    const { ours, theirs, importedThere, sync } = await startPair();
+    await save(ours, 2);
+    await save(theirs, 3);
+    const result = await sync(async (count) => {
+      if (count > readsMax) throw new DsyncdError('DSYNCD_LINK_LOST', 'cut', { outcome: 'transient' });
+    });
+    ({ outcome } = result);
+    const [here, there] = [await countMails(ours), await countMails(theirs)];
+    if (here > 2) expect(hasImported(result)).toBe(true);
+    if (there > 3) await vi.waitFor(() => expect(importedThere).toEqual(['here.test']), 20_000);
+    if (here > 2 && outcome !== 'ok') {
+      expect(result.peer).toBe('there.test');
+      brokenAfterImport++;
+    }
+    expect(readsMax).toBeLessThan(200);
+  }
+  expect(brokenAfterImport).toBeGreaterThan(0);
+});
+
+test.each(['ours', 'theirs'] as const)(
+  'a mailbox of %s that goes at any moment of a sync is a change, not a failure',
+  async (side) => {
+    let isInTime = true;
+    const outcomes = new Set<string>();
+    for (let moment = 1; isInTime; moment++) {
+      const pair = await startPair();
+      const gone = await pair.ours.createMailbox(['Gone']);
+      await save(pair.ours, 1, ['Gone']);
+      expect((await pair.sync()).outcome).toBe('ok');
+      await save(pair[side], 1, ['Gone']);
+      isInTime = false;
+      const { outcome } = await pair.sync(async (count) => {
+        if (count !== moment) return;
+        isInTime = true;
+        await pair[side].deleteMailbox(gone.guid);
+      });
+      expect(['ok', 'changed']).toContain(outcome);
+      outcomes.add(outcome);
+      if (!isInTime) continue;
+      expect((await pair.sync()).outcome).toBe('ok');
+      for (const mail of [pair.ours, pair.theirs]) expect(await mail.mailboxByPath(['Gone'])).toBeUndefined();
+    }
+    expect([...outcomes].sort()).toEqual(['changed', 'ok']);
+  },
+);
