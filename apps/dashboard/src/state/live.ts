@@ -1,4 +1,4 @@
-import { batch, effect, signal, untracked } from '@preact/signals';
+import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import { ApiError, call } from '../api/client.ts';
 import { readEvents } from '../api/event-stream.ts';
 import type { Channel, EndedSync, Status, User, UserList, Workers } from '../model/api-types.ts';
@@ -16,9 +16,11 @@ export const status = signal<Status | undefined>(undefined);
 export const workers = signal<Workers | undefined>(undefined);
 /** Latest first. */
 export const latestSyncs = signal<readonly EndedSync[]>([]);
-/** Some of those who are behind, and of those who are held. */
-export const behindUsers = signal<readonly User[]>([]);
-export const heldUsers = signal<readonly User[]>([]);
+const answeredBehind = signal<readonly User[]>([]);
+const answeredHeld = signal<readonly User[]>([]);
+/** Some of those who are behind, and of those who are held; nobody as soon as the status says so. */
+export const behindUsers = computed(() => (behindCount() === 0 ? [] : answeredBehind.value));
+export const heldUsers = computed(() => (heldCount() === 0 ? [] : answeredHeld.value));
 /** Syncs that ended since somebody last took them. */
 let endedSyncs: EndedSync[] = [];
 
@@ -106,12 +108,14 @@ async function readStatus(over: AbortSignal): Promise<void> {
 }
 
 async function readUsers(over: AbortSignal): Promise<void> {
-  const channels = status.value?.channels ?? [];
-  const held = channels.reduce((sum, { queued }) => sum + queued.quarantined, 0);
-  const behind = channels.reduce((sum, { usersBehind, queued }) => sum + usersBehind + queued.failed, 0);
-  heldUsers.value = held === 0 ? [] : await usersOf('quarantined', over);
-  behindUsers.value = behind === 0 ? [] : await usersOf('behind', over);
+  if (heldCount() > 0) answeredHeld.value = await usersOf('quarantined', over);
+  if (behindCount() > 0) answeredBehind.value = await usersOf('behind', over);
 }
+
+const heldCount = (): number => countOf(({ queued }) => queued.quarantined);
+const behindCount = (): number => countOf(({ usersBehind, queued }) => usersBehind + queued.failed);
+const countOf = (one: (channel: Channel) => number): number =>
+  (status.value?.channels ?? []).reduce((sum, channel) => sum + one(channel), 0);
 
 async function usersOf(filter: 'behind' | 'quarantined', over: AbortSignal): Promise<readonly User[]> {
   const { users } = await call<UserList>(`/v1/users?filter=${filter}&limit=${usersShownMax}`, {

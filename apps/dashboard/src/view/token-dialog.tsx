@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { isTokenText } from '../model/token-link.ts';
 import { tokenRequest } from '../state/operations.ts';
 import { setToken, token } from '../state/session.ts';
@@ -10,7 +10,8 @@ export function TokenDialog() {
   const text = useSignal('');
   const error = useSignal('');
   const request = tokenRequest.value;
-  useEffect(() => {
+  // Not later: what the browser tells of the dialog must find it as the request wants it.
+  useLayoutEffect(() => {
     text.value = '';
     error.value = '';
     if (request === undefined) dialog.current?.close();
@@ -18,6 +19,10 @@ export function TokenDialog() {
   }, [request, text, error]);
   const close = (): void => {
     tokenRequest.value = undefined;
+  };
+  const onClosed = (): void => {
+    // The word of a closing comes late; by then a wrong token may have opened the dialog again.
+    if (dialog.current?.open === false) close();
   };
   const save = (event: Event): void => {
     event.preventDefault();
@@ -31,7 +36,7 @@ export function TokenDialog() {
     request?.retry();
   };
   return (
-    <dialog ref={dialog} aria-labelledby="token-title" onClose={close}>
+    <dialog ref={dialog} aria-labelledby="token-title" onClose={onClosed}>
       <form onSubmit={save}>
         <h2 id="token-title">Token</h2>
         {request !== undefined && request.reason !== '' && <p>{request.reason}</p>}

@@ -26,8 +26,14 @@ interface UsersPageProps {
   readonly filter: UserFilter;
 }
 
+/** What an address answered. Until the present one has, the rows of the one before stay on the page. */
+interface Answered {
+  readonly address: string;
+  readonly list: UserList;
+}
+
 export function UsersPage({ search, filter }: UsersPageProps) {
-  const list = useSignal<UserList | undefined>(undefined);
+  const answered = useSignal<Answered | undefined>(undefined);
   const problem = useSignal('');
   /** Of the pages before, and of this one; none: the first. */
   const cursors = useSignal<readonly string[]>([]);
@@ -44,9 +50,9 @@ export function UsersPage({ search, filter }: UsersPageProps) {
     const timer = setTimeout(() => {
       void repeat(over.signal, everyMs, async () => {
         try {
-          const answer = await call<UserList>(address, { signal: over.signal });
+          const list = await call<UserList>(address, { signal: over.signal });
           if (over.signal.aborted) return;
-          list.value = answer;
+          answered.value = { address, list };
           problem.value = '';
         } catch (error) {
           if (over.signal.aborted || !(error instanceof ApiError)) return;
@@ -58,8 +64,10 @@ export function UsersPage({ search, filter }: UsersPageProps) {
       clearTimeout(timer);
       over.abort();
     };
-  }, [address, token.value, list, problem]);
-  const { next } = list.value ?? {};
+  }, [address, token.value, answered, problem]);
+  const rows = answered.value?.list.users ?? [];
+  const list = answered.value?.address === address ? answered.value.list : undefined;
+  const next = list?.next;
   return (
     <section class="card" aria-labelledby="users">
       <h1 id="users">Users</h1>
@@ -100,13 +108,13 @@ export function UsersPage({ search, filter }: UsersPageProps) {
         </form>
       </search>
       <p role="status" class="muted">
-        {problem.value || countText(list.value, cursors.value.length)}
+        {problem.value || countText(list, cursors.value.length)}
       </p>
-      {list.value !== undefined && list.value.users.length > 0 && (
+      {rows.length > 0 && (
         <DataTable
           caption="Users, one row a user and channel"
           keyOf={({ user, channel }) => `${channel} ${user}`}
-          rows={list.value.users}
+          rows={rows}
           columns={columns}
         />
       )}
