@@ -4,6 +4,7 @@ import { parseUserName } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import { RedisServer, until } from '@dsyncd/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { redisLimits } from '../src/index.ts';
 import { nextClaim, Place, scratchFolder, usersOf } from './place.ts';
 
 const ann = parseUserName('ann@example.com');
@@ -57,6 +58,16 @@ describe('when Redis is killed with kill -9', () => {
     const queue = await place.open();
     await place.server.end('SIGKILL');
     await queue.close();
+  });
+
+  it('closing does not hang, either, when a sign of life is under way', async () => {
+    const place = await Place.make();
+    const queue = await place.open({ leaseMs: redisLimits.leaseMsMin });
+    await place.server.end('SIGKILL');
+    const downAt = Date.now();
+    await until('a lease is over', () => Date.now() > downAt + redisLimits.leaseMsMin);
+    await queue.close();
+    expect(Date.now() - downAt).toBeLessThan(10_000);
   });
 });
 
