@@ -9,8 +9,11 @@ const shared = {
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
 } as const;
 
-/** The API's own page uses styles in its markup and pictures in its styles. */
-export const docsContentSecurityPolicy =
+/**
+ * Pages that others made, of the API's description and of bull-board, use styles in their markup and pictures in
+ * their styles. bull-board would take its fonts from the Internet: it may not, and has others.
+ */
+export const foreignPagePolicy =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 

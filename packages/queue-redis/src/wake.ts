@@ -3,6 +3,7 @@ import { type Logger, systemClock } from '@dsyncd/core';
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 
+export const wakeQueueName = 'wake';
 const pauseMs = 20;
 const retryMs = 1_000;
 
@@ -36,8 +37,8 @@ export class Wake {
   constructor(options: WakeOptions) {
     this.#options = options;
     const { connection, base: prefix, leaseMs, logger } = options;
-    this.#queue = new Queue('wake', { connection, prefix });
-    this.#worker = new Worker('wake', null, {
+    this.#queue = new Queue(wakeQueueName, { connection, prefix });
+    this.#worker = new Worker(wakeQueueName, null, {
       connection,
       prefix,
       autorun: false,
