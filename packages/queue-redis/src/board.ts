@@ -50,7 +50,9 @@ export function openBoard({ path, logger, ...options }: BoardOptions): Board {
         }),
     ),
     serverAdapter: server,
-    options: { uiConfig: { boardTitle: `dsyncd ${options.backend}`, hideRedisDetails: true } },
+    options: {
+      uiConfig: { boardTitle: `dsyncd ${options.backend}`, hideRedisDetails: true, hideDocsLink: true },
+    },
   });
   server.setBasePath(path);
   // Its own would answer with the stack.

@@ -1,6 +1,6 @@
 import type { Access } from '../access.ts';
 import { Problem, sendProblem } from '../problem.ts';
-import { foreignPagePolicy } from '../security-headers.ts';
+import { boardContentSecurityPolicy } from '../security-headers.ts';
 import { type App, boardPath, type RouteContext } from './context.ts';
 
 /**
@@ -21,7 +21,7 @@ export async function queueRoutes(app: App, { parts }: RouteContext, access: Acc
       // With the slash, what the browser was told by its user goes below this path alone.
       if (request.url === boardPath) return reply.redirect(`${boardPath}/`);
       reply.headers({
-        'content-security-policy': foreignPagePolicy,
+        'content-security-policy': boardContentSecurityPolicy,
         'cache-control': 'no-store',
       });
       try {

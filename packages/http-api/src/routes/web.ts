@@ -2,7 +2,7 @@ import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifySchema } from 'fastify';
-import { foreignPagePolicy } from '../security-headers.ts';
+import { docsContentSecurityPolicy } from '../security-headers.ts';
 import type { App } from './context.ts';
 
 /** The description of the API at `/docs/json`, and a page that shows it at `/docs`. Before the routes. */
@@ -26,7 +26,7 @@ export async function describeApi(app: App, version: string): Promise<void> {
   });
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
-    staticCSP: foreignPagePolicy,
+    staticCSP: docsContentSecurityPolicy,
     uiConfig: { validatorUrl: null, tryItOutEnabled: false },
   });
 }
