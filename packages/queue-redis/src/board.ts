@@ -51,7 +51,12 @@ export function openBoard({ path, logger, ...options }: BoardOptions): Board {
     ),
     serverAdapter: server,
     options: {
-      uiConfig: { boardTitle: `dsyncd ${options.backend}`, hideRedisDetails: true, hideDocsLink: true },
+      uiConfig: {
+        boardTitle: `dsyncd ${options.backend}`,
+        hideRedisDetails: true,
+        hideDocsLink: true,
+        showWorkers: false,
+      },
     },
   });
   server.setBasePath(path);

@@ -139,8 +139,9 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     },
     wakeOthers: () => wake.others(),
     close: async () => {
-      await wake.close();
+      // In this order: who leaves may have to wake others.
       await session.close();
+      await wake.close();
       for (const redis of connections) redis.disconnect();
     },
   };

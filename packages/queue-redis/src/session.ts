@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Logger, systemClock } from '@dsyncd/core';
 import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { patiently } from './patience.ts';
 import type { Member } from './presence.ts';
 
 interface SessionData extends Partial<Member> {
@@ -9,7 +10,6 @@ interface SessionData extends Partial<Member> {
   readonly session?: string;
 }
 
-const signOffMsMax = 2_000;
 export const sessionQueueName = 'replicators';
 
 export interface SessionOptions {
@@ -159,12 +159,7 @@ export class Session {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelBeat?.();
-    // A Redis that is away answers neither a beat that is under way nor this.
-    const isDone = new AbortController();
-    await Promise.race([
-      this.#signOff().finally(() => isDone.abort()),
-      systemClock.sleep(signOffMsMax, isDone.signal).catch(() => {}),
-    ]);
+    await patiently(this.#signOff());
     await this.#worker.close(true);
     await this.#queue.close();
   }

@@ -69,6 +69,18 @@ describe('when Redis is killed with kill -9', () => {
     await queue.close();
     expect(Date.now() - downAt).toBeLessThan(10_000);
   });
+
+  it('nor when workers wait for it', async () => {
+    const place = await Place.make();
+    const queue = await place.open();
+    const claim = queue.claim(new AbortController().signal);
+    await place.server.end('SIGKILL');
+    await until('it is missed', () => place.log.join().includes('nothing can be claimed'));
+    const missedAt = Date.now();
+    await queue.close();
+    expect(Date.now() - missedAt).toBeLessThan(10_000);
+    expect(await claim).toBeUndefined();
+  });
 });
 
 describe('when Redis comes back empty', () => {
