@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseUserName } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
@@ -80,6 +80,32 @@ describe('when Redis is killed with kill -9', () => {
     await queue.close();
     expect(Date.now() - missedAt).toBeLessThan(10_000);
     expect(await claim).toBeUndefined();
+  });
+});
+
+describe('when Redis is started anew', () => {
+  it('the queue is still there, with the users of Redis that the guide recommends', async () => {
+    const guide = readFileSync(new URL('../../../deploy/redis.md', import.meta.url), 'utf8');
+    const acl = join(scratchFolder(), 'users.acl');
+    const users = [...guide.matchAll(/^ +(user (?:default|dsyncd) .*)$/gm)].map(([, line]) => line);
+    expect(users).toHaveLength(2);
+    // For whoever starts and stops it here.
+    const admin = 'user admin on nopass ~* &* +@all';
+    writeFileSync(acl, `${[...users, admin].join('\n')}\n`);
+    const place = await Place.make(['--aclfile', acl]);
+    const queue = await place.open({ username: 'dsyncd', password: 'SECRET' });
+    await request(queue);
+    await request(queue, bob);
+    await place.server.end('SIGTERM');
+    await place.server.start();
+    await until('it is back', () =>
+      usersOf(queue).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect([...(await usersOf(queue)).keys()].sort()).toEqual([ann, bob]);
+    expect((await nextClaim(queue)).priority).toBe('high');
   });
 });
 
