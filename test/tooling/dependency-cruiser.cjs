@@ -37,6 +37,7 @@ const homes = {
   'prom-client': 'telemetry',
   bullmq: 'queue-redis',
   ioredis: 'queue-redis',
+  '@bull-board': 'queue-redis',
 };
 const adapters = Object.entries(homes).map(([name, home]) => ({
   name: `only-${home.replace('|', '-')}-uses-${name}`,

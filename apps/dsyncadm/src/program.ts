@@ -6,6 +6,7 @@ import { registerConfigReference } from './commands/config-reference.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerDrain } from './commands/drain.ts';
 import { registerFailoverCheck } from './commands/failover-check.ts';
+import { registerFleet } from './commands/fleet.ts';
 import { registerMailCopy } from './commands/mail-copy.ts';
 import { registerMailExpunge } from './commands/mail-expunge.ts';
 import { registerMailFetch } from './commands/mail-fetch.ts';
@@ -112,6 +113,7 @@ export function registerCommands(program: Command, context: CommandContext): voi
   registerCheck(program, context);
   registerDoctor(program, context);
   registerDrain(program, context);
+  registerFleet(program, context);
   registerSync(program, context);
   for (const [name, summary, commands] of groups) {
     const group = program

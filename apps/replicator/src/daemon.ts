@@ -55,7 +55,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     signal: stopping.signal,
   });
   let listeners: Readonly<Record<string, NotifyListener>> = {};
-  const { queue, intake, sink, closeSink } = await openQueue({
+  const { queue, intake, sink, closeSink, fleetParts, close } = await openQueue({
     config,
     channels,
     events: { onEmptied: () => duties.emptied(), onVanished: () => duties.vanished() },
@@ -90,6 +90,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   });
   let isReady = false;
   const http = await openHttp({
+    ...fleetParts,
     config: () => config,
     queue,
     sink,
@@ -164,7 +165,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       await mail.close();
       await refreshed;
       await duties.settled();
-      await queue.close();
+      await close();
       await mark.clear();
       logger.info({}, 'stopped');
     },

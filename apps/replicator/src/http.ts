@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Config, type HttpConfig, readSecret } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
-import { type HttpPlace, startHttpApi, type TlsFiles } from '@dsyncd/http-api';
+import { type HttpApiParts, type HttpPlace, startHttpApi, type TlsFiles } from '@dsyncd/http-api';
 import type { NotifyListener, NotifySink } from '@dsyncd/notify';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync } from '@dsyncd/replicator';
 
-export interface HttpSideParts {
+export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board'> {
   readonly config: () => Config;
   readonly queue: ReplicationQueue;
   readonly sink: NotifySink;

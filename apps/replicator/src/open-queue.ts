@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Config } from '@dsyncd/config';
 import { type Logger, systemClock, systemRandom } from '@dsyncd/core';
+import type { HttpApiParts } from '@dsyncd/http-api';
 import type { NotifySink } from '@dsyncd/notify';
 import { openSqliteQueue, type QueueSettings, type ReplicationQueue } from '@dsyncd/queue';
 import { type Channel, Intake } from '@dsyncd/replicator';
-import { type FleetEvents, openFleetQueue, openOutageSink } from './redis-queue.ts';
+import type { FleetEvents } from './redis-queue.ts';
 
 export interface QueueSide {
   readonly queue: ReplicationQueue;
@@ -13,6 +14,10 @@ export interface QueueSide {
   readonly sink: NotifySink;
   /** After the listeners, before the queue. */
   closeSink(): Promise<void>;
+  /** What the API shows of the fleet, if there is one. */
+  readonly fleetParts: Pick<HttpApiParts, 'fleet' | 'board'>;
+  /** At the very end. */
+  close(): Promise<void>;
 }
 
 export interface QueueParts {
@@ -37,8 +42,17 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
     });
     const intake = new Intake({ queue, channels });
     await onSink(intake);
-    return { queue, intake, sink: intake, closeSink: async () => {} };
+    return {
+      queue,
+      intake,
+      sink: intake,
+      closeSink: async () => {},
+      fleetParts: {},
+      close: () => queue.close(),
+    };
   }
+  // Loaded by those alone who have a Redis.
+  const { openFleetParts, openFleetQueue, openOutageSink } = await import('./redis-queue.ts');
   const sink = await openOutageSink(config, logger);
   await onSink(sink);
   const onReturned = (): void =>
@@ -46,7 +60,8 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       .tellAgain()
       .catch((error: unknown) => logger.error({ error }, 'what was told last is not told again'));
   const settings = queueSettings(config);
-  const queue = await openFleetQueue(config.redis, settings, { ...events, onReturned }, logger);
+  const { redis, hostname } = config;
+  const queue = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });
   const intake = new Intake({ queue, channels });
   sink.connect({
     sink: intake,
@@ -54,7 +69,18 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       for (const { name } of channels()) await queue.channelStatus(name);
     },
   });
-  return { queue, intake, sink, closeSink: () => sink.close() };
+  const { fleet, board } = await openFleetParts(redis, logger);
+  return {
+    queue,
+    intake,
+    sink,
+    closeSink: () => sink.close(),
+    fleetParts: { fleet, board },
+    async close() {
+      fleet.close();
+      await queue.close();
+    },
+  };
 }
 
 export const queueSettings = (config: Config): QueueSettings => ({

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Config, type RedisConfig, readSecret } from '@dsyncd/config';
+import { type Config, type RedisConfig, readRedisAccess } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/core';
+import type { HttpApiParts } from '@dsyncd/http-api';
 import { OutageSink, OutageSpool } from '@dsyncd/notify';
 import type { QueueSettings, ReplicationQueue } from '@dsyncd/queue';
-import { openRedisQueue, type RedisServer } from '@dsyncd/queue-redis';
+import { openFleet, openRedisQueue, type RedisFleet } from '@dsyncd/queue-redis';
 
 const retryMs = 1_000;
 
@@ -23,25 +23,31 @@ export interface FleetEvents {
   readonly onVanished: () => void;
 }
 
+export interface FleetQueueParts {
+  readonly redis: RedisConfig;
+  readonly hostname: string;
+  readonly settings: QueueSettings;
+  readonly logger: Logger;
+}
+
 /**
  * Opens the queue on Redis; while that is down, waits for it.
  * @throws {DsyncdError} for what somebody has to mend: a wrong password, version or name.
  */
 export async function openFleetQueue(
-  redis: RedisConfig,
-  settings: QueueSettings,
+  { redis, hostname, settings, logger }: FleetQueueParts,
   events: FleetEvents,
-  logger: Logger,
 ): Promise<ReplicationQueue> {
   const { backend, prefix, leaseMs } = redis;
   let isTold = false;
   for (;;) {
     try {
       return await openRedisQueue({
-        ...(await redisServer(redis)),
+        ...(await readRedisAccess(redis)),
         ...events,
         backend,
         prefix,
+        hostname,
         leaseMs,
         clock: systemClock,
         random: systemRandom,
@@ -57,36 +63,20 @@ export async function openFleetQueue(
   }
 }
 
-/** @throws {DsyncdError} `DSYNCD_SECRET` or `DSYNCD_QUEUE_REDIS_TLS` (operator) for a file that cannot be used. */
-export async function redisServer(redis: RedisConfig): Promise<RedisServer> {
-  const { url, username, passwordFile, sentinelPasswordFile, caFile, certFile, keyFile } = redis;
-  const secret = async (file: string | undefined): Promise<string | undefined> =>
-    file === undefined ? undefined : readSecret(file);
-  const password = await secret(passwordFile);
-  const sentinelPassword = await secret(sentinelPasswordFile);
-  const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(readPem));
-  return {
-    url,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    },
-  };
+export interface FleetParts {
+  readonly fleet: RedisFleet;
+  readonly board: NonNullable<HttpApiParts['board']>;
 }
 
-async function readPem(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new DsyncdError(
-      'DSYNCD_QUEUE_REDIS_TLS',
-      `cannot read ${file}: ${error instanceof Error ? error.message : error}`,
-      { outcome: 'operator', hint: 'see ca_file, cert_file and key_file in [redis]', cause: error },
-    );
-  }
+/** For looking at the fleet. */
+export async function openFleetParts(redis: RedisConfig, logger: Logger): Promise<FleetParts> {
+  const { backend, prefix } = redis;
+  const access = await readRedisAccess(redis);
+  return {
+    fleet: openFleet({ ...access, prefix }),
+    async board(path) {
+      const { openBoard } = await import('@dsyncd/queue-redis/board');
+      return openBoard({ ...access, prefix, backend, path, logger });
+    },
+  };
 }

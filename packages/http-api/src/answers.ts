@@ -4,9 +4,15 @@ import { channelSchema, userSchema, workerSchema } from './views.ts';
 
 // What the API answers, without what serves it: for clients, such as the dashboard, that are built apart.
 
+export {
+  type BackendView,
+  type FleetAnswer,
+  fleetView,
+  type ReplicatorView,
+} from './fleet-view.ts';
 export type { ProblemBody } from './problem-body.ts';
 export type { EndedSyncView } from './sync-history.ts';
-export type { ChannelView, UserView, WorkerView } from './views.ts';
+export type { ChannelView, FleetChannelView, UserView, WorkerView } from './views.ts';
 
 const closed = { additionalProperties: false } as const;
 

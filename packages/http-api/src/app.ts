@@ -10,6 +10,7 @@ import { healthRoutes } from './routes/health.ts';
 import { notifyRoutes } from './routes/notify.ts';
 import { operateRoutes } from './routes/operate.ts';
 import { overviewRoutes } from './routes/overview.ts';
+import { queueRoutes } from './routes/queues.ts';
 import { userRoutes } from './routes/users.ts';
 import { describeApi, serveDashboard } from './routes/web.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -64,8 +65,9 @@ export async function buildApp(options: AppOptions): Promise<App> {
     if (role === undefined) return;
     void reply.header('cache-control', 'no-store');
     if (role === 'none') return;
-    const { authorization, host } = request.headers;
+    const { authorization, host, 'sec-fetch-site': site } = request.headers;
     access.check(role, { authorization, host });
+    if (role !== 'read' && isForeign(site)) throw fromElsewhere();
   });
   context.requests.watch(app);
   await describeApi(app, context.parts.version);
@@ -75,6 +77,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   notifyRoutes(app, context);
   eventRoutes(app, context);
   healthRoutes(app, context);
+  await queueRoutes(app, context, access);
   if (dashboardFolder !== undefined) await serveDashboard(app, dashboardFolder);
   await app.ready();
   return app;
@@ -101,6 +104,15 @@ function limited<AnyServer extends Server | TlsServer>(server: AnyServer, timeou
   server.keepAliveTimeout = keepAliveTimeoutMs;
   return server;
 }
+
+/** A browser that was told a password may send it on behalf of any page that it shows. */
+const isForeign = (site: string | string[] | undefined): boolean =>
+  site === 'cross-site' || site === 'same-site';
+
+const fromElsewhere = (): Problem =>
+  new Problem(403, 'DSYNCD_HTTP_CROSS_SITE', 'a page of another site may not do this', {
+    hint: 'open the dashboard of this dsyncd itself',
+  });
 
 const noSuchPath = (method: string, url: string): Problem =>
   new Problem(404, 'DSYNCD_HTTP_PATH', `there is no ${method} ${url.slice(0, 200)}`, { hint: 'see /docs' });

@@ -1,4 +1,5 @@
 import { type ChannelReading, lagLimitsMs } from '@dsyncd/telemetry';
+import { channelStatus } from './own-fleet.ts';
 import type { HttpApiParts } from './parts.ts';
 import { VerificationCensus } from './verification-census.ts';
 import { type ChannelView, channelView } from './views.ts';
@@ -25,10 +26,12 @@ export class Overview {
   /** @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL` when there is none of that name. */
   async channel(name: string): Promise<ChannelView> {
     const { queue, channels, clock } = this.#parts;
-    const status = await queue.channelStatus(name);
-    const [usersBehind = 0] = await queue.lagCounts(name, [-1]);
     const configured = channels().find((channel) => channel.name === name);
-    return channelView(configured ?? { name, replica: '', chain: false }, status, usersBehind, clock.now());
+    return channelView(
+      configured ?? { name, replica: '', chain: false },
+      await channelStatus(queue, name),
+      clock.now(),
+    );
   }
 
   channels(): Promise<ChannelView[]> {

@@ -1,13 +1,24 @@
 import type { Clock, Logger, UserName } from '@dsyncd/core';
 import type { NotifySink, SocketAccess } from '@dsyncd/notify';
-import type { ReplicationQueue } from '@dsyncd/queue';
+import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync } from '@dsyncd/replicator';
 import type { SourceReading } from '@dsyncd/telemetry';
+import type { FastifyPluginCallback } from 'fastify';
 import type { Tokens } from './access.ts';
+
+/** A plugin for Fastify with the pages, to be registered under their path. */
+export interface QueueBoard {
+  readonly plugin: FastifyPluginCallback;
+  close(): Promise<void>;
+}
 
 /** What the API shows and works on. */
 export interface HttpApiParts {
   readonly queue: ReplicationQueue;
+  /** Missing: the queue is this host's alone. */
+  readonly fleet?: FleetView;
+  /** A page that shows the queues as they are in Redis, made for that path; see `/queues`. */
+  readonly board?: (path: string) => Promise<QueueBoard>;
   readonly sink: NotifySink;
   readonly channels: () => readonly Channel[];
   /** Users of the mail store that a mask matches, to make them known. */

@@ -66,7 +66,8 @@ const isRefusal = (error: unknown): error is Error & { readonly statusCode: numb
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const { status, code, message, hint } = problem;
-  if (status === 401) void reply.header('www-authenticate', 'Bearer realm="dsyncd"');
+  if (status === 401 && !reply.hasHeader('www-authenticate'))
+    void reply.header('www-authenticate', 'Bearer realm="dsyncd"');
   if (status === 503) void reply.header('retry-after', '1');
   const body: ProblemBody = {
     title: STATUS_CODES[status] ?? 'Error',

@@ -9,10 +9,15 @@ const shared = {
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
 } as const;
 
-/** The API's own page uses styles in its markup and pictures in its styles. */
-export const docsContentSecurityPolicy =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; " +
-  "form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+/** Pages that others made use styles in their markup and pictures in their styles. */
+const foreignPage =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; form-action 'none'; " +
+  "frame-ancestors 'none'; object-src 'none'; base-uri";
+
+export const docsContentSecurityPolicy = `${foreignPage} 'none'`;
+
+/** bull-board would take its fonts from the Internet: it may not, and has others. */
+export const boardContentSecurityPolicy = `${foreignPage} 'self'`;
 
 /** What every answer carries, so that a browser does with it only what it is for. */
 export const securityHeaders = (hasTls: boolean): Readonly<Record<string, string>> =>

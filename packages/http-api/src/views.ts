@@ -1,4 +1,4 @@
-import type { ChannelStatus, RunningSync, UserStatus } from '@dsyncd/queue';
+import type { FleetChannelStatus, RunningSync, UserStatus } from '@dsyncd/queue';
 import type { Channel } from '@dsyncd/replicator';
 import Type, { type Static } from 'typebox';
 
@@ -15,43 +15,54 @@ export const failureSchema = Type.Object(
   closed,
 );
 
+/** What every replicator knows of a channel, whoever's it is. */
+const channelState = {
+  paused: Type.Boolean(),
+  users: count('Known users.'),
+  usersBehind: count('Users with a change that is not replicated yet.'),
+  usersNeverSynced: count('Users of whom no full sync has succeeded yet.'),
+  oldestRequestAt: Type.Optional(instant('When the oldest not yet replicated change was notified.')),
+  oldestLagSeconds: Type.Number({ description: 'How long that one waits; 0 when there is none.' }),
+  running: count('Syncs that run now.'),
+  queued: Type.Object(
+    {
+      sync: Type.Integer(),
+      high: Type.Integer(),
+      low: Type.Integer(),
+      failed: count('Users who wait for the next try after a failure.'),
+      fullResync: count('Users whose full-sync interval has passed.'),
+      quarantined: count('Users who are held until a person acts.'),
+      paused: count('Users whom a person has paused.'),
+    },
+    { ...closed, description: 'Users by what they wait for.' },
+  ),
+  breaker: Type.Object(
+    {
+      state: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
+      consecutiveFailures: Type.Integer(),
+      retryAt: Type.Optional(instant('When the next try is let through.')),
+      lastReason: Type.Optional(Type.String()),
+    },
+    { ...closed, description: 'The circuit breaker: open while the peer seems dead.' },
+  ),
+};
+
 export const channelSchema = Type.Object(
   {
     channel: Type.String(),
     replica: Type.String({ description: '`mail_replica` as configured.' }),
     chain: Type.Boolean(),
-    paused: Type.Boolean(),
-    users: count('Known users.'),
-    usersBehind: count('Users with a change that is not replicated yet.'),
-    usersNeverSynced: count('Users of whom no full sync has succeeded yet.'),
-    oldestRequestAt: Type.Optional(instant('When the oldest not yet replicated change was notified.')),
-    oldestLagSeconds: Type.Number({ description: 'How long that one waits; 0 when there is none.' }),
-    running: count('Syncs that run now.'),
-    queued: Type.Object(
-      {
-        sync: Type.Integer(),
-        high: Type.Integer(),
-        low: Type.Integer(),
-        failed: count('Users who wait for the next try after a failure.'),
-        fullResync: count('Users whose full-sync interval has passed.'),
-        quarantined: count('Users who are held until a person acts.'),
-        paused: count('Users whom a person has paused.'),
-      },
-      { ...closed, description: 'Users by what they wait for.' },
-    ),
-    breaker: Type.Object(
-      {
-        state: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
-        consecutiveFailures: Type.Integer(),
-        retryAt: Type.Optional(instant('When the next try is let through.')),
-        lastReason: Type.Optional(Type.String()),
-      },
-      { ...closed, description: 'The circuit breaker: open while the peer seems dead.' },
-    ),
+    ...channelState,
   },
   { ...closed, title: 'Channel' },
 );
 export type ChannelView = Static<typeof channelSchema>;
+
+export const fleetChannelSchema = Type.Object(
+  { channel: Type.String(), ...channelState },
+  { ...closed, title: 'Channel of a backend' },
+);
+export type FleetChannelView = Static<typeof fleetChannelSchema>;
 
 const userState = Type.Union(
   [
@@ -101,20 +112,19 @@ export const workerSchema = Type.Object(
 );
 export type WorkerView = Static<typeof workerSchema>;
 
-export function channelView(
+export const channelView = (
   { name, replica, chain }: Channel,
-  status: ChannelStatus,
-  usersBehind: number,
+  status: FleetChannelStatus,
   now: number,
-): ChannelView {
+): ChannelView => ({ ...fleetChannelView(status, now), channel: name, replica, chain });
+
+export function fleetChannelView(status: FleetChannelStatus, now: number): FleetChannelView {
   const { breaker } = status;
   return {
-    channel: name,
-    replica,
-    chain,
+    channel: status.channel,
     paused: status.paused,
     users: status.users,
-    usersBehind,
+    usersBehind: status.usersBehind,
     usersNeverSynced: status.neverSynced,
     ...at('oldestRequestAt', status.oldestRequestAt),
     oldestLagSeconds: secondsSince(status.oldestRequestAt, now),

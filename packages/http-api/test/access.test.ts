@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { tokenCharsMin } from '../src/index.ts';
 import { ApiBench, ann, tokens } from './api-bench.ts';
 
-const looks = ['/v1/status', '/v1/channels', '/v1/users', '/v1/workers', '/v1/events', '/metrics'];
+const looks = [
+  '/v1/status',
+  '/v1/channels',
+  '/v1/users',
+  '/v1/workers',
+  '/v1/fleet',
+  '/v1/events',
+  '/metrics',
+];
 const operations: readonly (readonly [method: string, path: string, body?: unknown])[] = [
   ['POST', '/v1/replicate', { mask: '*' }],
   ['POST', '/v1/users', { user: ann }],
@@ -48,6 +56,22 @@ describe('on a port', () => {
       }
     }
     expect(await bench.queue.channelStatus('default'), 'nothing was done').toEqual(before);
+  });
+
+  it('operating is refused to pages of other sites, whatever a browser adds to what they send', async () => {
+    const bench = await ApiBench.start();
+    for (const [method, path, body] of operations) {
+      for (const site of ['cross-site', 'same-site']) {
+        const { status, body: problem } = await bench.call(path, {
+          method,
+          body,
+          headers: { 'sec-fetch-site': site },
+        });
+        expect([path, status, problem.code]).toEqual([path, 403, 'DSYNCD_HTTP_CROSS_SITE']);
+      }
+    }
+    const own = { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' } };
+    expect((await bench.call('/v1/channels/default/pause', own)).status).toBe(200);
   });
 
   it('notifying takes the token of notify, or that of operate', async () => {

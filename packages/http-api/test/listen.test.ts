@@ -124,6 +124,7 @@ describe('GET /docs', () => {
       'get /v1/channels',
       'get /v1/channels/{channel}',
       'get /v1/events',
+      'get /v1/fleet',
       'get /v1/status',
       'get /v1/users',
       'get /v1/users/{user}',

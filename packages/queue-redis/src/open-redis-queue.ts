@@ -1,11 +1,13 @@
-import { DsyncdError, silentLogger } from '@dsyncd/core';
+import { hostname as hostnameOfSystem } from 'node:os';
+import { DsyncdError, silentLogger, systemClock } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Redis } from 'ioredis';
 import { Claims } from './claims.ts';
 import { type ConnectionKind, connect, redisError, redisPlace } from './connection.ts';
 import { IdleWorkers } from './idle-workers.ts';
 import { scripts as scriptTexts } from './lua/index.ts';
-import { keyBase, type RedisQueueOptions, redisLimits } from './options.ts';
+import { keyBase, prefixDefault, type RedisQueueOptions, redisLimits } from './options.ts';
+import { Presence } from './presence.ts';
 import { RedisQueue, type RedisQueueParts } from './redis-queue.ts';
 import { RedisWaiters } from './redis-waiters.ts';
 import { ScriptRunner } from './script-runner.ts';
@@ -57,21 +59,40 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     session: () => session.id,
     renew: () => session.renew(),
   });
+  const member = {
+    hostname: options.hostname ?? hostnameOfSystem(),
+    pid: process.pid,
+    startedAt: systemClock.now(),
+    leaseMs,
+  };
+  const presence = new Presence({
+    redis: commands,
+    scripts,
+    claims,
+    prefix: options.prefix ?? prefixDefault,
+    backend: options.backend,
+    member,
+    logger,
+  });
   const session = new Session({
     connection: worker,
+    member,
     base,
     leaseMs,
     logger,
     join: async (id) => {
       const isKnownInterval = (await scripts.count('join', claims.input({ session: id }))) === 1;
       if (!isKnownInterval) hasNewInterval = true;
+      await presence.enter(id);
     },
     leave: async (id) => {
       await scripts.run('leave', claims.input({ session: id }));
       idle.serve();
       wake.others();
     },
-    onBeat: () => claims.lookAround(),
+    onBeat: async (id) => {
+      await Promise.all([claims.lookAround(), presence.beat(id)]);
+    },
     onVanished: () => options.onVanished?.(),
     onLost: async () => {
       claims.drop();
@@ -118,8 +139,9 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     },
     wakeOthers: () => wake.others(),
     close: async () => {
-      await wake.close();
+      // In this order: who leaves may have to wake others.
       await session.close();
+      await wake.close();
       for (const redis of connections) redis.disconnect();
     },
   };

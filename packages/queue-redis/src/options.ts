@@ -18,6 +18,8 @@ export interface RedisServer {
 export interface RedisQueueOptions extends RedisServer {
   /** All keys begin with it. @defaultValue `dsyncd` */
   readonly prefix?: string;
+  /** What this replicator is called where the fleet is shown. @defaultValue that of the operating system */
+  readonly hostname?: string;
   /** Which pair of hosts this queue is for. Replicators with the same backend share the work. */
   readonly backend: string;
   readonly clock: Clock;
@@ -49,10 +51,14 @@ export const redisLimits = {
   waitersMax: 20_000,
 } as const;
 
+export const prefixDefault = 'dsyncd';
 const nameShape = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /** What all keys of the queue begin with. The braces keep them on one node of a cluster. */
-export function keyBase({ prefix = 'dsyncd', backend }: RedisQueueOptions): string {
+export function keyBase({
+  prefix = prefixDefault,
+  backend,
+}: Pick<RedisQueueOptions, 'prefix' | 'backend'>): string {
   for (const [what, name] of [
     ['prefix', prefix],
     ['backend', backend],
@@ -68,3 +74,6 @@ export function keyBase({ prefix = 'dsyncd', backend }: RedisQueueOptions): stri
       );
   return `${prefix}:{${backend}}`;
 }
+
+/** The sorted set of backends, by when they were heard of last. */
+export const fleetKey = (prefix: string): string => `${prefix}:backends`;

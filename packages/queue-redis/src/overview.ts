@@ -14,8 +14,7 @@ const quarantined = 8;
 const fullSynced = 32;
 const paused = 64;
 
-interface RawStatus {
-  readonly more: boolean;
+export interface RawStatus {
   readonly counts: Readonly<Record<string, string>>;
   readonly users: number;
   readonly oldest: string;
@@ -23,7 +22,8 @@ interface RawStatus {
   readonly paused: boolean;
 }
 
-export const parseStatus = (text: unknown): RawStatus => JSON.parse(String(text)) as RawStatus;
+export const parseStatus = (text: unknown): RawStatus & { readonly more: boolean } =>
+  JSON.parse(String(text)) as RawStatus & { readonly more: boolean };
 
 export function channelStatus(channel: string, raw: RawStatus): ChannelStatus {
   const count = (bucket: number | string): number => Number(raw.counts[bucket] ?? 0);

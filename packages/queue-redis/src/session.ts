@@ -2,24 +2,30 @@ import { randomUUID } from 'node:crypto';
 import { type Logger, systemClock } from '@dsyncd/core';
 import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { patiently } from './patience.ts';
+import type { Member } from './presence.ts';
 
-interface SessionData {
+interface SessionData extends Partial<Member> {
   /** Which replicator holds this job; missing until the one that fetched it has signed. */
   readonly session?: string;
 }
+
+export const sessionQueueName = 'replicators';
 
 export interface SessionOptions {
   readonly connection: Redis;
   /** Prefix of BullMQ's keys. */
   readonly base: string;
   readonly leaseMs: number;
+  /** Stands in the job, for a person who looks at it. */
+  readonly member: Member;
   readonly logger: Logger;
   /** Lets that session claim. */
   readonly join: (session: string) => Promise<void>;
   /** Frees what that session holds. */
   readonly leave: (session: string) => Promise<void>;
   /** After each sign of life. */
-  readonly onBeat: () => Promise<void>;
+  readonly onBeat: (session: string) => Promise<void>;
   /** Another session was found dead; its syncs are free. */
   readonly onVanished: () => void;
   /** Nothing is known any more of this session: Redis is empty, or it was taken for dead. */
@@ -47,7 +53,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     const { connection, base: prefix, leaseMs, logger } = options;
-    const name = 'replicators';
+    const name = sessionQueueName;
     this.#queue = new Queue(name, { connection, prefix });
     this.#worker = new Worker(name, null, {
       connection,
@@ -85,7 +91,7 @@ export class Session {
       // Another replicator that starts at the same moment may have taken ours: then there is one more.
       if (job === undefined) continue;
       if (job.data.session === undefined) {
-        await job.updateData({ session });
+        await job.updateData({ session, ...this.#options.member });
         this.#job = job;
         break;
       }
@@ -130,7 +136,7 @@ export class Session {
         if (session === this.#id) await this.renew();
       }
     }
-    await this.#options.onBeat();
+    await this.#options.onBeat(this.#id);
   }
 
   async #isHeld(): Promise<boolean> {
@@ -153,6 +159,12 @@ export class Session {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelBeat?.();
+    await patiently(this.#signOff());
+    await this.#worker.close(true);
+    await this.#queue.close();
+  }
+
+  async #signOff(): Promise<void> {
     await this.#beating;
     try {
       await this.#options.leave(this.#id);
@@ -160,7 +172,5 @@ export class Session {
     } catch (error) {
       this.#options.logger.debug({ error }, 'could not sign off; what is left is freed when the lease ends');
     }
-    await this.#worker.close(true);
-    await this.#queue.close();
   }
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type Logger, systemClock } from '@dsyncd/core';
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { patiently } from './patience.ts';
 
+export const wakeQueueName = 'wake';
 const pauseMs = 20;
 const retryMs = 1_000;
 
@@ -36,8 +38,8 @@ export class Wake {
   constructor(options: WakeOptions) {
     this.#options = options;
     const { connection, base: prefix, leaseMs, logger } = options;
-    this.#queue = new Queue('wake', { connection, prefix });
-    this.#worker = new Worker('wake', null, {
+    this.#queue = new Queue(wakeQueueName, { connection, prefix });
+    this.#worker = new Worker(wakeQueueName, null, {
       connection,
       prefix,
       autorun: false,
@@ -105,7 +107,7 @@ export class Wake {
     this.#isClosed = true;
     this.#becameIdle?.();
     await this.#worker.close(true);
-    await this.#loop;
+    await patiently(this.#loop);
     await this.#queue.close();
   }
 }

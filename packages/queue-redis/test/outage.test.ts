@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseUserName } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import { RedisServer, until } from '@dsyncd/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { redisLimits } from '../src/index.ts';
 import { nextClaim, Place, scratchFolder, usersOf } from './place.ts';
 
 const ann = parseUserName('ann@example.com');
@@ -57,6 +58,54 @@ describe('when Redis is killed with kill -9', () => {
     const queue = await place.open();
     await place.server.end('SIGKILL');
     await queue.close();
+  });
+
+  it('closing does not hang, either, when a sign of life is under way', async () => {
+    const place = await Place.make();
+    const queue = await place.open({ leaseMs: redisLimits.leaseMsMin });
+    await place.server.end('SIGKILL');
+    const downAt = Date.now();
+    await until('a lease is over', () => Date.now() > downAt + redisLimits.leaseMsMin);
+    await queue.close();
+    expect(Date.now() - downAt).toBeLessThan(10_000);
+  });
+
+  it('nor when workers wait for it', async () => {
+    const place = await Place.make();
+    const queue = await place.open();
+    const claim = queue.claim(new AbortController().signal);
+    await place.server.end('SIGKILL');
+    await until('it is missed', () => place.log.join().includes('nothing can be claimed'));
+    const missedAt = Date.now();
+    await queue.close();
+    expect(Date.now() - missedAt).toBeLessThan(10_000);
+    expect(await claim).toBeUndefined();
+  });
+});
+
+describe('when Redis is started anew', () => {
+  it('the queue is still there, with the users of Redis that the guide recommends', async () => {
+    const guide = readFileSync(new URL('../../../deploy/redis.md', import.meta.url), 'utf8');
+    const acl = join(scratchFolder(), 'users.acl');
+    const users = [...guide.matchAll(/^ +(user (?:default|dsyncd) .*)$/gm)].map(([, line]) => line);
+    expect(users).toHaveLength(2);
+    // For whoever starts and stops it here.
+    const admin = 'user admin on nopass ~* &* +@all';
+    writeFileSync(acl, `${[...users, admin].join('\n')}\n`);
+    const place = await Place.make(['--aclfile', acl]);
+    const queue = await place.open({ username: 'dsyncd', password: 'SECRET' });
+    await request(queue);
+    await request(queue, bob);
+    await place.server.end('SIGTERM');
+    await place.server.start();
+    await until('it is back', () =>
+      usersOf(queue).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect([...(await usersOf(queue)).keys()].sort()).toEqual([ann, bob]);
+    expect((await nextClaim(queue)).priority).toBe('high');
   });
 });
 

@@ -1,18 +1,18 @@
 // A replicator without mail: workers that take users off the queue, hold a lock file for a moment, and say so.
 // Arguments: Redis URL, folder of lock files, workers, milliseconds a sync takes (`hang`: it never ends by
-// itself), lease in milliseconds. Lines on standard output: READY, START user, END user, OVERLAP user, WARN text.
+// itself), lease in milliseconds, backend. Lines on standard output: READY, START user, END user, OVERLAP user, WARN text.
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger, systemClock, systemRandom } from '@dsyncd/core';
 import { openRedisQueue } from '@dsyncd/queue-redis';
 
-const [url, folder, workers, syncMs, leaseMs] = process.argv.slice(2);
+const [url, folder, workers, syncMs, leaseMs, backend] = process.argv.slice(2);
 const say = (line) => process.stdout.write(`${line}\n`);
 
 const queue = await openRedisQueue({
   url,
-  backend: 'mail',
+  backend,
   clock: systemClock,
   random: systemRandom,
   logger: { ...silentLogger, warn: (_fields, message) => say(`WARN ${Date.now()} ${message}`) },

@@ -3,12 +3,14 @@ export const userFilters: readonly UserFilter[] = ['all', 'behind', 'failed', 'q
 
 export type Route =
   | { readonly page: 'overview' }
+  | { readonly page: 'fleet' }
   | { readonly page: 'users'; readonly search: string; readonly filter: UserFilter }
   | { readonly page: 'user'; readonly user: string };
 
 /** What the part of the address behind `#` means; what means nothing is the overview. */
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#/, '').split('?', 2);
+  if (path === '/fleet') return { page: 'fleet' };
   if (path === '/users') {
     const parameters = new URLSearchParams(query);
     const filter = userFilters.find((each) => each === parameters.get('filter')) ?? 'all';
@@ -21,6 +23,7 @@ export function parseRoute(hash: string): Route {
 
 export function hashOf(route: Route): string {
   if (route.page === 'overview') return '#/';
+  if (route.page === 'fleet') return '#/fleet';
   if (route.page === 'user') return `#/users/${encodeURIComponent(route.user)}`;
   const parameters = new URLSearchParams();
   if (route.search !== '') parameters.set('search', route.search);

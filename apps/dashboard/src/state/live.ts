@@ -1,7 +1,7 @@
 import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import { ApiError, call } from '../api/client.ts';
 import { readEvents } from '../api/event-stream.ts';
-import type { Channel, EndedSync, Status, User, UserList, Workers } from '../model/api-types.ts';
+import type { Channel, EndedSync, Fleet, Status, User, UserList, Workers } from '../model/api-types.ts';
 import type { ServerEvent } from '../model/event-parser.ts';
 import { withChannel } from '../model/status-change.ts';
 import { token } from './session.ts';
@@ -13,6 +13,8 @@ export const connection = signal<Connection>('connecting');
 /** Why there is nothing to show, or nothing new. */
 export const trouble = signal<ApiError | undefined>(undefined);
 export const status = signal<Status | undefined>(undefined);
+/** All backends on the Redis of the queue, or this one alone. */
+export const fleet = signal<Fleet | undefined>(undefined);
 export const workers = signal<Workers | undefined>(undefined);
 /** Latest first. */
 export const latestSyncs = signal<readonly EndedSync[]>([]);
@@ -30,6 +32,7 @@ const endedSyncsMax = 5_000;
 const statusEveryMs = 2_000;
 const workersEveryMs = 1_000;
 const usersEveryMs = 3_000;
+const fleetEveryMs = 5_000;
 const reconnectMs = 2_000;
 
 const sleepers = new Set<() => void>();
@@ -64,6 +67,9 @@ function follow(over: AbortSignal): void {
     workers.value = await call<Workers>('/v1/workers', { signal: over });
   });
   void repeat(over, usersEveryMs, () => readUsers(over));
+  void repeat(over, fleetEveryMs, async () => {
+    fleet.value = await call<Fleet>('/v1/fleet', { signal: over });
+  });
   void followEvents(over);
 }
 

@@ -2,6 +2,7 @@ import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { status, trouble } from '../state/live.ts';
 import { route } from '../state/navigation.ts';
+import { FleetPage } from './fleet-page.tsx';
 import { Header } from './header.tsx';
 import { Notices } from './notices.tsx';
 import { Overview } from './overview.tsx';
@@ -48,6 +49,8 @@ function Page() {
   switch (value.page) {
     case 'overview':
       return <Overview />;
+    case 'fleet':
+      return <FleetPage />;
     case 'users':
       return <UsersPage search={value.search} filter={value.filter} />;
     case 'user':

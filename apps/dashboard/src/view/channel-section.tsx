@@ -2,7 +2,7 @@ import { relativeText } from '../model/ages.ts';
 import type { Channel } from '../model/api-types.ts';
 import { now } from '../state/clock.ts';
 import { pause, resume } from '../state/operations.ts';
-import { Since } from './pieces.tsx';
+import { ChannelPill, Since } from './pieces.tsx';
 
 export const ChannelSection = ({ channels }: { readonly channels: readonly Channel[] }) => (
   <section class="card" aria-labelledby="channels">
@@ -25,9 +25,7 @@ function ChannelTile({ channel }: { readonly channel: Channel }) {
         <h3>
           <bdi>{name}</bdi>
         </h3>
-        <span class={`pill is-${paused ? 'late' : breaker.state === 'closed' ? 'good' : 'bad'}`}>
-          {paused ? 'paused' : breaker.state === 'closed' ? 'replicating' : 'replica not reachable'}
-        </span>
+        <ChannelPill {...channel} />
         <button
           type="button"
           aria-label={`${paused ? 'Resume' : 'Pause'} channel ${name}`}

@@ -1,4 +1,5 @@
-import { type Connection, connection, status } from '../state/live.ts';
+import { isFleet } from '../model/fleet.ts';
+import { type Connection, connection, fleet, status } from '../state/live.ts';
 import { route } from '../state/navigation.ts';
 import { tokenRequest } from '../state/operations.ts';
 
@@ -24,9 +25,14 @@ export function Header() {
         <a href="#/" {...current(page === 'overview')}>
           Overview
         </a>
-        <a href="#/users" {...current(page !== 'overview')}>
+        <a href="#/users" {...current(page === 'users' || page === 'user')}>
           Users
         </a>
+        {isFleet(fleet.value) && (
+          <a href="#/fleet" {...current(page === 'fleet')}>
+            Fleet
+          </a>
+        )}
       </nav>
       <span class={`connection is-${state}`}>
         <span class="hidden">Connection: </span>

@@ -1,5 +1,5 @@
 import { durationText, relativeText, secondsSince } from '../model/ages.ts';
-import type { User } from '../model/api-types.ts';
+import type { Channel, User } from '../model/api-types.ts';
 import { hashOf } from '../model/route.ts';
 import { now } from '../state/clock.ts';
 
@@ -46,6 +46,12 @@ const stateLevels: Readonly<Record<User['state'], string>> = {
   waiting: 'busy',
   idle: 'good',
 };
+
+export const ChannelPill = ({ paused, breaker }: Pick<Channel, 'paused' | 'breaker'>) => (
+  <span class={`pill is-${paused ? 'late' : breaker.state === 'closed' ? 'good' : 'bad'}`}>
+    {paused ? 'paused' : breaker.state === 'closed' ? 'replicating' : 'replica not reachable'}
+  </span>
+);
 
 export const StatePill = ({ state }: Pick<User, 'state'>) => (
   <span class={`pill is-${stateLevels[state]}`}>{stateTexts[state]}</span>

@@ -41,6 +41,9 @@ export interface RouteContext {
   readonly metricsPage: () => Promise<{ readonly text: string; readonly contentType: string }>;
 }
 
+/** Where the page of the BullMQ queues is. */
+export const boardPath = '/queues';
+
 export const strict = { additionalProperties: false } as const;
 
 export const problems = { '4xx': problemSchema, '5xx': problemSchema } as const;

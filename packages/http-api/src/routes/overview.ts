@@ -1,11 +1,14 @@
 import Type from 'typebox';
 import { statusSchema, workersSchema } from '../answers.ts';
+import { fleetSchema, fleetView, totalsOf } from '../fleet-view.ts';
+import { ownFleet } from '../own-fleet.ts';
 import { channelSchema, isoInstant, workerView } from '../views.ts';
 import { type App, problems, type RouteContext, strict } from './context.ts';
 
 /** What is going on, without a look at each user. */
 export function overviewRoutes(app: App, { parts, overview }: RouteContext): void {
   const startedAt = isoInstant(parts.clock.now());
+  const fleet = parts.fleet ?? ownFleet(parts);
 
   app.get(
     '/v1/status',
@@ -20,9 +23,7 @@ export function overviewRoutes(app: App, { parts, overview }: RouteContext): voi
         version: parts.version,
         startedAt,
         ready: parts.isReady(),
-        users: Math.max(0, ...channels.map(({ users }) => users)),
-        usersBehind: channels.reduce((sum, { usersBehind }) => sum + usersBehind, 0),
-        oldestLagSeconds: Math.max(0, ...channels.map(({ oldestLagSeconds }) => oldestLagSeconds)),
+        ...totalsOf(channels),
         workers: { running: parts.queue.running().length, max: parts.connsMax() },
         channels,
       };
@@ -52,6 +53,19 @@ export function overviewRoutes(app: App, { parts, overview }: RouteContext): voi
       },
     },
     ({ params }) => overview.channel(params.channel),
+  );
+
+  app.get(
+    '/v1/fleet',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'All backends whose queues are on the same Redis, with their replicators',
+        description: 'Without Redis: this host alone.',
+        response: { 200: fleetSchema, ...problems },
+      },
+    },
+    async () => fleetView(await fleet.backends(), parts.clock.now()),
   );
 
   app.get(

@@ -90,6 +90,7 @@ return before == tostring(interval) and 1 or 0
 /** A replicator is gone: its leases end. Its id never comes back, so that whatever it still sends is refused. */
 export const leaveScript = `
 call('SREM', base .. 'sessions', a.session)
+call('HDEL', base .. 'members', a.session)
 local ids, freed = call('HKEYS', base .. 'leases'), 0
 local mark = a.session .. '/'
 for _, id in ipairs(ids) do

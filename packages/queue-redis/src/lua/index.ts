@@ -1,5 +1,6 @@
 import { breaker } from './breaker.ts';
 import { abandon, abandonScript, claimScript, completeScript, joinScript, leaveScript } from './claims.ts';
+import { beatScript, fleetScript } from './fleet.ts';
 import { records } from './records.ts';
 import {
   addScript,
@@ -11,10 +12,10 @@ import {
   unwaitScript,
   waitScript,
 } from './requests.ts';
-import { lagScript, leasesScript, pageScript, refreshScript, statusScript } from './status.ts';
+import { lagScript, leasesScript, pageScript, refreshScript, statusOf, statusScript } from './status.ts';
 import { waiters } from './waiters.ts';
 
-const library = `${records}${breaker}${waiters}${requests}${abandon}`;
+const library = `${records}${breaker}${waiters}${requests}${abandon}${statusOf}`;
 
 /** Every change of the queue is one of these: Redis runs each to its end with nothing in between. */
 export const scripts = {
@@ -30,6 +31,8 @@ export const scripts = {
   complete: library + completeScript,
   join: library + joinScript,
   leave: library + leaveScript,
+  beat: library + beatScript,
+  fleet: library + fleetScript,
   status: library + statusScript,
   lag: library + lagScript,
   page: library + pageScript,

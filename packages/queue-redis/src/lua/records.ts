@@ -18,6 +18,11 @@ local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, S
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 local AGEING = {${timing.ageingMs.slice(1).join(', ')}}
 
+-- Milliseconds; for signs of life, which hosts whose clocks differ compare.
+local function redisTime()
+  local time = call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
 local function key(kind, ch) return base .. kind .. ':' .. ch end
 local function has(r, bits) return bit.band(r[FLAGS], bits) ~= 0 end
 local function mark(r, bits) r[FLAGS] = bit.bor(r[FLAGS], bits) end

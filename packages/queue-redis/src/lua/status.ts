@@ -1,20 +1,27 @@
-/** Answers JSON: counts by bucket, users, oldest request, breaker, paused; `more` when it must be called again first. */
-export const statusScript = `
-local ch = a.channel
-local more = promote(ch, 1000)
+/** Counts by bucket, users, oldest request, breaker and pause of a channel. */
+export const statusOf = `
 local function pairsOf(list)
   local t = {}
   for i = 1, #list, 2 do t[list[i]] = list[i + 1] end
   return t
 end
-return cjson.encode({
-  more = more,
-  counts = pairsOf(call('HGETALL', key('count', ch))),
-  users = call('HLEN', key('users', ch)),
-  oldest = call('ZRANGE', key('oldest', ch), 0, 0, 'WITHSCORES')[2] or '',
-  breaker = pairsOf(call('HGETALL', key('breaker', ch))),
-  paused = call('SISMEMBER', base .. 'paused', ch) == 1,
-})
+local function statusOf(ch)
+  return {
+    counts = pairsOf(call('HGETALL', key('count', ch))),
+    users = call('HLEN', key('users', ch)),
+    oldest = call('ZRANGE', key('oldest', ch), 0, 0, 'WITHSCORES')[2] or '',
+    breaker = pairsOf(call('HGETALL', key('breaker', ch))),
+    paused = call('SISMEMBER', base .. 'paused', ch) == 1,
+  }
+end
+`;
+
+/** Answers JSON: what {@link statusOf} says; `more` when it must be called again first. */
+export const statusScript = `
+local more = promote(a.channel, 1000)
+local status = statusOf(a.channel)
+status.more = more
+return cjson.encode(status)
 `;
 
 export const lagScript = `
