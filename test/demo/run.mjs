@@ -8,7 +8,7 @@ Starts two mail hosts A and B on loopback in a temporary folder, delivers mail t
 once, waits until they are equal and reports.
 
   --mail PATH  mail to deliver: an mbox file, a Maildir with its subfolders, or a folder of .eml or mbox files
-  --keep       leave the hosts running and print how to look at them
+  --keep       leave the hosts running, with mail coming in, and print the addresses of their dashboards
   --seed N     repeat the changes of an earlier run
   --kill       kill programs with kill -9 at random moments meanwhile
   --fleet      keep the queues on a Redis; two replicators share the work of host A, and one of them is killed

@@ -134,13 +134,15 @@ async function adoptUidValidity(
 function noteResult(session: Session, mailbox: MailboxMail, result: ImportResult): void {
   const where = `in mailbox ${mailbox.guid}`;
   if (result.conflicts > 0)
-    session.conflicts.push(`flags of ${result.conflicts} mails ${where} had been changed on both hosts`);
+    session.conflicts.push(`flags of ${mails(result.conflicts)} ${where} had been changed on both hosts`);
   if (result.renumbered > 0)
     session.conflicts.push(
-      `${result.renumbered} mails ${where} got other UIDs, because both hosts had given them out`,
+      `${mails(result.renumbered)} ${where} got other UIDs, because both hosts had given them out`,
     );
   if (result.isChangedMeanwhile) session.changes.push(`mailbox ${mailbox.guid} was changed during the sync`);
 }
+
+const mails = (count: number): string => `${count} ${count === 1 ? 'mail' : 'mails'}`;
 
 interface Settled extends ImportResult {
   readonly guid: MailboxHeader['guid'];

@@ -10,6 +10,7 @@ import { createPair } from '../rig/pair.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { NotInTime, until } from '../until.ts';
 import { type ComparedMailbox, compareSnapshots, snapshotUser } from './compare.ts';
+import { GentleLife } from './gentle-life.ts';
 import { playHost } from './host-life.ts';
 import { Hunter } from './hunter.ts';
 import { Ledger } from './ledger.ts';
@@ -68,7 +69,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'dsyncd-demo-'));
   const say = toStdout;
   const shared = options.fleet === true ? await SharedQueue.start(folder) : undefined;
-  const hosts = shared?.hosts ?? Object.values(await createPair({ folder }));
+  const hosts = shared?.hosts ?? Object.values(await createPair({ folder, hasHttp: true }));
   let isKept = false;
   try {
     say(`Starting hosts A and B in ${folder} (seed ${options.seed}) ...`);
@@ -85,7 +86,6 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     printReport(result, say, extra);
     const isGood = isFlawless(result) && (extra?.flaws ?? []).length === 0;
     isKept = options.keep;
-    if (isKept) explainHowToLook(hosts, say);
     return isGood ? 0 : 1;
   } catch (error) {
     for (const host of hosts)
@@ -93,9 +93,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
         say(`--- last lines of ${program.name} on ${host.hostname}\n${program.lines.slice(-5).join('\n')}`);
     throw error;
   } finally {
-    if (isKept) {
-      await untilInterrupted();
-    }
+    if (isKept) await keepGoing(hosts, options.seed, say);
     await (shared?.stop() ?? Promise.all(hosts.map((host) => host.stop())));
     await rm(folder, { recursive: true, force: true });
   }
@@ -267,10 +265,24 @@ function addUp(maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string
   return sum;
 }
 
+/** Lets mail come in and change until the demonstration is interrupted, so that there is something to see. */
+async function keepGoing(hosts: readonly Host[], seed: number, say: (text: string) => void): Promise<void> {
+  const interrupted = untilInterrupted();
+  // The one that was killed stayed dead until here.
+  await Promise.all(hosts.map((host) => host.start()));
+  const life = new GentleLife(hosts, userNames.map(parseUserName), seed);
+  explainHowToLook(hosts, say);
+  await interrupted;
+  say('Stopping ...');
+  await life.stop();
+}
+
 function explainHowToLook(hosts: readonly Host[], say: (text: string) => void): void {
-  say('\nThe hosts are running. Look at them from another terminal:');
-  for (const host of hosts) {
-    const adm = `node apps/dsyncadm/dist/main.js -c ${host.configFile}`;
+  say('\nThe hosts go on, and mail keeps coming in. Watch it in a browser:');
+  for (const { hostname, http } of hosts) say(`  ${http.url}/#token=${http.token}   ${hostname}`);
+  say('and from another terminal:');
+  for (const { configFile } of hosts) {
+    const adm = `node apps/dsyncadm/dist/main.js -c ${configFile}`;
     say(`  ${adm} replicator status '*'`);
     say(`  ${adm} mailbox list -u ${userNames[0]}`);
   }

@@ -22,7 +22,7 @@ export interface HostReport {
 export async function playHost(
   host: Host,
   store: MailStore,
-  mails: readonly SourceMail[],
+  mails: Iterable<SourceMail> | AsyncIterable<SourceMail>,
   users: readonly UserName[],
   random: Random,
   ledger: Ledger,
@@ -36,8 +36,9 @@ export async function playHost(
   const refused: string[] = [];
   let delivered = 0;
   try {
-    for (const [position, mail] of mails.entries()) {
-      const user = users[position % users.length];
+    let position = 0;
+    for await (const mail of mails) {
+      const user = users[position++ % users.length];
       if (user === undefined) continue;
       const { attempts, refusal } = await deliverUntilAnswered(host, user, mail);
       if (refusal !== undefined) {

@@ -27,6 +27,7 @@ export class SharedQueue {
     try {
       const { a, b } = await createPair({
         folder,
+        hasHttp: true,
         settings: [`replication_max_conns = ${workersOfEach}`],
         redis: [`url = ${JSON.stringify(redis.url)}`],
       });
