@@ -12,6 +12,10 @@ export const limits = {
   mailboxDepthMax: 64,
   mailboxesPerUserMax: 50_000,
   mailsPerMailboxMax: 5_000_000,
+  /** A UID or UIDNEXT of a peer; leaves our side 2^28 UIDs to give out. */
+  peerUidMax: 2 ** 32 - 2 ** 28,
+  /** HIGHESTMODSEQ of a peer; leaves our side as many again. */
+  peerModSeqMax: 2 ** 52,
   keywordBytesMax: 255,
   keywordsPerMailboxMax: 1_000,
   attributeKeyBytesMax: 1_024,

@@ -75,7 +75,7 @@ export const deeds = ({ withDeletes }: DeedOptions): fc.Arbitrary<Deed> => {
         host,
         box,
         mail,
-        name: fc.constantFrom('a', 'B'),
+        name: fc.constantFrom('a', 'B', '__proto__', 'constructor'),
         set: fc.boolean(),
       }),
     },

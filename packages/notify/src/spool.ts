@@ -1,6 +1,7 @@
-import { constants, createReadStream, type FSWatcher, watch } from 'node:fs';
+import { constants, type FSWatcher, watch } from 'node:fs';
 import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { quote } from '@dsyncd/core';
 import { NotifyParser } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import { listenerOf } from './notify-socket.ts';
@@ -31,13 +32,11 @@ export async function watchSpool(folder: string, options: ListenerOptions): Prom
 }
 
 /** Another dsyncd may have been faster; then the file has been seen to. */
-async function orGone(work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
-}
+const isGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+/** Neither follows a link, which may lead anywhere, nor waits for the other end of a FIFO. */
+const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 class Spool {
   readonly #folder: string;
@@ -46,6 +45,8 @@ class Spool {
   readonly #stopping = new AbortController();
   #watcher: FSWatcher | undefined;
   #claims = 0;
+  /** What could not be taken and was told of. */
+  #refused = new Set<string>();
   #wake: () => void = () => {};
   #woken = true;
   #loop: Promise<void> | undefined;
@@ -102,53 +103,85 @@ class Spool {
     this.#wake = () => {};
   }
 
-  /** Takes up to {@link spoolFilesPerRound} files; answers how many it took. */
+  /** Takes up to {@link spoolFilesPerRound} files; answers how many it took. One that cannot be taken holds up no other. */
   async #takeRound(): Promise<number> {
-    const claims: string[] = [];
+    const taken = new Set<string>();
+    const refused = new Set<string>();
     for await (const { name } of await opendir(this.#folder)) {
-      if (claims.length >= spoolFilesPerRound) break;
-      const claim = await this.#claim(name);
-      if (claim !== undefined) claims.push(claim);
+      if (taken.size >= spoolFilesPerRound) break;
+      if (name.startsWith('.') && !name.startsWith(claimPrefix)) continue;
+      try {
+        const claim = await this.#claim(name);
+        // The folder may list what was renamed a moment ago.
+        if (claim === undefined || taken.has(claim)) continue;
+        await this.#takeLines(claim);
+        taken.add(claim);
+      } catch (error) {
+        if (!isGone(error)) this.#refuse(name, error, refused);
+      }
     }
-    if (claims.length === 0) return 0;
-    for (const claim of claims) await orGone(this.#takeLines(claim));
+    this.#refused = refused;
+    if (taken.size === 0) return 0;
     await this.#feed.settled();
-    for (const claim of claims) await orGone(unlink(claim));
-    return claims.length;
+    for (const claim of taken) await this.#remove(claim, refused);
+    return taken.size;
+  }
+
+  /** Told once, not with every round. */
+  #refuse(name: string, error: unknown, refused: Set<string>): void {
+    if (refused.size >= spoolFilesPerRound) return;
+    refused.add(name);
+    if (this.#refused.has(name)) return;
+    this.#options.logger.warn(
+      {
+        error,
+        folder: this.#folder,
+        file: quote(name),
+        hint: 'remove it, or make it a file that dsyncd may read',
+      },
+      'spool file cannot be taken',
+    );
+  }
+
+  async #remove(claim: string, refused: Set<string>): Promise<void> {
+    try {
+      await unlink(claim);
+    } catch (error) {
+      if (!isGone(error)) this.#refuse(basename(claim), error, refused);
+    }
   }
 
   async #takeLines(path: string): Promise<void> {
     const parser = new NotifyParser();
-    for await (const chunk of createReadStream(path)) {
-      this.#feed.add(parser.push(chunk as Buffer));
-      if (this.#feed.isFull) await this.#feed.settled();
+    const handle = await open(path, openFlags);
+    try {
+      if (!(await handle.stat()).isFile()) throw new Error('it is no plain file');
+      for await (const chunk of handle.createReadStream({ autoClose: false })) {
+        this.#feed.add(parser.push(chunk as Buffer));
+        if (this.#feed.isFull) await this.#feed.settled();
+      }
+    } finally {
+      await handle.close();
     }
     // The last line counts too when its end was forgotten.
     if (parser.heldBytes > 0) this.#feed.add(parser.push(Buffer.from('\n')));
   }
 
-  /** The path of the claimed file; undefined for what is no file of ours, or is not finished. */
+  /** The path of the claimed file; undefined for one that is not finished. */
   async #claim(name: string): Promise<string | undefined> {
     const path = join(this.#folder, name);
     if (name.startsWith(claimPrefix)) return path;
-    if (name.startsWith('.')) return undefined;
-    try {
-      if (!(await this.#isFinished(path))) return undefined;
-      const claim = join(this.#folder, `${claimPrefix}${process.pid}-${Date.now()}-${this.#claims++}`);
-      await rename(path, claim);
-      return claim;
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ELOOP'))
-        return undefined;
-      throw error;
-    }
+    if (!(await this.#isFinished(path))) return undefined;
+    const claim = join(this.#folder, `${claimPrefix}${process.pid}-${Date.now()}-${this.#claims++}`);
+    await rename(path, claim);
+    return claim;
   }
 
   async #isFinished(path: string): Promise<boolean> {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const handle = await open(path, openFlags);
     try {
       const stat = await handle.stat();
-      if (!stat.isFile()) return false;
+      if (!stat.isFile()) throw new Error('it is no plain file');
       if (Date.now() - stat.mtimeMs >= unfinishedMs) return true;
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, Math.max(0, stat.size - 1));
       return bytesRead === 1 && buffer[0] === 0x0a;

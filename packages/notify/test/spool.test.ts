@@ -1,8 +1,17 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseUserName, silentLogger, systemClock } from '@dsyncd/core';
+import { type Logger, parseUserName, silentLogger, systemClock } from '@dsyncd/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type NotifyListener, watchSpool, writeSpool } from '../src/index.ts';
 import { closeAfterEach, RecordingSink, until } from './recording-sink.ts';
@@ -84,6 +93,32 @@ describe('the spool folder', () => {
     renameSync(join(folder, '.draft'), join(folder, 'draft'));
     await until('the draft', () => sink.requests.length === 3002);
     expect(files()).toEqual(['folder']);
+  });
+
+  test('what is no file holds up no other one, is told once, and a link is not followed', async () => {
+    writeFileSync(join(folder, '.secret'), 'secret\tlow\n');
+    mkdirSync(join(folder, '.claim-0-folder'));
+    symlinkSync('.secret', join(folder, '.claim-0-link'));
+    symlinkSync('.secret', join(folder, 'link'));
+    execFileSync('mkfifo', [join(folder, '.claim-0-fifo'), join(folder, 'fifo')]);
+    const logged: unknown[] = [];
+    const logger: Logger = {
+      ...silentLogger,
+      warn: ({ file }: { readonly file?: unknown }) => void logged.push(file),
+    };
+    const listener = await watchSpool(folder, { sink, clock: systemClock, logger });
+    closeLater(() => listener.close());
+    for (const name of ['first', 'second']) {
+      await writeSpool(folder, [{ user: parseUserName(name), priority: 'low' }]);
+      await until(name, () => sink.users().includes(name));
+    }
+    expect(sink.users()).toEqual(['first', 'second']);
+    await until('only what is no file is left', () => files().length === 6);
+    expect(logged.toSorted()).toEqual(
+      ['.claim-0-fifo', '.claim-0-folder', '.claim-0-link', 'fifo', 'link'].map((name) =>
+        JSON.stringify(name),
+      ),
+    );
   });
 
   test('a file whose end is still being written is left until it has one', async () => {

@@ -157,6 +157,21 @@ test('a peer may claim as many mails as a mailbox can have, and none more', asyn
   });
 });
 
+test.each([
+  ['uidNext', limits.peerUidMax],
+  ['highestModSeq', limits.peerModSeqMax],
+])('a peer cannot lead a mailbox to the end of its numbers by its %s', async (key, max) => {
+  const receive = async (value: number): Promise<Received> => {
+    const sent = scriptedLink([]);
+    const stream = new DsyncStream(sent);
+    await stream.send({ ...header, messagesCount: 0, [key]: value });
+    await stream.flush();
+    return await new DsyncStream(scriptedLink([sent.written()])).receive();
+  };
+  await expect(receive(max)).resolves.toMatchObject({ [key]: max });
+  await expect(receive(max + 1)).rejects.toMatchObject({ code: 'DSYNCD_PEER_LIMIT', outcome: 'operator' });
+});
+
 test('state strings keep what they say, and Dovecot can read those with one modseq', () => {
   const state = {
     guid: asMailboxGuid('0123456789abcdef0123456789abcdef'),

@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { asMailGuid, DsyncdError, limits } from '@dsyncd/core';
 import type { MailboxMail, MailboxStatus, MailRecord } from '@dsyncd/mailstore';
-import type { MailboxHeader, MailRequest } from '@dsyncd/protocol';
+import type { Attribute, DsyncStream, MailboxHeader, MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
 import type { Session } from '../session.ts';
 import { type CommonPoint, exportAttributes, exportChanges } from './export.ts';
@@ -17,6 +17,8 @@ export interface MailboxExchange {
 }
 
 const attributesMax = 100_000;
+/** All attributes of a mailbox together: they are held until they are written. */
+export const attributesBytesMax = 128 * 1024 * 1024;
 /** Mails that are there, and as many that were expunged. */
 const changesMax = 2 * limits.mailsPerMailboxMax;
 
@@ -38,6 +40,7 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
     isDryRun: session.isDryRun,
     counts: session.counts,
     isOneWay: session.isOnlyReceiving,
+    isFull: session.syncType === 'full',
     ...(session.peerCan('late-expunges') && !session.isDryRun
       ? {
           expungeLate: (changes) =>
@@ -112,12 +115,22 @@ async function sendChanges(session: Session, exchange: MailboxExchange): Promise
   const { stream } = session;
   const { mailbox, snapshot, since } = exchange;
   for await (const attribute of exportAttributes(mailbox, since, !session.peerCan('expunges')))
-    await stream.send(attribute);
+    await sendAttribute(stream, attribute);
   await stream.sendEnd();
   for await (const changes of exportChanges(mailbox, since, snapshot))
     for (const change of changes) await stream.send(change);
   await stream.sendEnd();
   await stream.flush();
+}
+
+/** A longer value goes as a stream of its own: one record is one line, which has a limit. */
+const attributeInLineMax = 64 * 1024;
+
+async function sendAttribute(stream: DsyncStream, attribute: Attribute): Promise<void> {
+  const { value, ...name } = attribute;
+  if (value === undefined || value.length <= attributeInLineMax) return stream.send(attribute);
+  await stream.send({ ...name, hasStream: true });
+  await stream.sendBody(Readable.from([Buffer.from(value)], { objectMode: false }));
 }
 
 /** One way: the peer asks for bodies and tells nothing of its own. */
@@ -147,8 +160,12 @@ async function receiveRequests(session: Session): Promise<readonly MailRequest[]
 async function receive(session: Session, importer: Importer, steps: Steps): Promise<ImportResult> {
   const { stream } = session;
   await importer.start();
+  let attributesBytes = 0;
   for await (const item of session.list('attribute', attributesMax)) {
     const value = item.hasStream ? await readText(stream.body()) : item.value;
+    attributesBytes += Buffer.byteLength(value ?? '');
+    if (attributesBytes > attributesBytesMax)
+      throw attributesTooLarge(`the attributes of a mailbox have more than ${attributesBytesMax} bytes`);
     await importer.addAttribute({ ...item, ...(value === undefined ? {} : { value }) });
   }
   for await (const change of session.list('change', changesMax)) await importer.addChange(change);
@@ -161,22 +178,20 @@ async function receive(session: Session, importer: Importer, steps: Steps): Prom
   return importer.finish();
 }
 
-const attributeBytesMax = 16 * 1024 * 1024;
-
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size <= attributeBytesMax) chunks.push(Buffer.from(chunk));
+    if (size <= limits.attributeValueBytesMax) chunks.push(Buffer.from(chunk));
   }
-  if (size > attributeBytesMax)
-    throw new DsyncdError('DSYNCD_PEER_LIMIT', `an attribute has more than ${attributeBytesMax} bytes`, {
-      outcome: 'operator',
-      hint: 'shorten it on the peer',
-    });
+  if (size > limits.attributeValueBytesMax)
+    throw attributesTooLarge(`an attribute has more than ${limits.attributeValueBytesMax} bytes`);
   return Buffer.concat(chunks).toString('utf8');
 }
+
+const attributesTooLarge = (what: string): DsyncdError =>
+  new DsyncdError('DSYNCD_PEER_LIMIT', what, { outcome: 'operator', hint: 'shorten them on the peer' });
 
 const guidsAtOnce = 500;
 /** Bodies that are opened while the ones before them are sent. */
@@ -286,9 +301,22 @@ async function openBody(
     if (!(error instanceof DsyncdError)) throw error;
     if (error.code === 'DSYNCD_STORE_NO_MAIL') return undefined;
     if (error.code !== 'DSYNCD_STORE_BODY_LOST') throw error;
-    // The peer cannot give it back in this sync: it does not know that we need it.
-    session.requiresFullResync = true;
-    session.changes.push(`the body of UID ${mail.uid} in mailbox ${mailbox.guid} is lost on this host`);
+    noteLostBody(session, `the body of UID ${mail.uid} in mailbox ${mailbox.guid} is lost on this host`);
     return undefined;
   }
+}
+
+/**
+ * The peer asks for a body that we have lost. A full sync fetches back what the peer can give of all
+ * that is lost; one that comes to the same again would only do so for ever.
+ */
+function noteLostBody(session: Session, what: string): void {
+  if (session.syncType === 'full') {
+    session.conflicts.push(
+      `${what} and not on the peer either: restore it from a backup, or expunge the mail`,
+    );
+    return;
+  }
+  session.requiresFullResync = true;
+  session.changes.push(what);
 }

@@ -1,14 +1,14 @@
 import { asUid, DsyncdError, type MailGuid } from '@dsyncd/core';
-import type { MailboxMail, MailboxStatus, MailChange, StagedBody } from '@dsyncd/mailstore';
+import type { MailboxAttribute, MailboxMail, MailboxStatus, MailChange, StagedBody } from '@dsyncd/mailstore';
 import type { Attribute, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
-import { assignOneWay, assignUids } from './assign-uids.ts';
+import { type Assigned, assignOneWay, assignUids } from './assign-uids.ts';
 import { isDovecotsNewer, isTheirsNewer } from './attributes.ts';
 import { compareUid, type Decision, isSameGuid, type LocalNew, type RemoteNew } from './compare.ts';
 import { type Entry, readEntries } from './entries.ts';
 import type { Importer, ImportOptions, ImportResult } from './importer.ts';
 import { mergeFlags } from './merge-flags.ts';
-import { NewMails } from './new-mails.ts';
+import { type ExpungeChange, NewMails } from './new-mails.ts';
 import { MailboxWriter } from './writer.ts';
 
 /** Changes of up to the last common UID whose mails are looked up together. */
@@ -24,7 +24,7 @@ export class MailboxImport implements Importer {
   /** The peer expunged what had this UID and GUID; one way it may still have the mail under another UID. */
   readonly #doubtful: LocalNew['mail'][] = [];
   /** Written last: a mail to be saved may share the body of one that goes, and UIDs are given out upwards only. */
-  readonly #expunges: MailChange[] = [];
+  #expunges: MailChange[] = [];
   #common: MailChangeItem[] = [];
   #entries: AsyncGenerator<Entry[], void>;
   #batch: readonly Entry[] = [];
@@ -34,6 +34,7 @@ export class MailboxImport implements Importer {
   #matchedUid = 0;
   #hasMismatch = false;
   #lost = new Map<string, number>();
+  #ourAttributes: ReadonlyMap<string, MailboxAttribute> | undefined;
   #conflicts = 0;
   #renumbered = 0;
   #uidNext = 0;
@@ -72,11 +73,9 @@ export class MailboxImport implements Importer {
   }
 
   async addAttribute(theirs: Attribute): Promise<void> {
-    const { mailbox } = this.#options;
     const { scope, key, lastChange, value, deleted } = theirs;
-    const ours = (await mailbox.attributes(0 as MailboxStatus['highestModSeq'])).find(
-      (attribute) => attribute.type === scope && attribute.key === key,
-    );
+    this.#ourAttributes ??= await this.#readAttributes();
+    const ours = this.#ourAttributes.get(`${scope} ${key}`);
     const { since, peerKeepsExpunges } = this.#options;
     const isNewer = peerKeepsExpunges ? isTheirsNewer : isDovecotsNewer;
     if (!isNewer(ours, theirs, since.localModSeq)) return;
@@ -85,6 +84,11 @@ export class MailboxImport implements Importer {
       type: 'attribute',
       attribute: { type: scope, key, changedAt: lastChange, ...(isSet ? { value } : {}) },
     });
+  }
+
+  async #readAttributes(): Promise<Map<string, MailboxAttribute>> {
+    const attributes = await this.#options.mailbox.attributes(0 as MailboxStatus['highestModSeq']);
+    return new Map(attributes.map((attribute) => [`${attribute.type} ${attribute.key}`, attribute]));
   }
 
   /** Takes one change; they come strictly ascending by UID. */
@@ -228,11 +232,26 @@ export class MailboxImport implements Importer {
     });
     this.#uidNext = uidNext;
     this.#renumbered = assigned.filter(({ uid, local }) => local !== undefined && local.uid !== uid).length;
-    const requests = await this.#newMails.plan(assigned);
+    const requests = await this.#newMails.plan(assigned, this.#takeReplaced(assigned));
     if (isDryRun) counts.mailsReceived += assigned.filter(({ local }) => local === undefined).length;
     for (const guid of isDryRun ? [] : this.#lost.keys())
       if (!this.#newMails.isWaitingFor(guid)) requests.push({ type: 'request', guid });
     return requests;
+  }
+
+  /** Mails that the peer expunged because it gave them another UID: not to be gone before they are there again. */
+  #takeReplaced(assigned: readonly Assigned<LocalNew, RemoteNew>[]): Map<string, ExpungeChange> {
+    const guids = new Set(
+      assigned.flatMap(({ local, remote }) => (local === undefined ? [remote?.guid] : [])),
+    );
+    const replaced = new Map<string, ExpungeChange>();
+    this.#expunges = this.#expunges.filter((change) => {
+      if (change.type !== 'expunge' || change.guid === undefined) return true;
+      if (!guids.has(change.guid) || replaced.has(change.guid)) return true;
+      replaced.set(change.guid, change);
+      return false;
+    });
+    return replaced;
   }
 
   #settleDoubtful(): void {
@@ -270,7 +289,7 @@ export class MailboxImport implements Importer {
 
   /** After the peer's last mail: writes the rest and says where the mailbox stands now. */
   async finish(): Promise<ImportResult> {
-    const { snapshot, remote } = this.#options;
+    const { snapshot, remote, isFull } = this.#options;
     await this.#newMails.finish();
     if (this.#options.expungeLate !== undefined) this.#options.expungeLate(this.#expunges);
     else for (const change of this.#expunges) await this.#writer.push(change);
@@ -290,7 +309,8 @@ export class MailboxImport implements Importer {
       localModSeq:
         isChangedMeanwhile || missingUid !== undefined ? snapshot.highestModSeq : status.highestModSeq,
       messagesCount: status.messagesCount,
-      isChangedMeanwhile: isChangedMeanwhile || missingUid !== undefined,
+      // A mail that was expunged meanwhile has its own notification; one whose body is lost has no end.
+      isChangedMeanwhile: isChangedMeanwhile || (missingUid !== undefined && !isFull),
       conflicts: this.#conflicts + this.#newMails.conflicts,
       renumbered: this.#renumbered,
     };

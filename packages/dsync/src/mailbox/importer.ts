@@ -17,6 +17,8 @@ export interface ImportOptions {
   readonly counts: Counts;
   /** The peer changes nothing on its side, and we keep what only we have. */
   readonly isOneWay: boolean;
+  /** Everything is compared: what the peer cannot give now, the next sync cannot get either. */
+  readonly isFull: boolean;
   /** Takes expunges that are to wait for the end of the sync; missing: they are done with the mailbox. */
   readonly expungeLate?: (changes: readonly MailChange[]) => void;
 }

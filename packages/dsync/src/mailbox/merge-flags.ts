@@ -117,7 +117,8 @@ export function changeOfMail(
 ): MailChangeItem {
   let addFlags = 0;
   let removeFlags = 0;
-  const flagModSeqs: Record<string, number> = {};
+  // Without a prototype: a keyword may be named `constructor`, or `__proto__`.
+  const flagModSeqs = Object.create(null) as Record<string, number>;
   mail.flagModSeqs.flags.forEach((modSeq, position) => {
     if (modSeq <= lastCommonModSeq) return;
     const bit = 1 << position;

@@ -1,5 +1,5 @@
 import { asMailGuid, asUid, DsyncdError, type MailboxGuid, type MailGuid } from '@dsyncd/core';
-import type { MailPlace, MailRecord, SaveChange, StagedBody, UserMail } from '@dsyncd/mailstore';
+import type { MailChange, MailPlace, MailRecord, SaveChange, StagedBody, UserMail } from '@dsyncd/mailstore';
 import type { MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
 import type { Counts } from '../counts.ts';
 import type { Assigned } from './assign-uids.ts';
@@ -14,11 +14,15 @@ interface Wanted {
   readonly flags: number;
   readonly keywords: readonly string[];
   readonly local?: MailRecord;
+  /** The same mail under the UID that the peer gave up; goes with the save. */
+  readonly replaced?: ExpungeChange;
   body: StagedBody | MailPlace | undefined;
   dates: Pick<SaveChange, 'receivedAt' | 'savedAt' | 'pop3Uidl' | 'pop3Order'>;
   /** The peer does not have the body (any more). */
   isMissing: boolean;
 }
+
+export type ExpungeChange = MailChange & { readonly type: 'expunge' };
 
 const guidsAtOnce = 1000;
 
@@ -52,9 +56,21 @@ export class NewMails {
     this.#context = context;
   }
 
-  /** Plans what to save, and answers what to ask the peer for. */
-  async plan(assigned: readonly Assigned<LocalNew, RemoteNew>[]): Promise<MailRequest[]> {
-    for (const { local, remote, uid } of assigned) await this.#planOne(local, remote, uid);
+  /**
+   * Plans what to save, and answers what to ask the peer for.
+   * @param replaced - by GUID, mails of ours that the peer has under another UID by now: they go with the save
+   */
+  async plan(
+    assigned: readonly Assigned<LocalNew, RemoteNew>[],
+    replaced: ReadonlyMap<string, ExpungeChange> = new Map(),
+  ): Promise<MailRequest[]> {
+    const unused = new Map(replaced);
+    for (const { local, remote, uid } of assigned) {
+      const guid = local === undefined ? (remote?.guid ?? '') : '';
+      await this.#planOne(local, remote, uid, unused.get(guid));
+      unused.delete(guid);
+    }
+    await this.#forgetLostBodies();
     await this.#findBodies();
     const requests: MailRequest[] = [];
     for (const wanted of this.#wanted) {
@@ -72,7 +88,12 @@ export class NewMails {
     return requests;
   }
 
-  async #planOne(local: LocalNew | undefined, remote: RemoteNew | undefined, uid: number): Promise<void> {
+  async #planOne(
+    local: LocalNew | undefined,
+    remote: RemoteNew | undefined,
+    uid: number,
+    replaced: ExpungeChange | undefined,
+  ): Promise<void> {
     const edit =
       local === undefined || remote === undefined
         ? undefined
@@ -84,9 +105,19 @@ export class NewMails {
     }
     this.#wanted.push(
       local === undefined
-        ? wantedOfRemote(uid, remote)
+        ? { ...wantedOfRemote(uid, remote), ...(replaced === undefined ? {} : { replaced }) }
         : wantedOfLocal(uid, local.mail, edit, this.#context.mailbox),
     );
+  }
+
+  /** A mail of ours that gets another UID cannot be copied from a body that is lost; another copy may serve, or the peer's. */
+  async #forgetLostBodies(): Promise<void> {
+    const { user, mailbox } = this.#context;
+    const renumbered = this.#wanted.filter(({ local }) => local !== undefined);
+    if (renumbered.length === 0) return;
+    const lost = new Set<number>(await (await user.mailbox(mailbox)).lostBodies());
+    for (const wanted of renumbered)
+      if (wanted.local !== undefined && lost.has(wanted.local.uid)) wanted.body = undefined;
   }
 
   async #findBodies(): Promise<void> {
@@ -145,10 +176,15 @@ export class NewMails {
 
   async #saveReady(): Promise<void> {
     for (let wanted = this.#wanted[this.#next]; wanted !== undefined; wanted = this.#wanted[this.#next]) {
-      if (wanted.isMissing) this.missingUid ??= wanted.uid;
+      if (wanted.isMissing) await this.#giveUp(wanted);
       else if (!(await this.#save(wanted))) return;
       this.#next++;
     }
+  }
+
+  async #giveUp({ uid, replaced }: Wanted): Promise<void> {
+    this.missingUid ??= uid;
+    if (replaced !== undefined) await this.#context.writer.push(replaced);
   }
 
   /** Answers false while the body is not here yet. */
@@ -162,7 +198,7 @@ export class NewMails {
       if (!this.#saved.has(wanted.guid)) await writer.flush();
       wanted.body = this.#saved.get(wanted.guid);
       if (wanted.body === undefined) {
-        this.missingUid ??= wanted.uid;
+        await this.#giveUp(wanted);
         return true;
       }
     }
@@ -171,6 +207,8 @@ export class NewMails {
       counts.bodiesSpared++;
     }
     const { uid, guid, flags, keywords, body, dates, local } = wanted;
+    const replaced: ExpungeChange | undefined =
+      local === undefined ? wanted.replaced : { type: 'expunge', uid: local.uid, guid: local.guid };
     const change: SaveChange = {
       type: 'save',
       uid: asUid(uid),
@@ -183,11 +221,11 @@ export class NewMails {
     const onSaved = (savedUid: number): void => {
       this.#saved.set(guid, { mailbox: this.#context.mailbox, uid: asUid(savedUid) });
     };
-    if (local === undefined) await writer.save(change, onSaved);
+    if (replaced === undefined) await writer.save(change, onSaved);
     else {
-      // Both or neither, or a crash between the two would double the mail.
-      this.#renumbered.add(local.uid);
-      await writer.save(change, onSaved, { type: 'expunge', uid: local.uid, guid: local.guid });
+      // Both or neither, or a crash or a cut between the two would double the mail.
+      this.#renumbered.add(replaced.uid);
+      await writer.save(change, onSaved, replaced);
     }
     return true;
   }

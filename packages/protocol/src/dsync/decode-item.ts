@@ -91,6 +91,20 @@ function mailCount(fields: Fields): number {
   );
 }
 
+/** UIDs and modseqs only go up: who followed a peer to their very end could give out none any more. */
+function followable(fields: Fields, key: string, max: number): number {
+  const value = fields.integer(key, Number.MAX_SAFE_INTEGER) ?? fields.bad(key);
+  if (value <= max) return value;
+  throw new DsyncdError(
+    'DSYNCD_PEER_LIMIT',
+    `the peer has a mailbox with the ${key} ${value}, more than ${max}`,
+    {
+      outcome: 'operator',
+      hint: 'move the mails of that mailbox to a new one there, or check what the peer is',
+    },
+  );
+}
+
 function mailboxPath(fields: Fields): MailboxPath {
   const path = fields.list('name');
   // What a name may hold is decided where it is used: a bad one spares that mailbox, not the whole sync.
@@ -142,10 +156,10 @@ const mailbox = (fields: Fields): MailboxHeader => ({
   type: 'mailbox',
   guid: fields.requiredMailboxGuid('mailbox_guid'),
   uidValidity: fields.uint32('uid_validity') as UidValidity,
-  uidNext: fields.uid('uid_next'),
+  uidNext: followable(fields, 'uid_next', limits.peerUidMax) as Uid,
   messagesCount: mailCount(fields),
   firstRecentUid: fields.uid('first_recent_uid'),
-  highestModSeq: fields.modSeq('highest_modseq'),
+  highestModSeq: followable(fields, 'highest_modseq', limits.peerModSeqMax) as ModSeq,
   highestPvtModSeq: fields.modSeq('highest_pvt_modseq'),
   lost: fields.has('mailbox_lost'),
   ignored: fields.has('mailbox_ignore'),
@@ -180,7 +194,8 @@ function keywordChange(fields: Fields, text: string): KeywordChange {
 
 function flagModSeqs(fields: Fields): Readonly<Record<string, number>> | undefined {
   if (!fields.has('dsyncd_flag_modseqs')) return undefined;
-  const modSeqs: Record<string, number> = {};
+  // Without a prototype: a keyword may be named `constructor`, or `__proto__`.
+  const modSeqs = Object.create(null) as Record<string, number>;
   for (const entry of fields.list('dsyncd_flag_modseqs')) {
     const match = /^([0-9]{1,16}) (.+)$/.exec(entry);
     if (match?.[1] === undefined || match[2] === undefined) fields.bad('dsyncd_flag_modseqs');
@@ -195,7 +210,7 @@ function change(fields: Fields): MailChangeItem {
   if (kind !== 'expunge' && guid === undefined) fields.bad('guid');
   if (guid !== undefined && guid !== '' && !isMailGuid(guid)) fields.bad('guid');
   if (kind === 'expunge' && guid !== undefined && !isMailboxGuid(guid)) fields.bad('guid');
-  const uid = fields.uid('uid');
+  const uid = followable(fields, 'uid', limits.peerUidMax) as Uid;
   if (uid === 0) fields.bad('uid');
   return {
     type: 'change',
