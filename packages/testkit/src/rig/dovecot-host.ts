@@ -91,8 +91,7 @@ export class DovecotHost {
 
   /** The rows that a doveadm command prints. */
   async rows(args: readonly string[]): Promise<readonly Readonly<Record<string, string>>[]> {
-    const text = await this.dovecot.doveadm(['-f', 'json', ...args]);
-    return text.trim() === '' ? [] : JSON.parse(text);
+    return this.dovecot.rows(args);
   }
 
   /** Syncs that ended so far. */
