@@ -4,7 +4,7 @@ import { type Config, type RedisConfig, readSecret } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/core';
 import { OutageSink, OutageSpool } from '@dsyncd/notify';
 import type { QueueSettings, ReplicationQueue } from '@dsyncd/queue';
-import { openRedisQueue, type RedisServer } from '@dsyncd/queue-redis';
+import type { RedisServer } from '@dsyncd/queue-redis';
 
 const retryMs = 1_000;
 
@@ -34,6 +34,8 @@ export async function openFleetQueue(
   logger: Logger,
 ): Promise<ReplicationQueue> {
   const { backend, prefix, leaseMs } = redis;
+  // Loaded only where it is wanted: its packages take many megabytes.
+  const { openRedisQueue } = await import('@dsyncd/queue-redis');
   let isTold = false;
   for (;;) {
     try {
