@@ -6,10 +6,10 @@ import { LmtpClient, percentile } from '@dsyncd/testkit';
 import { cpuSeconds, makeMail, withPair } from './rig.mjs';
 import { row } from './row.mjs';
 
-const mails = 200;
-
 /** One mail by LMTP on A until its file stands in B's mailbox. */
-export async function measureDelivery() {
+export async function measureDelivery(pick) {
+  const mails = pick(200, 5);
+  const warm = pick(20, 2);
   return await withPair([], async ({ a, b }) => {
     await a.start();
     await b.start();
@@ -25,7 +25,7 @@ export async function measureDelivery() {
     });
     // Warm: connections are open, users are known.
     let cpuBefore = 0;
-    for (let number = -20; number < mails; number++) {
+    for (let number = -warm; number < mails; number++) {
       if (number === 0) cpuBefore = cpuSeconds([a, b]);
       const arrived = new Promise((resolve) => {
         onFile = resolve;

@@ -55,15 +55,34 @@ export async function fill(mail, mailbox, count, bytes) {
 
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
+/** The sampling period of the timer that measures it: what a loop without any delay shows. */
+const loopTimerMs = 10;
+
+/**
+ * How late the event loop of dsyncd was since the last call, 99th percentile in ms; needs the HTTP API.
+ * Each call starts anew, so that one before and one after what is measured go together.
+ */
+export async function loopDelayP99Ms({ http: { url, token } }) {
+  const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+  const [, seconds] = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(await answer.text());
+  return Math.max(0, Number(seconds) * 1000 - loopTimerMs);
+}
+
+/** Memory of a process. */
+export const rssMb = (pid) =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+
 const ticksPerSecond = 100;
+
+/** Processor seconds that a process has used so far. */
+export function cpuSecondsOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
 
 /** Processor seconds that all programs of the hosts have used so far. */
 export function cpuSeconds(hosts) {
-  let ticks = 0;
-  for (const host of hosts)
-    for (const program of host.programs.values()) {
-      const fields = readFileSync(`/proc/${program.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-      ticks += Number(fields[11]) + Number(fields[12]);
-    }
-  return ticks / ticksPerSecond;
+  let seconds = 0;
+  for (const host of hosts) for (const { pid } of host.programs.values()) seconds += cpuSecondsOf(pid);
+  return seconds;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  DovecotHost,
   type DovecotVersion,
   dovecotProblem,
   dovecotVersions,
@@ -12,7 +13,6 @@ import {
 } from '@dsyncd/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Examined, examine } from './support/doctor.ts';
-import { DovecotHost } from './support/dovecot-host.ts';
 
 const users = ['ann@example.com', 'bob@example.com'];
 const ann = 'ann@example.com';

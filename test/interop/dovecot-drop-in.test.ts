@@ -2,9 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dovecotProblem, programFile, until } from '@dsyncd/testkit';
+import { DovecotHost, type DovecotHostOptions, dovecotProblem, programFile, until } from '@dsyncd/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { DovecotHost, type DovecotHostOptions } from './support/dovecot-host.ts';
 
 const users = ['ann@example.com', 'bob@example.com'];
 const problem = dovecotProblem('2.3');

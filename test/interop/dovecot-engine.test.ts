@@ -1,6 +1,5 @@
-import { type DovecotVersion, dovecotProblem, seededRandom, until } from '@dsyncd/testkit';
+import { DovecotHost, type DovecotVersion, dovecotProblem, seededRandom, until } from '@dsyncd/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { DovecotHost } from './support/dovecot-host.ts';
 
 const users = ['ann@example.com', 'bob@example.com', 'cyd@example.com'];
 const hosts: DovecotHost[] = [];

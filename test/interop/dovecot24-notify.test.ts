@@ -3,9 +3,8 @@ import { chmod, chown, readdir, readFile, unlink, writeFile } from 'node:fs/prom
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Dovecot, dovecotProblem, until } from '@dsyncd/testkit';
+import { Dovecot, DovecotHost, dovecotProblem, until } from '@dsyncd/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DovecotHost } from './support/dovecot-host.ts';
 
 const problem = dovecotProblem('2.4');
 const user = 'ann@example.com';

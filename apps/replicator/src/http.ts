@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Config, type HttpConfig, readSecret } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
-import { type HttpApiParts, type HttpPlace, startHttpApi, type TlsFiles } from '@dsyncd/http-api';
+import type { HttpApiParts, HttpPlace, TlsFiles } from '@dsyncd/http-api';
 import type { NotifyListener, NotifySink } from '@dsyncd/notify';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync } from '@dsyncd/replicator';
@@ -33,6 +33,8 @@ export async function openHttp(parts: HttpSideParts): Promise<HttpSide | undefin
   const { config, listeners, logger } = parts;
   const http = config().listeners.http;
   if (http === undefined) return undefined;
+  // Loaded only where it is wanted: its packages take many megabytes.
+  const { startHttpApi } = await import('@dsyncd/http-api');
   const api = await startHttpApi({
     ...parts,
     ...placeOf(http),

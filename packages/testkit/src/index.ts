@@ -2,6 +2,7 @@ export * from './lmtp-client.ts';
 export * from './rig/certificates.ts';
 export * from './rig/dovecot.ts';
 export { type DovecotPlace, dovecotConfig, type MailFormat } from './rig/dovecot-config.ts';
+export * from './rig/dovecot-host.ts';
 export * from './rig/dovecot-listing.ts';
 export * from './rig/fleet.ts';
 export * from './rig/host.ts';

@@ -1,9 +1,11 @@
 import { chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Dovecot, type DovecotVersion, freePort, Program } from '@dsyncd/testkit';
+import { Dovecot, type DovecotVersion } from './dovecot.ts';
+import { freePort } from './ports.ts';
+import { Program } from './program.ts';
 
-const deploy = new URL('../../../deploy/', import.meta.url);
+const deploy = new URL('../../../../deploy/', import.meta.url);
 /** As whom mail processes run. */
 const mailUser = process.getuid?.() === 0 ? 'nobody' : userInfo().username;
 const mailGroup = process.getuid?.() === 0 ? 'nogroup' : String(process.getgid?.());
@@ -89,8 +91,7 @@ export class DovecotHost {
 
   /** The rows that a doveadm command prints. */
   async rows(args: readonly string[]): Promise<readonly Readonly<Record<string, string>>[]> {
-    const text = await this.dovecot.doveadm(['-f', 'json', ...args]);
-    return text.trim() === '' ? [] : JSON.parse(text);
+    return this.dovecot.rows(args);
   }
 
   /** Syncs that ended so far. */
