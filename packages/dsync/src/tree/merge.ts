@@ -63,7 +63,7 @@ export function mergeTrees(
   const mailboxes = assignNames(candidates, conflicts);
   return {
     mailboxes,
-    directories: mergeDirectories(one, other, mailboxes, replacedGuids),
+    directories: mergeDirectories(one, other, { mailboxes, replaced: replacedGuids, otherStays }),
     subscriptions: mergeSubscriptions(one, other),
     replacedGuids,
     deletedMailboxes,
@@ -210,8 +210,15 @@ function nameWithGuid(key: PathKey, guid: MailboxGuid, taken: ReadonlySet<PathKe
 function mergeDirectories(
   one: TreeSide,
   other: TreeSide,
-  mailboxes: ReadonlyMap<MailboxGuid, MergedMailbox>,
-  replaced: ReadonlyMap<MailboxGuid, MailboxGuid>,
+  {
+    mailboxes,
+    replaced,
+    otherStays,
+  }: {
+    readonly mailboxes: ReadonlyMap<MailboxGuid, MergedMailbox>;
+    readonly replaced: ReadonlyMap<MailboxGuid, MailboxGuid>;
+    readonly otherStays: boolean;
+  },
 ): Set<PathKey> {
   const mailboxKeys = new Set([...mailboxes.values()].map(({ key }) => key));
   const kept = new Set<PathKey>();
@@ -221,7 +228,8 @@ function mergeDirectories(
     const nodes = [one.nodes.get(key), other.nodes.get(key)].filter((node) => node !== undefined);
     const holdsName = nodes.some((node) => node.exists && !isMailboxMovedAway(node, mailboxes, replaced));
     if (!holdsName || isDirectoryDeleted(key, nodes, [one, other])) continue;
-    if (isDeserted(key, [one, other], mailboxKeys)) continue;
+    const staysThere = otherStays && other.nodes.get(key)?.exists === true;
+    if (!staysThere && isDeserted(key, [one, other], mailboxKeys)) continue;
     kept.add(key);
   }
   return kept;
