@@ -88,8 +88,8 @@ const resultOf = (result: BrainResult, notes: readonly string[]): SyncResult => 
   peer: result.peerHostname,
 });
 
-/** Somebody changed the names of mailboxes while the sync ran; here, or there. */
-const overtakenBy: ReadonlySet<string> = new Set(['DSYNCD_STORE_NO_MAILBOX']);
+/** What was to be synced has gone meanwhile; here, or there. The next sync finds it gone. */
+const overtakenBy: ReadonlySet<string> = new Set(['DSYNCD_STORE_NO_MAIL', 'DSYNCD_STORE_NO_MAILBOX']);
 
 /** Why an attempt failed; when its time was up, that is the reason, whatever broke because of it. */
 export function failureOf(
