@@ -1,5 +1,5 @@
 import { DsyncdError } from '@dsyncd/core';
-import type { MailboxMail, MailStore, UserMail } from '@dsyncd/mailstore';
+import type { MailboxMail, MailStore, SaveChange, UserMail } from '@dsyncd/mailstore';
 import type { Recipient } from './recipient.ts';
 
 /**
@@ -16,8 +16,7 @@ export async function saveMail(
   try {
     const staged = await mail.stageBody(body);
     try {
-      const mailbox = await openMailbox(mail, recipient);
-      await mailbox.apply([{ type: 'save', body: staged }]);
+      await saveInto(mail, recipient, { type: 'save', body: staged });
     } catch (error) {
       await staged.discard();
       throw error;
@@ -27,6 +26,20 @@ export async function saveMail(
   }
 }
 
+const attemptsMax = 5;
+
+/** A sync may give the mailbox another GUID, or delete it, between the look and the save. */
+async function saveInto(mail: UserMail, recipient: Recipient, change: SaveChange): Promise<void> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      const mailbox = await openMailbox(mail, recipient);
+      await mailbox.apply([change]);
+      return;
+    } catch (error) {
+      if (!has(error, 'DSYNCD_STORE_NO_MAILBOX') || attempt === attemptsMax) throw error;
+    }
+}
+
 async function openMailbox(mail: UserMail, { mailbox: path }: Recipient): Promise<MailboxMail> {
   const found = await mail.mailboxByPath(path);
   if (found !== undefined) return found;
@@ -34,11 +47,10 @@ async function openMailbox(mail: UserMail, { mailbox: path }: Recipient): Promis
     return await mail.mailbox((await mail.createMailbox(path)).guid);
   } catch (error) {
     // Another delivery or a sync may have created it just now.
-    const created = isExists(error) ? await mail.mailboxByPath(path) : undefined;
+    const created = has(error, 'DSYNCD_STORE_MAILBOX_EXISTS') ? await mail.mailboxByPath(path) : undefined;
     if (created === undefined) throw error;
     return created;
   }
 }
 
-const isExists = (error: unknown): boolean =>
-  error instanceof DsyncdError && error.code === 'DSYNCD_STORE_MAILBOX_EXISTS';
+const has = (error: unknown, code: string): boolean => error instanceof DsyncdError && error.code === code;
