@@ -10,7 +10,12 @@ install -d "$prefix/bin"
 for pair in dsyncd:replicator dsync-server:dsync-server dsync-lmtp:lmtp dsyncadm:dsyncadm; do
   program=${pair%%:*} app=${pair##*:}
   # Batches of mails are written with many fsyncs at once, which run in this many threads.
-  printf '#!/bin/sh\nUV_THREADPOOL_SIZE=${UV_THREADPOOL_SIZE:-16} exec node %s/apps/%s/dist/main.js "$@"\n' "$here" "$app" > "$prefix/bin/$program"
+  # Large buffers go back to the system when they are freed.
+  cat > "$prefix/bin/$program" <<END
+#!/bin/sh
+export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16} MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
+exec node $here/apps/$app/dist/main.js "\$@"
+END
   chmod 755 "$prefix/bin/$program"
 done
 echo "Installed dsyncd, dsync-server, dsync-lmtp and dsyncadm into $prefix/bin."

@@ -105,7 +105,13 @@ function stagePackage(stage, version) {
     put(
       stage,
       `usr/bin/${program}`,
-      `#!/bin/sh\n# Batches of mails are written with many fsyncs at once, which run in this many threads.\nUV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16} exec node /${library}/apps/${app}/dist/main.js "$@"\n`,
+      `#!/bin/sh
+# Batches of mails are written with many fsyncs at once, which run in this many threads.
+export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16}
+# Large buffers go back to the system when they are freed.
+export MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
+exec node /${library}/apps/${app}/dist/main.js "$@"
+`,
       0o755,
     );
   for (const name of readdirSync(join(root, 'deploy/systemd'))) {

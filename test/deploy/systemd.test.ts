@@ -47,6 +47,7 @@ describe('units of systemd', () => {
       'Type=notify',
       'NotifyAccess=all',
       'Environment=UV_THREADPOOL_SIZE=16',
+      'Environment=MALLOC_MMAP_THRESHOLD_=262144',
       'UMask=0077',
     ])
       expect(linesOf('dsyncd.service')).toContain(wanted);

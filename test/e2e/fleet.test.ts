@@ -69,6 +69,28 @@ test('while Redis is away mail is taken, notifications wait on disk, and all is 
   for (const user of users.slice(1)) await untilInbox(b, user, 1);
 }, 60_000);
 
+test.each(['is gone', 'hangs'])(
+  'SIGTERM ends dsyncd within 10 s while its Redis %s',
+  async (how) => {
+    const { redis, a, b } = await startFleet();
+    await deliver(a, ann, 'before');
+    await untilInbox(b, ann, 1);
+    const dsyncd = a.program('dsyncd');
+    if (how === 'hangs') process.kill(redis.pid ?? 0, 'SIGSTOP');
+    else await redis.end('SIGKILL');
+    for (const user of users) await deliver(a, user, 'during');
+    await until('it is said', () => says(dsyncd, 'notifications wait in the local spool'));
+    const stoppedAt = Date.now();
+    expect(await dsyncd.end('SIGTERM')).toBe(0);
+    expect(Date.now() - stoppedAt).toBeLessThan(10_000);
+    if (how === 'hangs') process.kill(redis.pid ?? 0, 'SIGCONT');
+    else await redis.start();
+    await a.startProgram('dsyncd');
+    await untilInbox(b, ann, 2);
+  },
+  60_000,
+);
+
 test('a Redis that comes back empty: everyone gets a full sync', async () => {
   const { redis, a, b } = await startFleet();
   for (const user of users) await deliver(a, user, 'first');

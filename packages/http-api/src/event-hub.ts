@@ -23,7 +23,8 @@ interface Client {
   readonly sink: EventSink;
   /** Since when its buffer is full; undefined: it takes events. */
   fullSince: number | undefined;
-  dropped: number;
+  /** Events that it missed and has not been told of. */
+  untold: number;
 }
 
 /**
@@ -66,13 +67,13 @@ export class EventHub {
 
   /** Sends `greeting` and, from now on, every event. The sink must still be open. */
   add(sink: EventSink, greeting: string): void {
-    const client: Client = { sink, fullSince: undefined, dropped: 0 };
+    const client: Client = { sink, fullSince: undefined, untold: 0 };
     this.#clients.add(client);
     sink.once('close', () => {
       this.#clients.delete(client);
       if (this.#clients.size === 0) this.#stop();
     });
-    this.#send(client, Buffer.from(greeting), 0);
+    this.#write(client, Buffer.from(greeting));
     this.#cancelTimer ??= this.#clock.after(flushMs, () => this.#flush());
   }
 
@@ -99,7 +100,9 @@ export class EventHub {
 
   #flush(): void {
     this.#cancelTimer = this.#clock.after(flushMs, () => this.#flush());
-    const count = this.#pending.length;
+    const sent = this.#pending.length;
+    // A client that is not sent the piece is not told of what overflowed either.
+    const untold = sent + this.#overflow;
     if (this.#overflow > 0) this.#pending.push(droppedText(this.#overflow));
     this.#dropped += this.#overflow * this.#clients.size;
     const text = this.#pending.join('') || this.#heartbeat();
@@ -109,7 +112,12 @@ export class EventHub {
     const now = this.#clock.now();
     for (const client of this.#clients) {
       if (client.fullSince !== undefined && now - client.fullSince > stalledMsMax) client.sink.destroy();
-      else if (data.length > 0) this.#send(client, data, count);
+      else if (client.fullSince === undefined) {
+        if (data.length > 0) this.#write(client, data);
+      } else {
+        client.untold += untold;
+        this.#dropped += sent;
+      }
     }
     if (data.length > 0) this.#idleMs = 0;
   }
@@ -119,19 +127,14 @@ export class EventHub {
     return this.#idleMs >= heartbeatMs ? ': \n\n' : '';
   }
 
-  #send(client: Client, data: Buffer, count: number): void {
-    if (client.fullSince !== undefined) {
-      client.dropped += count;
-      this.#dropped += count;
-      return;
-    }
+  #write(client: Client, data: Buffer): void {
     if (client.sink.write(data)) return;
     client.fullSince = this.#clock.now();
     client.sink.once('drain', () => {
       client.fullSince = undefined;
-      const missed = client.dropped;
-      client.dropped = 0;
-      if (missed > 0) this.#send(client, Buffer.from(droppedText(missed)), 0);
+      const { untold } = client;
+      client.untold = 0;
+      if (untold > 0) this.#write(client, Buffer.from(droppedText(untold)));
     });
   }
 }

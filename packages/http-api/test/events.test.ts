@@ -186,32 +186,72 @@ const longSync = {
   endedAt: 1,
 } as const;
 
+/** A hub whose time stands still until {@link HubBench.flushAt}. */
+class HubBench {
+  #now = 0;
+  #due: (() => void) | undefined;
+  readonly hub = new EventHub({
+    ...systemClock,
+    now: () => this.#now,
+    after: (_: number, task: () => void) => {
+      this.#due = task;
+      return () => (this.#due = undefined);
+    },
+  });
+
+  flushAt(now: number): void {
+    this.#now = now;
+    this.#due?.();
+  }
+}
+
+/** A client that takes nothing until it drains. */
+class FullSink implements EventSink {
+  readonly texts: string[] = [];
+  isDestroyed = false;
+  #onDrain = (): void => {};
+
+  write(data: Buffer): boolean {
+    this.texts.push(String(data));
+    return false;
+  }
+
+  once(event: 'drain' | 'close', listener: () => void): void {
+    if (event === 'drain') this.#onDrain = listener;
+  }
+
+  end(): void {}
+
+  destroy(): void {
+    this.isDestroyed = true;
+  }
+
+  drain(): void {
+    this.#onDrain();
+  }
+}
+
 describe('the hub', () => {
   it('disconnects a client that has taken nothing for a minute', () => {
-    let now = 0;
-    let due: (() => void) | undefined;
-    const clock = {
-      ...systemClock,
-      now: () => now,
-      after: (_: number, task: () => void) => {
-        due = task;
-        return () => (due = undefined);
-      },
-    };
-    const hub = new EventHub(clock);
-    let isDestroyed = false;
-    const sink: EventSink = {
-      write: () => false,
-      once: () => undefined,
-      end: () => undefined,
-      destroy: () => (isDestroyed = true),
-    };
-    hub.add(sink, 'hello');
-    now = stalledMsMax;
-    due?.();
-    expect(isDestroyed).toBe(false);
-    now++;
-    due?.();
-    expect(isDestroyed).toBe(true);
+    const bench = new HubBench();
+    const sink = new FullSink();
+    bench.hub.add(sink, 'hello');
+    bench.flushAt(stalledMsMax);
+    expect(sink.isDestroyed).toBe(false);
+    bench.flushAt(stalledMsMax + 1);
+    expect(sink.isDestroyed).toBe(true);
+  });
+
+  it('tells a client whose buffer was full of all that it missed, what was too much for everyone too', () => {
+    const bench = new HubBench();
+    const sink = new FullSink();
+    bench.hub.add(sink, 'hello');
+    const events = eventsPerFlushMax + 7;
+    for (let count = 0; count < events; count++) bench.hub.publish('sync', () => ({}));
+    bench.flushAt(1);
+    expect(sink.texts).toEqual(['hello']);
+    sink.drain();
+    expect(sink.texts.slice(1)).toEqual([`event: dropped\ndata: {"count":${events}}\n\n`]);
+    expect(bench.hub.dropped).toBe(events);
   });
 });

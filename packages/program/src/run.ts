@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 import { configFileName } from '@dsyncd/config';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, systemClock } from '@dsyncd/core';
 import { ServiceManager } from './service-manager.ts';
 
 /** A program that serves until it is told to stop. */
 export interface Daemon {
   /** SIGHUP: reads the configuration again; keeps the present one, and says so in the log, when it has errors. */
   reload(): Promise<void>;
-  /** SIGTERM and SIGINT: finishes what cannot wait and ends. */
+  /** SIGTERM and SIGINT: finishes what cannot wait and ends; after {@link stopMsMax} it is cut off, as by a crash. */
   stop(): Promise<void>;
   /** For the watchdog: comes back, with or without an error, as long as the program can do its work. */
   answers?(): Promise<unknown>;
@@ -16,6 +16,8 @@ export interface Daemon {
 /** EX_CONFIG: the service manager need not try again before somebody has changed something. */
 const configExitCode = 78;
 const usageExitCode = 64;
+/** 10 s are promised to whoever stops us, even when something that we wait for (a Redis, a disk) never comes. */
+const stopMsMax = 9_500;
 
 /** Main function of a daemon: command line, signals, exit code. */
 export async function runDaemon(
@@ -33,12 +35,18 @@ export async function runDaemon(
     }
     const daemon = await start(configFileName(values.config));
     process.on('SIGHUP', () => void daemon.reload());
+    const complain = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
     const manager = new ServiceManager({
       ...(daemon.answers === undefined ? {} : { answers: daemon.answers.bind(daemon) }),
-      complain: (text) => void process.stderr.write(`${name}: ${text}\n`),
+      complain,
     });
-    const stop = (): void =>
+    const stop = (): void => {
+      systemClock.after(stopMsMax, () => {
+        complain('what still ran was cut off; the next start finds what it left');
+        process.exit(0);
+      });
       void Promise.all([manager.notifyStopping(), daemon.stop()]).then(() => process.exit(0));
+    };
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     await manager.notifyReady();

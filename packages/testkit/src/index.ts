@@ -4,6 +4,7 @@ export * from './rig/dovecot.ts';
 export { type DovecotPlace, dovecotConfig, type MailFormat } from './rig/dovecot-config.ts';
 export * from './rig/dovecot-host.ts';
 export * from './rig/dovecot-listing.ts';
+export * from './rig/faulty-link.ts';
 export * from './rig/fleet.ts';
 export * from './rig/host.ts';
 export * from './rig/pair.ts';

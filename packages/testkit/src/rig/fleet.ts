@@ -15,6 +15,8 @@ export interface FleetOptions<Name extends string> {
     >
   >;
   readonly ssl?: boolean;
+  /** Answers the port at which peers reach the one given: that of a relay between the hosts, say. */
+  readonly through?: (port: number) => Promise<number>;
   /** Each host serves API and dashboard on loopback. */
   readonly hasHttp?: boolean;
   /** TOML lines for the top of every configuration. */
@@ -29,11 +31,16 @@ export interface FleetOptions<Name extends string> {
 export async function createFleet<Name extends string>(
   options: FleetOptions<Name>,
 ): Promise<Readonly<Record<Name, Host>>> {
-  const { folder, ssl = true, settings = [] } = options;
+  const { folder, ssl = true, settings = [], through = async (port) => port } = options;
   const names = Object.keys(options.channels) as Name[];
   await mkdir(folder, { recursive: true });
   const ports = new Map<Name, number>();
-  for (const name of names) ports.set(name, await freePort());
+  const reachedAt = new Map<Name, number>();
+  for (const name of names) {
+    const port = await freePort();
+    ports.set(name, port);
+    reachedAt.set(name, await through(port));
+  }
   const scheme = ssl ? 'tcps' : 'tcp';
   const tables = ssl ? sslTables(folder, options.sslSettings) : [];
   const secret = systemRandom.hex(16);
@@ -42,7 +49,7 @@ export async function createFleet<Name extends string>(
       const channels: Record<string, HostOptions['channels'][string]> = {};
       for (const [channel, link] of Object.entries(options.channels[name]))
         channels[channel] = {
-          replica: `${scheme}:127.0.0.1:${ports.get(link.to) ?? 0}`,
+          replica: `${scheme}:127.0.0.1:${reachedAt.get(link.to) ?? 0}`,
           ...(link.settings === undefined ? {} : { settings: link.settings }),
         };
       const host = new Host({

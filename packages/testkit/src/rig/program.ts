@@ -16,6 +16,9 @@ export type ProgramName = keyof typeof programFolders;
 export const programFile = (name: ProgramName): string =>
   `${repository}apps/${programFolders[name]}/dist/main.js`;
 
+/** As the units in deploy/systemd set it. */
+const installedEnvironment = { UV_THREADPOOL_SIZE: '16', MALLOC_MMAP_THRESHOLD_: '262144' };
+
 /** One daemon of a host as a real process. Its log lines (JSON) are kept for the test to look at. */
 export class Program {
   readonly name: ProgramName;
@@ -61,7 +64,7 @@ export class Program {
     if (this.isRunning) return;
     const child = spawn(process.execPath, [programFile(this.name), ...this.#args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, UV_THREADPOOL_SIZE: '16', ...env },
+      env: { ...process.env, ...installedEnvironment, ...env },
     });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.#takeOutput(text));

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Random } from '@dsyncd/core';
+
+/** What networks do to a connection in the middle of things. */
+export type Fault = 'reset' | 'end' | 'stall';
+
+export interface FaultyLinkOptions {
+  readonly toPort: number;
+  readonly random: Random;
+}
+
+const faults: readonly Fault[] = ['reset', 'end', 'stall'];
+/** Every connection meets its fault after some bytes, often a few, sometimes many: handshakes break as well as bodies. */
+const bytesBeforeFaultMax = 300_000;
+
+/** A relay on loopback in front of a host's port. Connections through it break until it is healed. */
+export class FaultyLink {
+  readonly #server: Server;
+  readonly #options: FaultyLinkOptions;
+  readonly #sockets = new Set<Socket>();
+  readonly #counts = new Map<Fault, number>();
+  #isHealed = false;
+
+  private constructor(server: Server, options: FaultyLinkOptions) {
+    this.#server = server;
+    this.#options = options;
+    server.on('connection', (socket) => this.#relay(socket));
+  }
+
+  static async open(options: FaultyLinkOptions): Promise<FaultyLink> {
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new FaultyLink(server, options);
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the link is closed');
+    return address.port;
+  }
+
+  /** Connections that met the fault. */
+  count(fault: Fault): number {
+    return this.#counts.get(fault) ?? 0;
+  }
+
+  /** From now on every byte gets through; what hangs is cut. */
+  heal(): void {
+    this.#isHealed = true;
+    for (const socket of this.#sockets) if (socket.isPaused()) socket.resetAndDestroy();
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await once(this.#server, 'close');
+  }
+
+  #relay(near: Socket): void {
+    const far = connect({ port: this.#options.toPort, host: '127.0.0.1', allowHalfOpen: true });
+    const fate = this.#chooseFate();
+    let bytesLeft = fate.afterBytes;
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.#sockets.add(from);
+      from.setNoDelay(true);
+      from.on('data', (chunk: Buffer) => {
+        const passed = this.#isHealed ? chunk : chunk.subarray(0, Math.max(0, bytesLeft));
+        bytesLeft -= chunk.length;
+        if (passed.length > 0) to.write(passed);
+        if (!this.#isHealed && bytesLeft <= 0) this.#strike(fate.fault, near, far);
+      });
+      from.on('end', () => to.end());
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        this.#sockets.delete(from);
+        to.destroy();
+      });
+    }
+  }
+
+  #chooseFate(): { readonly fault: Fault; readonly afterBytes: number } {
+    const { random } = this.#options;
+    const fault = faults[Math.floor(random.fraction() * faults.length)] ?? 'reset';
+    return { fault, afterBytes: Math.floor(bytesBeforeFaultMax ** random.fraction()) };
+  }
+
+  #strike(fault: Fault, near: Socket, far: Socket): void {
+    this.#counts.set(fault, this.count(fault) + 1);
+    for (const socket of [near, far]) {
+      socket.removeAllListeners('data');
+      if (fault === 'reset') socket.resetAndDestroy();
+      else if (fault === 'end') socket.end();
+      else socket.pause();
+    }
+  }
+}
