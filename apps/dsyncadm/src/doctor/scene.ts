@@ -6,6 +6,7 @@ import { Doveadm } from './doveadm.ts';
 import { type Doveconf, loadDoveconf } from './doveconf.ts';
 import { type FarSide, openFarSide } from './far-side.ts';
 import { NotCheckable } from './finding.ts';
+import { type MailOwner, mailOwnerOf } from './mail-owner.ts';
 
 /** What the checks look at; everything is fetched once, when the first check wants it. */
 export interface Scene {
@@ -18,7 +19,7 @@ export interface Scene {
   localDoveadm(): Promise<Doveadm>;
   /** Whom this host replicates. */
   users(): Promise<readonly UserName[]>;
-  /** As whom mail processes open the mail of a user, by userdb; undefined when it does not say. */
+  /** As whom and where mail processes open the mail of a user; undefined: userdb does not know the user. */
   mailOwner(user: UserName): Promise<MailOwner | undefined>;
   /** Does `user_include` and `user_exclude` let the name in? */
   isLetIn(user: string): boolean;
@@ -26,12 +27,6 @@ export interface Scene {
   logIn(channel: ChannelConfig): Promise<FarSide>;
   /** The same for checks that have nothing to say when that fails. @throws {NotCheckable} */
   far(channel: ChannelConfig): Promise<FarSide>;
-}
-
-export interface MailOwner {
-  readonly uid: number;
-  readonly gid: number;
-  readonly home: string | undefined;
 }
 
 export interface SceneOptions {
@@ -67,11 +62,12 @@ export function openScene({
     far.set(channel.name, present);
     return present;
   };
+  const doveconf = once(() => loadDoveconf(doveconfFile, stdin));
   return {
     config,
     clock,
     signal,
-    doveconf: once(() => loadDoveconf(doveconfFile, stdin)),
+    doveconf,
     localDoveadm: once(async () => new Doveadm(await localAddress(config), clock, signal)),
     users: once(async () => {
       const users: UserName[] = [];
@@ -80,10 +76,7 @@ export function openScene({
     }),
     async mailOwner(user) {
       const fields = await auth.lookUp(user, signal);
-      const [uid, gid] = [Number(fields?.get('uid')), Number(fields?.get('gid'))];
-      return Number.isInteger(uid) && Number.isInteger(gid)
-        ? { uid, gid, home: fields?.get('home') }
-        : undefined;
+      return fields === undefined ? undefined : mailOwnerOf(fields, doveconf);
     },
     isLetIn: (user) => !isDovecot || dovecotUsers.isLetIn(user),
     logIn,

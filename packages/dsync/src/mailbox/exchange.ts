@@ -114,11 +114,11 @@ async function send(session: Session, exchange: MailboxExchange, steps: Steps): 
 async function sendChanges(session: Session, exchange: MailboxExchange): Promise<void> {
   const { stream } = session;
   const { mailbox, snapshot, since } = exchange;
+  const batches = exportChanges(mailbox, since, snapshot);
   for await (const attribute of exportAttributes(mailbox, since, !session.peerCan('expunges')))
     await sendAttribute(stream, attribute);
   await stream.sendEnd();
-  for await (const changes of exportChanges(mailbox, since, snapshot))
-    for (const change of changes) await stream.send(change);
+  for await (const changes of batches) for (const change of changes) await stream.send(change);
   await stream.sendEnd();
   await stream.flush();
 }

@@ -35,23 +35,37 @@ export async function* exportAttributes(
 /**
  * The changes of a mailbox since `since`, in batches, strictly ascending by UID: flag changes up to
  * the last common UID, saves above it, and expunges. Mails that come while this runs (UIDs from
- * `snapshot.uidNext` on) are left to the next sync.
+ * `snapshot.uidNext` on) are left to the next sync. Reading begins with the call.
  */
-export async function* exportChanges(
+export function exportChanges(
   mailbox: MailboxMail,
   since: CommonPoint,
   snapshot: MailboxStatus,
 ): AsyncGenerator<MailChangeItem[]> {
   const { lastCommonUid, localModSeq: modSeq } = since;
+  const common = { afterUid: 0, lastUid: lastCommonUid, onlyChanged: true, modSeq };
+  const recent = { afterUid: lastCommonUid, lastUid: snapshot.uidNext - 1, onlyChanged: false, modSeq };
   const ranges = [
-    { kind: 'flags', afterUid: 0, lastUid: lastCommonUid, onlyChanged: true },
-    { kind: 'save', afterUid: lastCommonUid, lastUid: snapshot.uidNext - 1, onlyChanged: false },
+    { kind: 'flags', pages: startNow(readEntries(mailbox, common)) },
+    { kind: 'save', pages: startNow(readEntries(mailbox, recent)) },
   ] as const;
-  for (const { kind, ...range } of ranges)
-    for await (const entries of readEntries(mailbox, { ...range, modSeq }))
-      yield entries.map((entry) =>
-        entry.mail === undefined ? changeOfExpunge(entry.expunge) : changeOfMail(entry.mail, kind, modSeq),
-      );
+  return (async function* () {
+    for (const { kind, pages } of ranges)
+      for await (const entries of pages)
+        yield entries.map((entry) =>
+          entry.mail === undefined ? changeOfExpunge(entry.expunge) : changeOfMail(entry.mail, kind, modSeq),
+        );
+  })();
+}
+
+/** The first page is on its way before anyone asks for it: ranges read together wait for the store once. */
+function startNow<Page>(pages: AsyncGenerator<Page, void>): AsyncGenerator<Page, void> {
+  const first = pages.next();
+  // Told to whoever reads on; when no one does, something else has failed already.
+  first.catch(() => {});
+  return (async function* () {
+    for (let page = await first; page.done !== true; page = await pages.next()) yield page.value;
+  })();
 }
 
 const changeOfExpunge = ({ uid, guid, modSeq }: ExpungeRecord): MailChangeItem => ({

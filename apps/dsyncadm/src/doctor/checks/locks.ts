@@ -27,8 +27,8 @@ export const mailLocks: HostCheck = {
     const home = (await scene.mailOwner(user))?.home;
     if (home === undefined)
       return problem(
-        `userdb returns no home for ${user}: dsync keeps its lock there`,
-        'let userdb return home for every user (mail_home in 2.4)',
+        `there is no home for ${user}: dsync keeps its lock there`,
+        'set mail_home, or let userdb return home for every user',
       );
     return judgeDovecotLocks(await scene.doveconf(), await networkOf(home));
   },

@@ -57,7 +57,8 @@ async function dovecotSockets(
       `${join(baseDir, fifoName)} is not that of dsyncd in ${dir}: another replicator gets the notifications`,
       "switch Dovecot's own off (mode = 0 for the listeners of service aggregator), doveadm reload, remove the FIFO and link it as deploy/dovecot-2.3/tmpfiles.conf does",
     );
-  if (who === undefined) return unchecked('userdb does not say as whom mail processes run');
+  if (who === undefined)
+    return unchecked('neither userdb nor mail_uid and mail_gid say as whom mail processes run');
   return (
     (await placeProblem(baseDir, who)) ??
     ok(`mail processes reach the FIFO and the socket of dsyncd in ${baseDir}`)
@@ -108,7 +109,8 @@ async function spoolFolder(
   const files = await readdir(notifySpoolDir).catch(() => undefined);
   if (files === undefined)
     return problem(`the spool folder ${notifySpoolDir} does not exist`, 'start dsyncd, which makes it');
-  if (who === undefined) return unchecked('userdb does not say as whom mail processes run');
+  if (who === undefined)
+    return unchecked('neither userdb nor mail_uid and mail_gid say as whom mail processes run');
   const kept = await accessProblem(notifySpoolDir, who, ['write', 'enter']);
   if (kept !== undefined)
     return problem(
@@ -126,8 +128,8 @@ async function spoolFolder(
 async function mailIdentity(scene: Scene, { tree }: Doveconf): Promise<Identity | undefined> {
   const [user] = await scene.users();
   if (user === undefined) return undefined;
-  const owner = await scene.mailOwner(user);
-  if (owner === undefined) return undefined;
+  const { uid, gid } = (await scene.mailOwner(user)) ?? {};
+  if (uid === undefined || gid === undefined) return undefined;
   const groups = settingOf(tree, 'mail_access_groups')?.split(/[\s,]+/) ?? [];
-  return { uid: owner.uid, gids: [owner.gid, ...(await groupIds(groups))] };
+  return { uid, gids: [gid, ...(await groupIds(groups))] };
 }
