@@ -41,9 +41,13 @@ export async function measureDovecotReplicator(pick) {
 async function prepare(side, users) {
   await side.open();
   await deliver(side, users, users.length);
-  // Dovecot's first syncs of a user may fail where both hosts begin at once; the full ones after them mend it.
+  // Dovecot's first syncs of a user may fail where both hosts begin at once, and a Dovecot that has just started may be
+  // throttled for seconds; the full ones after them mend it.
   await side.settle().catch(() => {});
-  for (const isFull of [true, false, false]) await side.syncAll({ isFull });
+  await until('the first full syncs succeed', () =>
+    side.syncAll({ isFull: true }).then(Boolean, () => false),
+  );
+  for (let round = 0; round < 2; round++) await side.syncAll({ isFull: false });
   await side.settle();
 }
 

@@ -103,7 +103,8 @@ function remedyOf(
       return user.failure?.hint ?? 'it is tried again by itself';
     case 'running':
     case 'waiting':
-      return undefined;
+      // Of the last try, as the reason is.
+      return user.failure?.hint;
   }
 }
 
