@@ -77,8 +77,8 @@ export class MaildirStage implements StagedBody {
 export interface StageParts {
   readonly place: HomePlace;
   readonly memory: StageMemory;
-  /** Name in `tmp`, should the body go there. */
-  readonly tmpName: string;
+  /** Makes a name in `tmp`, should the body go there. */
+  readonly newTmpName: () => string;
   readonly bytesMax: number;
 }
 
@@ -106,7 +106,7 @@ export async function stageBody(source: AsyncIterable<Uint8Array>, parts: StageP
   const wire: WireStage =
     file === undefined
       ? { kind: 'bytes', bytes: joined(chunks, counter.size), ...sizes }
-      : { kind: 'file', name: parts.tmpName, ...sizes };
+      : { kind: 'file', name: file.name, ...sizes };
   return new MaildirStage(parts.place.home, wire, parts.memory);
 }
 
@@ -122,13 +122,15 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
 }
 
 class TmpFile {
+  readonly name: string;
   readonly path: string;
   readonly #stream: ReturnType<typeof createWriteStream>;
 
-  private constructor(path: string) {
-    this.path = path;
+  private constructor(folder: string, name: string) {
+    this.name = name;
+    this.path = join(folder, name);
     // `flush` has the bytes on disk before it is closed.
-    this.#stream = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
+    this.#stream = createWriteStream(this.path, { flags: 'wx', mode: 0o600, flush: true });
     // Told by the next write or by `finish`.
     this.#stream.on('error', () => undefined);
   }
@@ -136,7 +138,7 @@ class TmpFile {
   static async create(parts: StageParts, chunks: readonly Uint8Array[]): Promise<TmpFile> {
     const folder = tmpFolder(parts.place.home);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = new TmpFile(join(folder, parts.tmpName));
+    const file = new TmpFile(folder, parts.newTmpName());
     for (const chunk of chunks) await file.write(chunk);
     return file;
   }

@@ -95,7 +95,7 @@ export class MaildirUser implements UserMail {
     return stageBody(body, {
       place: this.#home.place,
       memory: this.#home.memory,
-      tmpName: this.#home.newTmpName(),
+      newTmpName: () => this.#home.newTmpName(),
       bytesMax: this.#home.limits.mailBytesMax,
     });
   }
