@@ -2,35 +2,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  DovecotHost,
-  type DovecotVersion,
-  dovecotProblem,
-  dovecotVersions,
-  freePort,
-  programFile,
-  until,
-} from '@dsyncd/testkit';
+import { DovecotHost, dovecotProblem, dovecotVersions, freePort, programFile, until } from '@dsyncd/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Examined, examine } from './support/doctor.ts';
 
 const users = ['ann@example.com', 'bob@example.com'];
 const ann = 'ann@example.com';
-const secretFile = (host: DovecotHost): string => join(host.folder, 'secret');
 const configFile = (host: DovecotHost): string => join(host.folder, 'dsyncd.toml');
-
-/** Dovecot asks for no secret on its own socket, so the shipped configuration names none; doctor needs it for the other end. */
-async function start(name: string, version: DovecotVersion): Promise<DovecotHost> {
-  const host = await DovecotHost.start({ name, version, users });
-  await writeFile(secretFile(host), 'secret\n', { mode: 0o600 });
-  return host;
-}
-
-async function configure(host: DovecotHost, replica: string): Promise<void> {
-  await host.configure(replica);
-  const toml = await readFile(configFile(host), 'utf8');
-  await writeFile(configFile(host), `doveadm_password_file = "${secretFile(host)}"\n${toml}`);
-}
 
 /** Runs doctor while the configuration of dsyncd is another one. */
 async function withConfig(
@@ -59,10 +37,12 @@ describe.each(dovecotVersions)('doctor beside Dovecot %s', (version) => {
 
   beforeAll(async () => {
     if (!isThere) return;
-    [a, b] = await Promise.all([start('a', version), start('b', version)]);
+    [a, b] = await Promise.all([
+      DovecotHost.start({ name: 'a', version, users }),
+      DovecotHost.start({ name: 'b', version, users }),
+    ]);
     await a.startDsyncd(b.dovecot.tcp);
     await b.startDsyncd(a.dovecot.tcp);
-    await configure(a, b.dovecot.tcp);
     sound = await a.dovecot.doveconf();
   });
   afterAll(async () => {
@@ -101,7 +81,7 @@ describe.each(dovecotVersions)('doctor beside Dovecot %s', (version) => {
     await writeFile(join(a.folder, 'other-secret'), 'guess\n', { mode: 0o600 });
     const { code, of, bad } = await withConfig(
       a,
-      (toml) => toml.replace(secretFile(a), join(a.folder, 'other-secret')),
+      (toml) => toml.replace(a.secretFile, join(a.folder, 'other-secret')),
       sound,
     );
     expect({ code, bad }).toEqual({ code: 2, bad: ['own-listener', 'peer'] });
@@ -140,7 +120,7 @@ describe.each(dovecotVersions)('doctor beside Dovecot %s', (version) => {
   });
 
   test.skipIf(!isThere)('finds two hosts of one name', async () => {
-    const twin = await start('a', version);
+    const twin = await DovecotHost.start({ name: 'a', version, users });
     try {
       const { of, bad } = await withConfig(a, (toml) => toml.replace(b.dovecot.tcp, twin.dovecot.tcp), sound);
       expect(bad).toEqual(['host-names']);

@@ -133,15 +133,10 @@ describe.skipIf(problem !== undefined)('dsyncd in the place of the replicator of
     const run = join(folder, 'run');
     for (const name of ['replication-notify-fifo', 'replication-notify', 'replicator-doveadm'])
       await rm(join(run, name));
-    await writeFile(join(a.folder, 'secret'), 'secret\n', { mode: 0o600 });
     const file = join(a.folder, 'dsyncd.toml');
     const toml = (await readFile(file, 'utf8'))
       .replaceAll(/^\[listeners\..*$/gm, `$&\ndir = ${JSON.stringify(run)}`)
-      .replace(/^doveadm_socket_path.*$/m, `doveadm_socket_path = "127.0.0.1:${doveadmPort}"`)
-      .replace(
-        'mail_engine',
-        `doveadm_password_file = ${JSON.stringify(join(a.folder, 'secret'))}\nmail_engine`,
-      );
+      .replace(/^doveadm_socket_path.*$/m, `doveadm_socket_path = "127.0.0.1:${doveadmPort}"`);
     await writeFile(file, toml);
     a.dsyncd.start();
     await until(

@@ -50,6 +50,11 @@ export class DovecotHost {
     return new DovecotHost(options, dovecot, folder);
   }
 
+  /** The doveadm_password, for dsyncd. */
+  get secretFile(): string {
+    return join(this.folder, 'secret');
+  }
+
   async startDsyncd(replica: string): Promise<void> {
     await this.configure(replica);
     const seen = this.dsyncd.lines.length;
@@ -64,6 +69,7 @@ export class DovecotHost {
     const toml = shipped
       .replace('"mx1.example.com"', JSON.stringify(`${name}.test`))
       .replace('"tcp:mx2.example.com:12345"', JSON.stringify(replica))
+      .replace('/etc/dsyncd/secret', this.secretFile)
       .replaceAll('/run/dovecot', join(this.dovecot.place.folder, 'run'))
       .replaceAll('"/run/dsyncd"', JSON.stringify(join(this.folder, 'run')))
       .replaceAll('/var/lib/dsyncd/notify-spool', join(this.folder, 'spool'))
@@ -73,6 +79,9 @@ export class DovecotHost {
       .replaceAll('"vmail"', JSON.stringify(mailGroup))
       .replace('[dovecot]', ['[dovecot]', ...dovecotSettings].join('\n'))
       .replace('[channels.default]', [...settings, '[channels.default]'].join('\n'));
+    await writeFile(this.secretFile, `${this.dovecot.secret}\n`, { mode: 0o600 });
+    // dsyncd may run as the mail user.
+    if (process.getuid?.() === 0) await chown(this.secretFile, 65_534, 65_534);
     await writeFile(join(this.folder, 'dsyncd.toml'), toml);
     if (version === '2.3') await this.#linkSockets();
   }
