@@ -67,6 +67,11 @@ describe('judgeHealth', () => {
     );
   });
 
+  it('says it also while the next try runs', () => {
+    const health = judge([{ ...user, running: true, failed: true, failuresInRow: 3, failure }]);
+    expect(textOf(health)).toContain('why: certificate expired\n  do:  renew it\n');
+  });
+
   it('tells how to release a quarantined user, quoted for the shell', () => {
     const health = judge([{ ...user, user: "o'brien", quarantined: true, failed: true, failure }]);
     expect(textOf(health)).toContain("do:  renew it; then run `dsyncadm replicator replicate 'o'\\''brien'`");
