@@ -45,7 +45,10 @@ async function prepare(side, users) {
   // throttled for seconds; the full ones after them mend it.
   await side.settle().catch(() => {});
   await until('the first full syncs succeed', () =>
-    side.syncAll({ isFull: true }).then(Boolean, () => false),
+    side.syncAll({ isFull: true }).then(
+      () => true,
+      () => false,
+    ),
   );
   for (let round = 0; round < 2; round++) await side.syncAll({ isFull: false });
   await side.settle();

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createPair, type DemoResult, isFlawless, runScenario, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { onCleanup, scratchFolder, startHosts } from './support.ts';
+import { flawsOf, noFlaws, onCleanup, scratchFolder, startHosts } from './support.ts';
 
 async function play(options: { readonly kill: boolean; readonly seed: number }): Promise<DemoResult> {
   const { a, b } = await createPair({ folder: scratchFolder() });
@@ -14,24 +14,16 @@ async function play(options: { readonly kill: boolean; readonly seed: number }):
   return result;
 }
 
-const flawsOf = ({ compared, damaged, lost, doubled }: DemoResult): object => ({
-  different: compared.filter((mailbox) => !mailbox.isEqual),
-  damaged,
-  lost,
-  doubled,
-});
-const none = { different: [], damaged: [], lost: [], doubled: [] };
-
 test('two hosts that change the same mail at once end equal, and no mail is lost or doubled', async () => {
   const result = await play({ kill: false, seed: 7 });
-  expect(flawsOf(result)).toEqual(none);
+  expect(flawsOf(result)).toEqual(noFlaws);
   expect(isFlawless(result)).toBe(true);
   expect(result.delivered).toBe(60);
 }, 60_000);
 
 test('so do two whose programs are killed at random moments', async () => {
   const result = await play({ kill: true, seed: 8 });
-  expect(flawsOf(result)).toEqual(none);
+  expect(flawsOf(result)).toEqual(noFlaws);
   expect(result.kills).toBeGreaterThanOrEqual(20);
 }, 90_000);
 

@@ -1,17 +1,16 @@
 import {
   createPair,
-  type Fault,
   FaultyLink,
+  faults,
   isFlawless,
   runScenario,
   seededRandom,
   until,
 } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { onCleanup, scratchFolder, startHosts } from './support.ts';
+import { flawsOf, noFlaws, onCleanup, scratchFolder, startHosts } from './support.ts';
 
 const ofEachFault = 3;
-const faults: readonly Fault[] = ['reset', 'end', 'stall'];
 
 test('two hosts whose connections break, end early and hang end equal once the link is good, none lost or doubled', async () => {
   const links: FaultyLink[] = [];
@@ -49,13 +48,7 @@ test('two hosts whose connections break, end early and hang end equal once the l
     },
     () => {},
   );
-  const { compared, damaged, lost, doubled } = result;
-  expect({ damaged, lost, doubled, different: compared.filter(({ isEqual }) => !isEqual) }).toEqual({
-    damaged: [],
-    lost: [],
-    doubled: [],
-    different: [],
-  });
+  expect(flawsOf(result)).toEqual(noFlaws);
   expect(isFlawless(result)).toBe(true);
   expect(result.syncs.get('transient')).toBeGreaterThanOrEqual(faults.length * ofEachFault);
 }, 180_000);

@@ -76,14 +76,14 @@ test.each(['is gone', 'hangs'])(
     await deliver(a, ann, 'before');
     await untilInbox(b, ann, 1);
     const dsyncd = a.program('dsyncd');
-    if (how === 'hangs') process.kill(redis.pid ?? 0, 'SIGSTOP');
+    if (how === 'hangs') redis.signal('SIGSTOP');
     else await redis.end('SIGKILL');
     for (const user of users) await deliver(a, user, 'during');
     await until('it is said', () => says(dsyncd, 'notifications wait in the local spool'));
     const stoppedAt = Date.now();
     expect(await dsyncd.end('SIGTERM')).toBe(0);
     expect(Date.now() - stoppedAt).toBeLessThan(10_000);
-    if (how === 'hangs') process.kill(redis.pid ?? 0, 'SIGCONT');
+    if (how === 'hangs') redis.signal('SIGCONT');
     else await redis.start();
     await a.startProgram('dsyncd');
     await untilInbox(b, ann, 2);

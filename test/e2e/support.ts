@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseUserName } from '@dsyncd/core';
-import { compareSnapshots, type Host, snapshotUser, until } from '@dsyncd/testkit';
+import { compareSnapshots, type DemoResult, type Host, snapshotUser, until } from '@dsyncd/testkit';
 import { afterAll, expect } from 'vitest';
 
 const cleanups: (() => unknown)[] = [];
@@ -84,6 +84,15 @@ export async function untilEqual(hosts: readonly Host[], user: string): Promise<
     await Promise.all(stores.map((store) => store.close()));
   }
 }
+
+/** What a scenario may not leave behind; {@link noFlaws} when it is as it should be. */
+export const flawsOf = ({ compared, damaged, lost, doubled }: DemoResult): object => ({
+  different: compared.filter((mailbox) => !mailbox.isEqual),
+  damaged,
+  lost,
+  doubled,
+});
+export const noFlaws = { different: [], damaged: [], lost: [], doubled: [] };
 
 /** A user whom `dsyncadm status --json` names. */
 export interface BehindUser {

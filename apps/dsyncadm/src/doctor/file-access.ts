@@ -39,15 +39,20 @@ async function allows(path: string, { uid, gids }: Identity, wanted: readonly Ac
   return wanted.every((access) => ((mode >> shift) & bits[access]) !== 0);
 }
 
-/** Numbers of groups by name, and of those that name `user` as a member; unknown names are left out. */
-export async function groupIds(names: readonly string[]): Promise<readonly number[]> {
+/** Numbers of groups by name; a number is one already. Unknown names are left out. */
+export const groupIds = (names: readonly string[]): Promise<readonly number[]> => idsIn('/etc/group', names);
+
+/** Number of a user by name; a number is one already. Undefined: the name is unknown. */
+export const userId = async (name: string): Promise<number | undefined> =>
+  (await idsIn('/etc/passwd', [name]))[0];
+
+/** Both files have a line `name:...:number:...` for each. */
+async function idsIn(file: string, names: readonly string[]): Promise<readonly number[]> {
   if (names.length === 0) return [];
-  const lines = (await readFile('/etc/group', 'utf8').catch(() => ''))
-    .split('\n')
-    .map((line) => line.split(':'));
+  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
   return names.flatMap((name) => {
     if (/^\d+$/.test(name)) return [Number(name)];
-    const gid = lines.find((fields) => fields[0] === name)?.[2];
-    return gid === undefined ? [] : [Number(gid)];
+    const id = lines.find((fields) => fields[0] === name)?.[2];
+    return id === undefined ? [] : [Number(id)];
   });
 }

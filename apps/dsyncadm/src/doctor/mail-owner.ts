@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { settingOf } from '@dsyncd/config';
+import { folderOfHomes } from '../mail-homes.ts';
 import type { Doveconf } from './doveconf.ts';
-import { groupIds } from './file-access.ts';
+import { groupIds, userId } from './file-access.ts';
 
 /** As whom and where mail processes open the mail of a user; undefined: neither userdb nor a setting says. */
 export interface MailOwner {
@@ -25,25 +24,10 @@ export async function mailOwnerOf(
   if (uid !== undefined && gid !== undefined && home !== undefined)
     return { uid: Number(uid), gid: Number(gid), home };
   const { tree } = await doveconf();
+  const mailHome = settingOf(tree, 'mail_home');
   return {
-    uid: await userId(uid ?? settingOf(tree, 'mail_uid')),
-    gid: (await groupIds(listOf(gid ?? settingOf(tree, 'mail_gid'))))[0],
-    home: home ?? folderOfHomes(settingOf(tree, 'mail_home')),
+    uid: await userId(uid ?? settingOf(tree, 'mail_uid') ?? ''),
+    gid: (await groupIds([gid ?? settingOf(tree, 'mail_gid') ?? '']))[0],
+    home: home ?? (mailHome?.startsWith('/') === true ? folderOfHomes(mailHome) : undefined),
   };
-}
-
-const listOf = (name: string | undefined): readonly string[] =>
-  name === undefined || name === '' ? [] : [name];
-
-/** `mail_home` up to its first variable. */
-const folderOfHomes = (mailHome: string | undefined): string | undefined =>
-  mailHome?.startsWith('/') === true ? dirname(`${mailHome.split('%')[0]}x`) : undefined;
-
-/** Number of a user by name; a number is one already. */
-async function userId(name: string | undefined): Promise<number | undefined> {
-  if (name === undefined || name === '') return undefined;
-  if (/^\d+$/.test(name)) return Number(name);
-  const lines = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n');
-  const uid = lines.map((line) => line.split(':')).find((fields) => fields[0] === name)?.[2];
-  return uid === undefined ? undefined : Number(uid);
 }

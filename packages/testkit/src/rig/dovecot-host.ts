@@ -41,7 +41,7 @@ export class DovecotHost {
     await chmod(folder, 0o755);
     const spool = join(folder, 'spool');
     await mkdir(spool);
-    if (process.getuid?.() === 0) for (const path of [folder, spool]) await chown(path, 65_534, 65_534);
+    await giveToMailUser(folder, spool);
     await copyFile(new URL('dovecot-2.4/dsyncd-notify.lua', deploy), join(folder, 'notify.lua'));
     const { version, users, name, notifySettings = [] } = options;
     const lines = typeof notifySettings === 'function' ? notifySettings(folder) : notifySettings;
@@ -81,7 +81,7 @@ export class DovecotHost {
       .replace('[channels.default]', [...settings, '[channels.default]'].join('\n'));
     await writeFile(this.secretFile, `${this.dovecot.secret}\n`, { mode: 0o600 });
     // dsyncd may run as the mail user.
-    if (process.getuid?.() === 0) await chown(this.secretFile, 65_534, 65_534);
+    await giveToMailUser(this.secretFile);
     await writeFile(join(this.folder, 'dsyncd.toml'), toml);
     if (version === '2.3') await this.#linkSockets();
   }
@@ -113,6 +113,11 @@ export class DovecotHost {
     await this.dovecot.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+async function giveToMailUser(...paths: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  for (const path of paths) await chown(path, 65_534, 65_534);
 }
 
 /**

@@ -3,14 +3,14 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from '@dsyncd/core';
 
 /** What networks do to a connection in the middle of things. */
-export type Fault = 'reset' | 'end' | 'stall';
+export const faults = ['reset', 'end', 'stall'] as const;
+export type Fault = (typeof faults)[number];
 
 export interface FaultyLinkOptions {
   readonly toPort: number;
   readonly random: Random;
 }
 
-const faults: readonly Fault[] = ['reset', 'end', 'stall'];
 /** Every connection meets its fault after some bytes, often a few, sometimes many: handshakes break as well as bodies. */
 const bytesBeforeFaultMax = 300_000;
 

@@ -83,6 +83,10 @@ export class RedisServer {
     }
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   /** Ends it as `signal` does; SIGKILL is a crash. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#child;

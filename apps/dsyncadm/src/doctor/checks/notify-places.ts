@@ -12,6 +12,7 @@ const fifoName = 'replication-notify-fifo';
 const socketName = 'replication-notify';
 /** Notifications are taken within a moment; more than this many lie there only when nobody takes them. */
 const waitingMax = 100;
+const unknownMailUser = 'neither userdb nor mail_uid and mail_gid say as whom mail processes run';
 
 /** Can mail processes reach the place where they tell of changes? */
 export const notifyPlaces: HostCheck = {
@@ -57,8 +58,7 @@ async function dovecotSockets(
       `${join(baseDir, fifoName)} is not that of dsyncd in ${dir}: another replicator gets the notifications`,
       "switch Dovecot's own off (mode = 0 for the listeners of service aggregator), doveadm reload, remove the FIFO and link it as deploy/dovecot-2.3/tmpfiles.conf does",
     );
-  if (who === undefined)
-    return unchecked('neither userdb nor mail_uid and mail_gid say as whom mail processes run');
+  if (who === undefined) return unchecked(unknownMailUser);
   return (
     (await placeProblem(baseDir, who)) ??
     ok(`mail processes reach the FIFO and the socket of dsyncd in ${baseDir}`)
@@ -109,8 +109,7 @@ async function spoolFolder(
   const files = await readdir(notifySpoolDir).catch(() => undefined);
   if (files === undefined)
     return problem(`the spool folder ${notifySpoolDir} does not exist`, 'start dsyncd, which makes it');
-  if (who === undefined)
-    return unchecked('neither userdb nor mail_uid and mail_gid say as whom mail processes run');
+  if (who === undefined) return unchecked(unknownMailUser);
   const kept = await accessProblem(notifySpoolDir, who, ['write', 'enter']);
   if (kept !== undefined)
     return problem(
