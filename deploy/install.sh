@@ -18,5 +18,6 @@ exec node $here/apps/$app/dist/main.js "\$@"
 END
   chmod 755 "$prefix/bin/$program"
 done
+install -m 755 deploy/fifo-keeper.sh "$prefix/bin/dsyncd-fifo-keeper"
 echo "Installed dsyncd, dsync-server, dsync-lmtp and dsyncadm into $prefix/bin."
 echo "Units for systemd are in $here/deploy/systemd; a configuration to start from is $here/deploy/dsyncd.toml."

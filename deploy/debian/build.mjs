@@ -115,13 +115,14 @@ exec node /${library}/apps/${app}/dist/main.js "$@"
       0o755,
     );
   for (const name of readdirSync(join(root, 'deploy/systemd'))) {
-    if (!name.endsWith('.service')) continue;
+    if (!/\.(service|socket)$/.test(name)) continue;
     const unit = readFileSync(join(root, 'deploy/systemd', name), 'utf8');
     const text = unit
       .replaceAll('/usr/local/bin/', '/usr/bin/')
       .replaceAll('file:/opt/dsyncd/', 'file:/usr/share/doc/dsyncd/');
     put(stage, `lib/systemd/system/${name}`, text);
   }
+  put(stage, 'usr/bin/dsyncd-fifo-keeper', readFileSync(join(root, 'deploy/fifo-keeper.sh'), 'utf8'), 0o755);
   put(stage, 'etc/dsyncd/dsyncd.toml', readFileSync(join(root, 'deploy/dsyncd.toml'), 'utf8'));
   for (const name of ['README.md', 'deploy/reference.md', 'deploy/failover.md'])
     put(stage, `usr/share/doc/dsyncd/${name}`, readFileSync(join(root, name), 'utf8'));

@@ -65,6 +65,9 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       'usr/lib/dsyncd/apps/replicator/dist/main.js',
       'usr/lib/dsyncd/apps/dashboard/dist/index.html',
       'lib/systemd/system/dsyncd.service',
+      'lib/systemd/system/dsyncd.socket',
+      'lib/systemd/system/dsyncd-notify.socket',
+      'usr/bin/dsyncd-fifo-keeper',
       'usr/bin/dsync-lmtp',
     ])
       expect(files).toContain(wanted);

@@ -2,10 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fifoName, notifySocketName } from '@dsyncd/notify';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const folder = new URL('../../deploy/systemd/', import.meta.url).pathname;
-const units = readdirSync(folder).filter((name) => name.endsWith('.service'));
+const files = readdirSync(folder);
+const units = files.filter((name) => name.endsWith('.service'));
+const sockets = files.filter((name) => name.endsWith('.socket'));
 const scratch = mkdtempSync(join(tmpdir(), 'dsyncd-units-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -18,8 +21,8 @@ function rootWith(...programs: readonly string[]): string {
   mkdirSync(join(root, 'etc/systemd/system'), { recursive: true });
   mkdirSync(join(root, 'usr/local/bin'), { recursive: true });
   mkdirSync(join(root, 'bin'));
-  for (const unit of units) writeFileSync(join(root, 'etc/systemd/system', unit), linesOf(unit).join('\n'));
-  for (const target of ['multi-user', 'network-online', 'sysinit', 'basic', 'shutdown'])
+  for (const unit of files) writeFileSync(join(root, 'etc/systemd/system', unit), linesOf(unit).join('\n'));
+  for (const target of ['multi-user', 'network-online', 'sysinit', 'basic', 'shutdown', 'sockets'])
     writeFileSync(join(root, `etc/systemd/system/${target}.target`), '[Unit]\nDescription=x\n');
   for (const program of programs) writeFileSync(join(root, program), '#!/bin/sh\n', { mode: 0o755 });
   return root;
@@ -32,7 +35,7 @@ const programs = [
   'bin/kill',
 ];
 const verify = (root: string): { readonly status: number | null; readonly text: string } => {
-  const args = ['verify', '--man=no', `--root=${root}`, ...units];
+  const args = ['verify', '--man=no', `--root=${root}`, ...files];
   const { status, stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
   return { status, text: `${stdout}${stderr}` };
 };
@@ -41,7 +44,7 @@ describe('units of systemd', () => {
   it('are three, alike in all that protects', () => {
     expect(units.sort()).toEqual(['dsync-lmtp.service', 'dsync-server.service', 'dsyncd.service']);
     const common = (unit: string): string[] =>
-      linesOf(unit).filter((line) => !/^(Description|ExecStart)=/.test(line));
+      linesOf(unit).filter((line) => !/^(#|(Description|ExecStart|Sockets|Also)=)/.test(line));
     for (const unit of units) expect(common(unit)).toEqual(common('dsyncd.service'));
     for (const wanted of [
       'Type=notify',
@@ -51,6 +54,22 @@ describe('units of systemd', () => {
       'UMask=0077',
     ])
       expect(linesOf('dsyncd.service')).toContain(wanted);
+  });
+
+  it('hold the FIFO and the socket that mail processes write to, by the names that dsyncd looks for', () => {
+    expect(sockets.sort()).toEqual(['dsyncd-notify.socket', 'dsyncd.socket']);
+    expect(linesOf('dsyncd.service')).toContain(`Sockets=${[...sockets].reverse().join(' ')}`);
+    for (const [unit, kind, name] of [
+      ['dsyncd.socket', 'ListenFIFO', fifoName],
+      ['dsyncd-notify.socket', 'ListenStream', notifySocketName],
+    ] as const)
+      for (const line of [
+        `${kind}=/run/dsyncd/${name}`,
+        `FileDescriptorName=${name}`,
+        'Service=dsyncd.service',
+        'SocketUser=vmail',
+      ])
+        expect(linesOf(unit)).toContain(line);
   });
 
   it.skipIf(!analyzer)('are understood by systemd', () => {

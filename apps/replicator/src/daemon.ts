@@ -4,18 +4,7 @@ import { type Config, loadConfig, mailHomeOf } from '@dsyncd/config';
 import { systemClock } from '@dsyncd/core';
 import { hasImported } from '@dsyncd/engine';
 import { mailChangedAt } from '@dsyncd/mailstore';
-import {
-  fifoName,
-  listenFifo,
-  listenNotifySocket,
-  listenReplicatorSocket,
-  type NotifyListener,
-  type NotifySink,
-  notifySocketName,
-  replicatorSocketName,
-  watchSpool,
-} from '@dsyncd/notify';
-import type { Daemon } from '@dsyncd/program';
+import { type Daemon, takeInheritedFiles } from '@dsyncd/program';
 import {
   type Channel,
   doveadmSocketName,
@@ -24,10 +13,11 @@ import {
   UserRefresh,
   WorkerPool,
 } from '@dsyncd/replicator';
-import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
+import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
 import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
+import { type Listeners, startListeners } from './listeners.ts';
 import { openMailSide } from './mail-side.ts';
 import { RunMark, requestMissedChanges } from './missed-changes.ts';
 import { openQueue, queueSettings } from './open-queue.ts';
@@ -54,13 +44,14 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     logger,
     signal: stopping.signal,
   });
-  let listeners: Readonly<Record<string, NotifyListener>> = {};
+  const inherited = takeInheritedFiles();
+  let listeners: Listeners = { byName: {}, fifoWasHeld: false };
   const { queue, intake, sink, closeSink, fleetParts, close } = await openQueue({
     config,
     channels,
     events: { onEmptied: () => duties.emptied(), onVanished: () => duties.vanished() },
     onSink: async (early) => {
-      listeners = await startListeners(config, early, logger);
+      listeners = await startListeners(config, inherited, early, logger);
     },
     logger,
   });
@@ -96,7 +87,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     sink,
     channels,
     users: (mask) => matchingUsers(mail.users(), mask),
-    listeners,
+    listeners: listeners.byName,
     isReady: () => isReady,
     logger,
   });
@@ -156,7 +147,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       stopping.abort();
       const refreshed = refresh.stop();
       alerts.stop();
-      await Promise.all(Object.values(listeners).map((listener) => listener.close()));
+      await Promise.all(Object.values(listeners.byName).map((listener) => listener.close()));
       await http?.close();
       await closeSink();
       await pool.stop(stopGraceMs);
@@ -176,17 +167,3 @@ const poolSettings = (config: Config): { connsMax: number; attemptTimeoutMs: num
   connsMax: config.replicationMaxConns,
   attemptTimeoutMs: config.dsyncTimeoutMs,
 });
-
-async function startListeners(
-  { listeners: { notify }, notifySpoolDir }: Config,
-  sink: NotifySink,
-  logger: ProgramLogger,
-): Promise<Readonly<Record<string, NotifyListener>>> {
-  const options = { sink, clock: systemClock, logger, access: notify };
-  return {
-    fifo: await listenFifo(join(notify.dir, fifoName), options),
-    socket: await listenNotifySocket(join(notify.dir, notifySocketName), options),
-    replicator: await listenReplicatorSocket(join(notify.dir, replicatorSocketName), options),
-    spool: await watchSpool(notifySpoolDir, options),
-  };
-}

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { constants, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -13,17 +13,28 @@ import { type SocketAccess, setAccess } from './socket-access.ts';
 export interface FifoOptions extends ListenerOptions {
   /** Default: mode 0o660, for a FIFO that has to be made. One that is there is left as it is without this. */
   readonly access?: Partial<SocketAccess>;
+  /** The FIFO, opened by whoever holds it while nobody reads: systemd. It was opened for reading and writing. */
+  readonly descriptor?: number;
+}
+
+export interface FifoListener extends NotifyListener {
+  /**
+   * Did somebody hold the FIFO open when we came? If not, what was written before is lost, and a process of Dovecot
+   * 2.3 that tried it tells no change any more, as long as it lives.
+   */
+  readonly wasHeld: boolean;
 }
 
 /**
  * Reads notifications from a FIFO (`replication-notify-fifo`); makes it when it is missing.
  * @throws {DsyncdError} `DSYNCD_NOTIFY_FIFO` (operator) when the path is something else or cannot be used.
  */
-export async function listenFifo(path: string, options: FifoOptions): Promise<NotifyListener> {
+export async function listenFifo(path: string, options: FifoOptions): Promise<FifoListener> {
   const wasThere = await ensureFifo(path);
   if (!wasThere || options.access !== undefined) await setAccess(path, { mode: 0o660, ...options.access });
+  const wasHeld = options.descriptor !== undefined || hasReader(path);
   // Read and write: with a writer of our own the FIFO never ends when the last other one closes it.
-  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const fd = options.descriptor ?? openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   const feed = new SinkFeed(options, path);
   const parser = new NotifyParser();
   // A net.Socket polls the FIFO; a file stream would block a thread of the pool for good.
@@ -32,6 +43,7 @@ export async function listenFifo(path: string, options: FifoOptions): Promise<No
   socket.on('data', (chunk: Buffer) => feed.add(parser.push(chunk)));
   socket.on('error', (error) => options.logger.error({ error, listener: path }, 'notification FIFO failed'));
   return {
+    wasHeld,
     get badLines() {
       return feed.badLines;
     },
@@ -63,6 +75,15 @@ function takeTheRest(socket: Socket, fd: number, take: (chunk: Buffer) => void):
     }
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+  }
+}
+
+function hasReader(path: string): boolean {
+  try {
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch {
+    return false;
   }
 }
 

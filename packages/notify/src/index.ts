@@ -1,4 +1,4 @@
-export { type FifoOptions, listenFifo } from './fifo.ts';
+export { type FifoListener, type FifoOptions, listenFifo } from './fifo.ts';
 export * from './notifier.ts';
 export { listenNotifySocket, type SocketOptions } from './notify-socket.ts';
 export { OutageSink, type OutageSinkOptions, type QueueEnd } from './outage/outage-sink.ts';

@@ -9,6 +9,8 @@ import { listenUnix } from './unix-server.ts';
 export interface SocketOptions extends ListenerOptions {
   /** Default: mode 0o660. */
   readonly access?: Partial<SocketAccess>;
+  /** The listening socket, where systemd made it. */
+  readonly descriptor?: number;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface SocketOptions extends ListenerOptions {
  */
 export async function listenNotifySocket(path: string, options: SocketOptions): Promise<NotifyListener> {
   const feed = new SinkFeed(options, path);
-  const server = await listenUnix(path, { mode: 0o660, ...options.access }, (socket) => {
+  const serveOne = (socket: Socket): void => {
     const parser = new NotifyParser();
     const answers = new SyncAnswers(socket, options.sink, options.logger.child({ listener: path }));
     serve(socket, feed, (chunk) => {
@@ -29,7 +31,9 @@ export async function listenNotifySocket(path: string, options: SocketOptions): 
         if (user !== undefined) answers.inOrder(user, (synced) => (synced ? '+\n' : '-\n'));
       }
     });
-  });
+  };
+  const access = { mode: 0o660, ...options.access };
+  const server = await listenUnix(path, access, serveOne, options.descriptor);
   return listenerOf(feed, server.close);
 }
 

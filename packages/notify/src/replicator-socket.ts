@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { encodeSyncAnswer, isSyncId, ReplicatorParser } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import { listenerOf, type SocketOptions, serve, syncRequests } from './notify-socket.ts';
@@ -12,7 +13,7 @@ import { listenUnix } from './unix-server.ts';
 export async function listenReplicatorSocket(path: string, options: SocketOptions): Promise<NotifyListener> {
   const logger = options.logger.child({ listener: path });
   const feed = new SinkFeed(options, path);
-  const server = await listenUnix(path, { mode: 0o660, ...options.access }, (socket) => {
+  const serveOne = (socket: Socket): void => {
     const parser = new ReplicatorParser();
     const answers = new SyncAnswers(socket, options.sink, logger);
     serve(socket, feed, (chunk) => {
@@ -33,6 +34,8 @@ export async function listenReplicatorSocket(path: string, options: SocketOption
           answers.any(user, (synced) => encodeSyncAnswer(id, synced));
       }
     });
-  });
+  };
+  const access = { mode: 0o660, ...options.access };
+  const server = await listenUnix(path, access, serveOne, options.descriptor);
   return listenerOf(feed, server.close);
 }

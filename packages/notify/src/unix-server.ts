@@ -18,12 +18,14 @@ export interface UnixServer {
 /**
  * Listens on a unix socket; one that a crashed process left behind is replaced.
  * @param access - its mode (or mode and owner); it never has a wider one, not for a moment
+ * @param descriptor - of the listening socket, where somebody else (systemd) made it, who keeps it when we close
  * @throws {DsyncdError} `DSYNCD_SOCKET_IN_USE` (operator) when another process answers there, `DSYNCD_SOCKET` otherwise.
  */
 export async function listenUnix(
   path: string,
   access: number | SocketAccess,
   onConnection: (socket: Socket) => void,
+  descriptor?: number,
 ): Promise<UnixServer> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -33,9 +35,11 @@ export async function listenUnix(
   });
   server.maxConnections = connectionsMax;
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await removeStale(path);
-    await listen(server, path);
+    if (descriptor === undefined) {
+      await mkdir(dirname(path), { recursive: true });
+      await removeStale(path);
+    }
+    await listen(server, descriptor === undefined ? { path } : { fd: descriptor });
     await setAccess(path, typeof access === 'number' ? { mode: access } : access);
   } catch (error) {
     if (error instanceof DsyncdError) throw error;
@@ -65,11 +69,14 @@ export async function listenUnix(
   };
 }
 
-async function listen(server: Server, path: string): Promise<void> {
+async function listen(
+  server: Server,
+  place: { readonly path: string } | { readonly fd: number },
+): Promise<void> {
   const listening = once(server, 'listening');
   const umask = process.umask(0o177);
   try {
-    server.listen(path);
+    server.listen(place);
   } finally {
     process.umask(umask);
   }

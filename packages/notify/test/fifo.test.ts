@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +76,37 @@ describe('the FIFO', () => {
     writeSync(holder, 'early\thigh\n');
     await listen();
     await until('the early user', () => sink.requests.length === 1);
+  });
+
+  test('that somebody holds open loses nothing while nobody reads it, and tells so', async () => {
+    const first = await listen();
+    expect(first.wasHeld).toBe(false);
+    const holder = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    closeLater(() => closeSync(holder));
+    await first.close();
+    echo('waiting\tlow\n');
+    expect((await listen()).wasHeld).toBe(true);
+    await until('what waited', () => sink.requests.length === 1);
+  });
+
+  test('opened by somebody else is read through what it was opened as', async () => {
+    execFileSync('mkdir', [join(path, '..')]);
+    execFileSync('mkfifo', [path]);
+    const descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const listener = await listenFifo(path, { sink, clock: systemClock, logger, descriptor });
+    closeLater(() => listener.close());
+    expect(listener.wasHeld).toBe(true);
+    expect(() => fstatSync(descriptor)).not.toThrow();
+    echo('u\tlow\n');
+    await until('the user', () => sink.requests.length === 1);
+    await listener.close();
+    await until('it is closed', () => {
+      try {
+        return !fstatSync(descriptor).isFIFO();
+      } catch {
+        return true;
+      }
+    });
   });
 
   test('that is another file is refused', async () => {

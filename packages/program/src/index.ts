@@ -1,3 +1,4 @@
+export { isOpenAt, takeInheritedFiles } from './inherited-files.ts';
 export * from './peer-settings.ts';
 export * from './run.ts';
 export * from './service-manager.ts';
