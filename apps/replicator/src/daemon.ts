@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Config, loadConfig, mailHomeOf } from '@dsyncd/config';
+import { type Config, loadConfig } from '@dsyncd/config';
 import { systemClock } from '@dsyncd/core';
 import { hasImported } from '@dsyncd/engine';
-import { mailChangedAt } from '@dsyncd/mailstore';
 import { type Daemon, takeInheritedFiles } from '@dsyncd/program';
 import {
   type Channel,
   doveadmSocketName,
   listenDoveadm,
+  MissedChanges,
   matchingUsers,
   UserRefresh,
   WorkerPool,
@@ -17,9 +17,9 @@ import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
 import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
+import { ListenedUntil } from './listened-until.ts';
 import { type Listeners, startListeners } from './listeners.ts';
 import { openMailSide } from './mail-side.ts';
-import { RunMark, requestMissedChanges } from './missed-changes.ts';
 import { openQueue, queueSettings } from './open-queue.ts';
 
 /** Running syncs have so long to end by themselves before they are cut off; the rest of 10 s is for cleaning up. */
@@ -40,7 +40,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     queue: () => queue,
     channels,
     refresh: () => refresh.refresh(),
-    catchUp: () => catchUp(),
+    catchUp: () => missed.afterGap(undefined),
     logger,
     signal: stopping.signal,
   });
@@ -55,8 +55,10 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     },
     logger,
   });
-  const mark = new RunMark(config.stateDir);
-  const { endedInOrder } = await mark.set();
+  const storedUntil = (): number =>
+    Math.min(...Object.values(listeners.byName).map((listener) => listener.storedUntil));
+  const listened = new ListenedUntil(config.stateDir, systemClock, logger);
+  const listenedUntil = await listened.read();
   const pool = new WorkerPool({
     queue,
     engine: mail.engine,
@@ -105,17 +107,20 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   // A Dovecot may be down or slow; what is waiting for it in the queue is not held up by that.
   if (config.mailEngine === 'builtin') await refreshing;
   pool.start();
-  const catchUp = async (): Promise<void> => {
-    if (config.mailEngine !== 'builtin') return;
-    await requestMissedChanges({
-      queue,
-      channels,
-      changedAt: (user) => mailChangedAt(mailHomeOf(config.mailHome, user)),
-      logger,
-      signal: stopping.signal,
-    });
-  };
-  if (!endedInOrder) duties.vanished();
+  const missed = new MissedChanges({
+    queue,
+    channels,
+    changedSince: (user, sinceMs, signal) => mail.changedSince(user, sinceMs, signal),
+    scanIntervalMs: () => mail.scanIntervalMs(),
+    clock: systemClock,
+    logger,
+  });
+  duties.started(async () => {
+    await refreshing;
+    await missed.afterGap(listenedUntil);
+    listened.keep(storedUntil);
+  });
+  missed.start();
   duties.begin();
   const alerts = startAlerts({ config: () => config, queue, channels, logger });
   isReady = true;
@@ -147,6 +152,9 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       stopping.abort();
       const refreshed = refresh.stop();
       alerts.stop();
+      const missedSettled = missed.stop();
+      // What is written from now on, nobody hears; what was written before is read out.
+      const closedAt = systemClock.now();
       await Promise.all(Object.values(listeners.byName).map((listener) => listener.close()));
       await http?.close();
       await closeSink();
@@ -155,9 +163,10 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       await mail.engine.close();
       await mail.close();
       await refreshed;
+      await missedSettled;
       await duties.settled();
       await close();
-      await mark.clear();
+      await listened.stop(closedAt);
       logger.info({}, 'stopped');
     },
   };

@@ -17,8 +17,8 @@ export interface FleetDutiesOptions {
 }
 
 /**
- * What a replicator does for the others of its backend: after a Redis that came back empty, and for one
- * that was killed. What is called before {@link begin} is done then.
+ * What a replicator does besides syncing: after its start, after a Redis that came back empty, and for another one of
+ * its backend that was killed. What is called before {@link begin} is done then.
  */
 export class FleetDuties {
   readonly #options: FleetDutiesOptions;
@@ -49,6 +49,11 @@ export class FleetDuties {
     });
   }
 
+  /** We did not listen for a while. */
+  started(catchUp: () => Promise<void>): void {
+    this.#do(catchUp);
+  }
+
   /** Notifications that a killed replicator had taken and not passed on are gone. */
   vanished(): void {
     this.#do(this.#options.catchUp);
@@ -62,7 +67,8 @@ export class FleetDuties {
         try {
           return await duty();
         } catch (error) {
-          if (!signal.aborted) logger.warn({ error }, 'work for the other replicators failed; trying again');
+          if (!signal.aborted)
+            logger.warn({ error }, 'work after a start or for another replicator failed; trying again');
           await clock.sleep(retryMs, signal).catch(() => {});
         }
     });

@@ -1,4 +1,4 @@
-import { type Config, readSecret } from '@dsyncd/config';
+import { type Config, mailHomeOf, readSecret } from '@dsyncd/config';
 import {
   type Clock,
   DsyncdError,
@@ -13,8 +13,10 @@ import {
   type DoveadmServerAddress,
   DovecotEngine,
   DovecotUsers,
+  IndexTimes,
   type SyncEngine,
 } from '@dsyncd/engine';
+import { mailChangedAt } from '@dsyncd/mailstore';
 import { openStore } from '@dsyncd/program';
 import { Peers } from './peers.ts';
 
@@ -23,6 +25,13 @@ export interface MailSide {
   readonly engine: SyncEngine;
   /** Everyone who is to be replicated. */
   users(): AsyncIterable<UserName>;
+  /**
+   * Was the user's mail changed on this host at that time (Unix milliseconds) or later? Asks neither Dovecot nor the peer.
+   * Undefined: cannot be told.
+   */
+  changedSince(user: UserName, sinceMs: number, signal: AbortSignal): Promise<boolean | undefined>;
+  /** May mail be changed without a notification to us? Then somebody looks from time to time; milliseconds, 0: no. */
+  scanIntervalMs(): number;
   /** Missing: a user who is not listed is left alone. */
   readonly exists?: (user: UserName, signal: AbortSignal) => Promise<boolean>;
   /** Takes over what changed. @throws {DsyncdError} for what cannot be used; nothing is changed then. */
@@ -58,6 +67,10 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
       peerOf: (channel) => peers.get(channel),
     }),
     users: () => store.users(),
+    changedSince: async (user, sinceMs) =>
+      ((await mailChangedAt(mailHomeOf(config().mailHome, user))) ?? 0) >= sinceMs,
+    // The programs that write there tell of every change, later when dsyncd is down.
+    scanIntervalMs: () => 0,
     configure: (next) => peers.configure(next),
     async close() {
       await peers.close();
@@ -98,9 +111,12 @@ async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide
     ioTimeoutMs: () => config().dsyncTimeoutMs * 0.9,
     clock,
   });
+  const indexTimes = new IndexTimes({ auth, folderOf: (user) => indexFolder(config(), user) });
   return {
     engine,
     users: () => users.list(),
+    changedSince: (user, sinceMs, signal) => indexTimes.changedSince(user, sinceMs, signal),
+    scanIntervalMs: () => config().dovecot.scanIntervalMs,
     exists: (user, signal) => users.exists(user, signal),
     async configure(next) {
       server = await doveadmServer(next);
@@ -109,6 +125,17 @@ async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide
       auth.close();
     },
   };
+}
+
+/** Undefined: userdb is to be asked. */
+function indexFolder({ dovecot: { mailIndexPath } }: Config, user: UserName): string | undefined {
+  if (mailIndexPath === undefined) return undefined;
+  try {
+    return mailHomeOf(mailIndexPath, user);
+  } catch {
+    // No place for such a name there.
+    return undefined;
+  }
 }
 
 async function doveadmServer({ dovecot, doveadmPasswordFile }: Config): Promise<DoveadmServerAddress> {

@@ -115,12 +115,18 @@ function buildDovecot(
         message: 'is a port, which needs doveadm_password_file: the doveadm_password of Dovecot',
       });
   }
+  const indexPath = dovecot.mail_index_path;
+  const indexProblem = indexPath === undefined ? undefined : mailHomeProblem(indexPath);
+  if (indexProblem !== undefined)
+    problems.push({ path: ['dovecot', 'mail_index_path'], message: indexProblem });
   return {
     doveadmSocketPath: place,
     authSocketPath: dovecot.auth_socket_path,
     userInclude: dovecot.user_include,
     userExclude: dovecot.user_exclude,
     firstValidUid: dovecot.first_valid_uid,
+    ...given('mailIndexPath', indexPath),
+    scanIntervalMs: dovecot.scan_interval,
     userRefreshIntervalMs: dovecot.user_refresh_interval,
     userGraceTimeMs: dovecot.user_grace_time,
   };

@@ -65,6 +65,10 @@ export interface DovecotConfig {
   readonly userExclude: readonly string[];
   /** 0: any. */
   readonly firstValidUid: number;
+  /** With variables; see `mailHomeOf`. Missing: userdb is asked. */
+  readonly mailIndexPath?: string;
+  /** 0: never. */
+  readonly scanIntervalMs: number;
   readonly userRefreshIntervalMs: number;
   readonly userGraceTimeMs: number;
 }

@@ -129,6 +129,19 @@ const dovecotSettings = Type.Object(
       description:
         'Users with a lower UID in userdb are not replicated: those of the system, when userdb is `passwd`.',
     }),
+    mail_index_path: Type.Optional(
+      path({
+        description:
+          'Where Dovecot keeps the index files of a user (`mail_index_path`, or `INDEX=` in `mail_location`), with the variables of `mail_home`. dsyncd looks at the times of these files to see who changed. Default: where userdb says, else what looks like it in the home that userdb tells.',
+      }),
+    ),
+    scan_interval: duration({
+      minimum: 0,
+      maximum: weekMs,
+      default: '1h',
+      description:
+        'How often to look, by the times of the index files, for users whose mail changed without a notification; they are synced. 0: never.',
+    }),
     user_refresh_interval: duration({
       minimum: 1000,
       maximum: weekMs,

@@ -13,6 +13,7 @@ describe('mail_engine = "dovecot"', () => {
       userInclude: ['*'],
       userExclude: [],
       firstValidUid: 0,
+      scanIntervalMs: 3_600_000,
       userRefreshIntervalMs: 600_000,
       userGraceTimeMs: 86_400_000,
     });
@@ -25,6 +26,13 @@ describe('mail_engine = "dovecot"', () => {
     expect(parse('doveadm_password_file = "/s"', dovecot('[::1]:24245')).dovecot.doveadmSocketPath).toBe(
       '[::1]:24245',
     );
+  });
+
+  test('takes the place of the index files, one for each user', () => {
+    const place = (path: string): string => `[dovecot]\nmail_index_path = "${path}"\n`;
+    expect(parse('', place('/var/indexes/%{user}')).dovecot.mailIndexPath).toBe('/var/indexes/%{user}');
+    expect(() => parse('', place('/var/indexes'))).toThrow(/mail_index_path.*share one home/);
+    expect(parse('', '[dovecot]\nscan_interval = "0"\n').dovecot.scanIntervalMs).toBe(0);
   });
 
   test('takes lists of masks, and says what a list is', () => {

@@ -58,21 +58,26 @@ describe('the auth client', () => {
     ['is something else', (socket) => void socket.write('* OK ready\n')],
     ['says nothing', () => {}],
     ['does not answer', (socket) => void socket.write('VERSION\t1\t1\n')],
-    [
-      'fails',
-      async (socket, lines) => {
-        socket.write('VERSION\t1\t1\n');
-        await lines.next();
-        await lines.next();
-        socket.write('FAIL\t1\treason=SQL is down\n');
-      },
-    ],
   ])('says so when the service %s', async (_, script) => {
     const { auth } = await authOf(script);
     await expect(auth.lookUp(ann, never)).rejects.toMatchObject({
       code: 'DSYNCD_USERDB',
       outcome: 'transient',
       hint: expect.stringContaining('auth_socket_path'),
+    });
+  });
+
+  test('says so when userdb fails for one user', async () => {
+    const { auth } = await authOf(async (socket, lines) => {
+      socket.write('VERSION\t1\t1\n');
+      await lines.next();
+      await lines.next();
+      socket.write('FAIL\t1\treason=SQL is down\n');
+    });
+    await expect(auth.lookUp(ann, never)).rejects.toMatchObject({
+      code: 'DSYNCD_USERDB_USER',
+      outcome: 'transient',
+      message: expect.stringContaining('SQL is down'),
     });
   });
 

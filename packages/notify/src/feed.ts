@@ -41,6 +41,9 @@ export class SinkFeed {
   #running: Promise<void> | undefined;
   #paused = false;
   #taken = 0;
+  /** When the oldest of those that wait, and of those that the sink has, came. */
+  #waitingSince: number | undefined;
+  #deliveringSince: number | undefined;
 
   constructor({ sink, clock, logger }: ListenerOptions, place: string) {
     this.#sink = sink;
@@ -55,6 +58,11 @@ export class SinkFeed {
 
   get badLines(): number {
     return this.#badLines.count;
+  }
+
+  /** Everything that came before is durable, by the clock. */
+  get storedUntil(): number {
+    return this.#deliveringSince ?? this.#waitingSince ?? this.#clock.now();
   }
 
   get isFull(): boolean {
@@ -83,6 +91,7 @@ export class SinkFeed {
     }
     this.#taken += users.length;
     if (this.#waiting.size === 0) return;
+    this.#waitingSince ??= this.#clock.now();
     this.#running ??= this.#run();
     this.#setPaused(this.isFull);
   }
@@ -97,8 +106,11 @@ export class SinkFeed {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.size > 0) {
       const batch = this.#waiting.take();
+      this.#deliveringSince = this.#waitingSince;
+      this.#waitingSince = undefined;
       for (let from = 0; from < batch.length; from += batchUsersMax)
         await this.#deliver(batch.slice(from, from + batchUsersMax));
+      this.#deliveringSince = undefined;
       this.#setPaused(this.isFull);
     }
     this.#running = undefined;

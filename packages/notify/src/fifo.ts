@@ -50,6 +50,9 @@ export async function listenFifo(path: string, options: FifoOptions): Promise<Fi
     get taken() {
       return feed.taken;
     },
+    get storedUntil() {
+      return feed.storedUntil;
+    },
     async close() {
       if (socket.destroyed) return;
       feed.detach(socket);

@@ -62,6 +62,9 @@ export const listenerOf = (feed: SinkFeed, stop: () => Promise<void>): NotifyLis
   get taken() {
     return feed.taken;
   },
+  get storedUntil() {
+    return feed.storedUntil;
+  },
   async close() {
     await stop();
     await feed.settled();

@@ -34,4 +34,6 @@ export interface NotifyListener {
   readonly badLines: number;
   /** Notifications taken since the start. */
   readonly taken: number;
+  /** Unix milliseconds: what came before is durable. */
+  readonly storedUntil: number;
 }

@@ -4,5 +4,6 @@ export * from './doveadm-listener.ts';
 export * from './doveadm-service.ts';
 export * from './ended-sync.ts';
 export * from './intake.ts';
+export * from './missed-changes.ts';
 export * from './user-refresh.ts';
 export * from './worker-pool.ts';

@@ -53,7 +53,10 @@ export class AuthClient {
     this.#options = options;
   }
 
-  /** @throws {DsyncdError} `DSYNCD_USERDB` (transient) when userdb cannot be asked; or `signal.reason`. */
+  /**
+   * @throws {DsyncdError} `DSYNCD_USERDB` (transient) when userdb cannot be asked, `DSYNCD_USERDB_USER` (transient) when it
+   *   can and fails for this user; or `signal.reason`.
+   */
   async lookUp(user: UserName, signal: AbortSignal): Promise<UserFields> {
     signal.throwIfAborted();
     try {
@@ -169,8 +172,7 @@ export class AuthClient {
         const waiter = answer === undefined ? undefined : waiters.get(answer.id);
         if (answer?.type === 'user') waiter?.resolve(answer.fields);
         else if (answer?.type === 'unknown-user') waiter?.resolve(undefined);
-        else if (answer?.type === 'failed')
-          waiter?.reject(userdbError(`userdb: ${answer.reason.slice(0, 300)}`));
+        else if (answer?.type === 'failed') waiter?.reject(userFailed(answer.reason));
       }
     } catch (error) {
       failure = error;
@@ -234,6 +236,12 @@ const userdbError = (message: string, cause?: unknown): DsyncdError =>
     outcome: 'transient',
     hint: 'check that Dovecot runs, that auth_socket_path is its auth-userdb socket, and that the user of dsyncd may open it',
     ...(cause === undefined ? {} : { cause }),
+  });
+
+const userFailed = (reason: string): DsyncdError =>
+  new DsyncdError('DSYNCD_USERDB_USER', `userdb: ${reason.slice(0, 300)}`, {
+    outcome: 'transient',
+    hint: 'the auth service or the database behind it fails for this user: see the log of Dovecot',
   });
 
 const listFailed = (path: string): DsyncdError =>
