@@ -170,6 +170,29 @@ export class World {
     return result;
   }
 
+  /** Where our server listens for a Dovecot that leads. */
+  get serverPort(): number {
+    return this.#servers.tcp.port;
+  }
+
+  /** One sync led by ours to a port of loopback, however it ends. */
+  async trySync(port: number, user: string, type: SyncTask['type']): Promise<SyncResult> {
+    const destination = parseDestination(`tcp:127.0.0.1:${port}`, { doveadmPort: 1 });
+    const peer = createPeer(destination, { secret, tls: {} });
+    try {
+      const engine = new BuiltinEngine({
+        store: this.store,
+        hostname: 'later.example.com',
+        lockTimeoutMs: () => 10_000,
+        peerOf: () => peer,
+      });
+      const task = { user: parseUserName(user), channel: 'default', type, state: undefined };
+      return await engine.sync({ ...task, signal: AbortSignal.timeout(60_000) });
+    } finally {
+      await peer.close();
+    }
+  }
+
   async stop(): Promise<void> {
     await Promise.all(Object.values(this.#peers).map((peer) => peer.close()));
     await Promise.all(Object.values(this.#servers).map((server) => server.stop(0)));

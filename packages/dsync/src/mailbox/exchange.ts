@@ -148,6 +148,7 @@ async function sendMailbox(session: Session, exchange: MailboxExchange): Promise
     isChangedMeanwhile: false,
     conflicts: 0,
     renumbered: 0,
+    offeredAnew: 0,
   };
 }
 
@@ -212,10 +213,10 @@ async function sendMails(
   mailbox: MailboxMail,
   requests: readonly MailRequest[],
 ): Promise<void> {
-  for (let from = 0; from < requests.length; from += guidsAtOnce) {
-    const part = requests.slice(from, from + guidsAtOnce);
-    const guids = part.flatMap(({ guid }) => (guid === undefined || guid === '' ? [] : [asMailGuid(guid)]));
-    const mails = new Map((await mailbox.mailsByGuid(guids)).map((mail) => [mail.guid as string, mail]));
+  const ordered = session.peerCan('expunges') ? requests : await inOrderOfUid(mailbox, requests);
+  for (let from = 0; from < ordered.length; from += guidsAtOnce) {
+    const part = ordered.slice(from, from + guidsAtOnce);
+    const mails = await mailsOf(mailbox, part);
     await inOrder(
       part,
       async (request) => openMail(session, mailbox, mails, request),
@@ -223,6 +224,28 @@ async function sendMails(
       ({ body }) => void body?.destroy(),
     );
   }
+}
+
+async function mailsOf(
+  mailbox: MailboxMail,
+  requests: readonly MailRequest[],
+): Promise<ReadonlyMap<string, MailRecord>> {
+  const guids = requests.flatMap(({ guid }) => (guid === undefined || guid === '' ? [] : [asMailGuid(guid)]));
+  return new Map((await mailbox.mailsByGuid(guids)).map((mail) => [mail.guid as string, mail]));
+}
+
+/**
+ * A Dovecot asks in no order, and keeps what it has when a sync is cut. What it has without a gap goes on as it
+ * is; mails in a gap have to get new UIDs first.
+ */
+async function inOrderOfUid(mailbox: MailboxMail, requests: readonly MailRequest[]): Promise<MailRequest[]> {
+  const uids = new Map<MailRequest, number>();
+  for (let from = 0; from < requests.length; from += guidsAtOnce) {
+    const part = requests.slice(from, from + guidsAtOnce);
+    const mails = await mailsOf(mailbox, part);
+    for (const request of part) uids.set(request, request.uid ?? mails.get(request.guid ?? '')?.uid ?? 0);
+  }
+  return [...requests].sort((a, b) => (uids.get(a) ?? 0) - (uids.get(b) ?? 0));
 }
 
 /** Prepares some items ahead of the one whose turn it is; what a failure leaves unused is dropped. */

@@ -19,7 +19,7 @@ export class MailboxImport implements Importer {
   readonly #options: ImportOptions;
   readonly #writer: MailboxWriter;
   readonly #newMails: NewMails;
-  readonly #localNew: LocalNew[] = [];
+  #localNew: LocalNew[] = [];
   readonly #remoteNew: RemoteNew[] = [];
   /** The peer expunged what had this UID and GUID; one way it may still have the mail under another UID. */
   readonly #doubtful: LocalNew['mail'][] = [];
@@ -30,13 +30,14 @@ export class MailboxImport implements Importer {
   #batch: readonly Entry[] = [];
   #batchAt = 0;
   #previousUid = 0;
-  /** Highest UID up to which both sides' UIDs tell the same story; for peers that forget expunges. */
+  /** Highest UID up to which both sides' UIDs tell the same story: a Dovecot takes nothing new below it. */
   #matchedUid = 0;
   #hasMismatch = false;
   #lost = new Map<string, number>();
   #ourAttributes: ReadonlyMap<string, MailboxAttribute> | undefined;
   #conflicts = 0;
   #renumbered = 0;
+  #offeredAnew = 0;
   #uidNext = 0;
 
   constructor(options: ImportOptions) {
@@ -126,13 +127,13 @@ export class MailboxImport implements Importer {
   async #compare(change: MailChangeItem): Promise<void> {
     let ours = await this.#nextEntry();
     while (ours !== undefined && ours.uid < change.uid) {
-      await this.#decide(compareUid(ours, undefined));
+      await this.#decide(ours.uid, compareUid(ours, undefined));
       this.#batchAt++;
       ours = await this.#nextEntry();
     }
     if (ours?.uid === change.uid) this.#batchAt++;
     else ours = undefined;
-    await this.#decide(compareUid(ours, change));
+    await this.#decide(change.uid, compareUid(ours, change));
   }
 
   async #nextEntry(): Promise<Entry | undefined> {
@@ -145,7 +146,7 @@ export class MailboxImport implements Importer {
     return this.#batch[this.#batchAt];
   }
 
-  async #decide(decisions: readonly Decision[]): Promise<void> {
+  async #decide(uid: number, decisions: readonly Decision[]): Promise<void> {
     if (decisions.length > 1) this.#hasMismatch = true;
     for (const decision of decisions) {
       switch (decision.type) {
@@ -155,6 +156,10 @@ export class MailboxImport implements Importer {
         case 'expunge':
           if (this.#options.isOneWay) this.#doubtful.push(decision.mail);
           else this.#expunge(decision.mail);
+          this.#noteMatch(decision.mail.uid);
+          break;
+        case 'expunged-here':
+          if (decision.isSameMail) this.#noteMatch(uid);
           break;
         case 'note-expunge':
           this.#noteExpunge(decision.change);
@@ -164,8 +169,6 @@ export class MailboxImport implements Importer {
           break;
         case 'remote-new':
           this.#addRemoteNew(decision.change);
-          break;
-        case 'nothing':
           break;
       }
     }
@@ -178,8 +181,12 @@ export class MailboxImport implements Importer {
       this.#addRemoteNew(change);
       return;
     }
-    if (!this.#hasMismatch) this.#matchedUid = mail.uid;
+    this.#noteMatch(mail.uid);
     await this.#mergeFlags(mail, change);
+  }
+
+  #noteMatch(uid: number): void {
+    if (!this.#hasMismatch) this.#matchedUid = uid;
   }
 
   #addLocalNew(mail: LocalNew['mail']): void {
@@ -220,18 +227,20 @@ export class MailboxImport implements Importer {
     const { snapshot, remote, isDryRun, counts } = this.#options;
     await this.#applyCommon();
     for (let ours = await this.#nextEntry(); ours !== undefined; ours = await this.#nextEntry()) {
-      await this.#decide(compareUid(ours, undefined));
+      await this.#decide(ours.uid, compareUid(ours, undefined));
       this.#batchAt++;
     }
     this.#settleDoubtful();
-    const localNew = this.#dropForgottenExpunges();
+    const toOffer = this.#takeNotWantedThere();
     const assign = this.#options.isOneWay ? assignOneWay : assignUids;
-    const { assigned, uidNext } = assign(localNew, this.#remoteNew, {
+    const { assigned, uidNext } = assign(this.#localNew, this.#remoteNew, {
       local: snapshot.uidNext,
       remote: remote.uidNext,
     });
     this.#uidNext = uidNext;
     this.#renumbered = assigned.filter(({ uid, local }) => local !== undefined && local.uid !== uid).length;
+    this.#offeredAnew = toOffer.length;
+    for (const [index, local] of toOffer.entries()) assigned.push({ local, uid: uidNext + index });
     const requests = await this.#newMails.plan(assigned, this.#takeReplaced(assigned));
     if (isDryRun) counts.mailsReceived += assigned.filter(({ local }) => local === undefined).length;
     for (const guid of isDryRun ? [] : this.#lost.keys())
@@ -263,12 +272,20 @@ export class MailboxImport implements Importer {
     this.#localNew.sort((a, b) => a.uid - b.uid);
   }
 
-  /** A Dovecot that says nothing about a UID below one that matches has expunged that mail. */
-  #dropForgottenExpunges(): LocalNew[] {
+  /**
+   * Mails of ours of whose UID a Dovecot says nothing, below one that both know. It may have expunged them and
+   * forgotten that; or it never had them, because a sync was cut or it could not save them. The second cannot be
+   * ruled out, so they stay. It takes them only under UIDs above all that it knows: they get such ones after those
+   * that both sides give out alike, and go with the next sync.
+   */
+  #takeNotWantedThere(): LocalNew[] {
     const { peerKeepsExpunges, isOneWay } = this.#options;
-    if (peerKeepsExpunges || isOneWay) return this.#localNew;
-    for (const { uid, mail } of this.#localNew) if (uid < this.#matchedUid) this.#expunge(mail);
-    return this.#localNew.filter(({ uid }) => uid >= this.#matchedUid);
+    if (peerKeepsExpunges || isOneWay) return [];
+    const paired = new Set(this.#remoteNew.map(({ guid }) => guid));
+    const isIgnored = ({ uid, guid }: LocalNew): boolean => uid < this.#matchedUid && !paired.has(guid);
+    const ignored = this.#localNew.filter(isIgnored);
+    if (ignored.length > 0) this.#localNew = this.#localNew.filter((mail) => !isIgnored(mail));
+    return ignored;
   }
 
   /** Takes a body that was asked for. */
@@ -310,9 +327,11 @@ export class MailboxImport implements Importer {
         isChangedMeanwhile || missingUid !== undefined ? snapshot.highestModSeq : status.highestModSeq,
       messagesCount: status.messagesCount,
       // A mail that was expunged meanwhile has its own notification; one whose body is lost has no end.
-      isChangedMeanwhile: isChangedMeanwhile || (missingUid !== undefined && !isFull),
+      isChangedMeanwhile:
+        isChangedMeanwhile || this.#offeredAnew > 0 || (missingUid !== undefined && !isFull),
       conflicts: this.#conflicts + this.#newMails.conflicts,
       renumbered: this.#renumbered,
+      offeredAnew: this.#offeredAnew,
     };
   }
 

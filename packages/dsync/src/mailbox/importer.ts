@@ -11,7 +11,7 @@ export interface ImportOptions {
   readonly remote: MailboxHeader;
   readonly since: CommonPoint;
   readonly isMaster: boolean;
-  /** A dsyncd keeps every expunge record; a Dovecot forgets, so a gap in its UIDs may be an expunge. */
+  /** A dsyncd keeps every expunge record; a Dovecot forgets, and does not take what is new to it below a UID that both know. */
   readonly peerKeepsExpunges: boolean;
   readonly isDryRun: boolean;
   readonly counts: Counts;
@@ -50,4 +50,6 @@ export interface ImportResult {
   readonly conflicts: number;
   /** Mails that had to get another UID, because both sides had given it out. */
   readonly renumbered: number;
+  /** Mails of ours that the peer takes only under a new UID, which they have now: with the next sync. */
+  readonly offeredAnew: number;
 }

@@ -212,6 +212,7 @@ export class MailboxOverwrite implements Importer {
       isChangedMeanwhile: isIncomplete,
       conflicts: 0,
       renumbered: 0,
+      offeredAnew: 0,
     };
   }
 

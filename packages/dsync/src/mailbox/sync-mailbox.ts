@@ -139,7 +139,11 @@ function noteResult(session: Session, mailbox: MailboxMail, result: ImportResult
     session.conflicts.push(
       `${mails(result.renumbered)} ${where} got other UIDs, because both hosts had given them out`,
     );
-  if (result.isChangedMeanwhile) session.changes.push(`mailbox ${mailbox.guid} was changed during the sync`);
+  if (result.offeredAnew > 0)
+    session.changes.push(
+      `${mails(result.offeredAnew)} ${where} that the peer does not have got new UIDs, under which the next sync offers them`,
+    );
+  else if (result.isChangedMeanwhile) session.changes.push(`mailbox ${mailbox.guid} was changed during the sync`);
 }
 
 const mails = (count: number): string => `${count} ${count === 1 ? 'mail' : 'mails'}`;

@@ -6,9 +6,17 @@ import type { Random } from '@dsyncd/core';
 export const faults = ['reset', 'end', 'stall'] as const;
 export type Fault = (typeof faults)[number];
 
+/** What a connection meets, after how many bytes of both directions together. */
+export interface Fate {
+  readonly fault: Fault;
+  readonly afterBytes: number;
+}
+
 export interface FaultyLinkOptions {
   readonly toPort: number;
+  /** Chooses the fates, unless `nextFate` does. */
   readonly random: Random;
+  readonly nextFate?: () => Fate;
 }
 
 /** Every connection meets its fault after some bytes, often a few, sometimes many: handshakes break as well as bodies. */
@@ -82,8 +90,9 @@ export class FaultyLink {
     }
   }
 
-  #chooseFate(): { readonly fault: Fault; readonly afterBytes: number } {
-    const { random } = this.#options;
+  #chooseFate(): Fate {
+    const { random, nextFate } = this.#options;
+    if (nextFate !== undefined) return nextFate();
     const fault = faults[Math.floor(random.fraction() * faults.length)] ?? 'reset';
     return { fault, afterBytes: Math.floor(bytesBeforeFaultMax ** random.fraction()) };
   }
