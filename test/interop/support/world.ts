@@ -29,6 +29,8 @@ export interface WorldOptions {
   readonly mailFormat: MailFormat;
   readonly users: readonly string[];
   readonly folder: string;
+  /** Further lines for the configuration of the Dovecot. */
+  readonly settings?: readonly string[];
 }
 
 /** One real Dovecot and one dsyncd host with the same users, connected every way. */
@@ -68,7 +70,10 @@ export class World {
     const { caFile } = authority;
     const hostname = 'dovecot.example.com';
     const sshd = await startSshd(join(folder, 'sshd'));
-    const settings = [await remoteCommandSetting(options.version, folder, sshd)];
+    const settings = [
+      await remoteCommandSetting(options.version, folder, sshd),
+      ...(options.settings ?? []),
+    ];
     const dovecot = await Dovecot.start({ ...options, hostname, secret, certificate, caFile, settings });
     const store = openMaildirStore({
       home: (user) => join(folder, 'mail', user),
