@@ -84,11 +84,13 @@ for (const version of dovecotVersions)
               await theirs.list({ withBodies: true }),
             ];
             for (const side of [here, there])
-              expect({ seed, mails: bodiesOf(side).length, different: new Set(bodiesOf(side)).size }).toEqual({
-                seed,
-                mails: mails + 1,
-                different: mails + 1,
-              });
+              expect({ seed, mails: bodiesOf(side).length, different: new Set(bodiesOf(side)).size }).toEqual(
+                {
+                  seed,
+                  mails: mails + 1,
+                  different: mails + 1,
+                },
+              );
             expect(compareSnapshots(user, here, there).filter(({ isEqual }) => !isEqual)).toEqual([]);
           },
         );

@@ -70,10 +70,7 @@ export class World {
     const { caFile } = authority;
     const hostname = 'dovecot.example.com';
     const sshd = await startSshd(join(folder, 'sshd'));
-    const settings = [
-      await remoteCommandSetting(options.version, folder, sshd),
-      ...(options.settings ?? []),
-    ];
+    const settings = [await remoteCommandSetting(options.version, folder, sshd), ...(options.settings ?? [])];
     const dovecot = await Dovecot.start({ ...options, hostname, secret, certificate, caFile, settings });
     const store = openMaildirStore({
       home: (user) => join(folder, 'mail', user),

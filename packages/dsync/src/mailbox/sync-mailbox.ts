@@ -143,7 +143,8 @@ function noteResult(session: Session, mailbox: MailboxMail, result: ImportResult
     session.changes.push(
       `${mails(result.offeredAnew)} ${where} that the peer does not have got new UIDs, under which the next sync offers them`,
     );
-  else if (result.isChangedMeanwhile) session.changes.push(`mailbox ${mailbox.guid} was changed during the sync`);
+  else if (result.isChangedMeanwhile)
+    session.changes.push(`mailbox ${mailbox.guid} was changed during the sync`);
 }
 
 const mails = (count: number): string => `${count} ${count === 1 ? 'mail' : 'mails'}`;
