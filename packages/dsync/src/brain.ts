@@ -80,7 +80,7 @@ const failureItem = (error: unknown, requireFullResync: boolean): Finish => {
 
 async function tellFailure(session: Session, error: unknown): Promise<void> {
   try {
-    await session.tell(failureItem(error, session.requiresFullResync));
+    await session.stream.sendLast(failureItem(error, session.requiresFullResync));
   } catch {
     // The connection is what failed.
   }

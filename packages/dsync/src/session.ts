@@ -1,8 +1,7 @@
 import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
 import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from '@dsyncd/protocol';
-import { DsyncStream, encodeItem } from '@dsyncd/protocol';
-import { AbortableLink } from './abortable-link.ts';
+import { DsyncStream } from '@dsyncd/protocol';
 import { type Counts, newProgress, type Progress } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
 import type { OneWay } from './options.ts';
@@ -33,7 +32,6 @@ export class Session {
   syncType: 'full' | 'changed' | 'state' = 'full';
   #peer: Handshake | undefined;
   #putBack: Exclude<Received, { type: 'done' }> | undefined;
-  readonly #link: AbortableLink;
   readonly #progress: Progress;
 
   constructor(options: {
@@ -44,8 +42,7 @@ export class Session {
     progress?: Progress;
   }) {
     this.#progress = options.progress ?? newProgress();
-    this.#link = new AbortableLink(options.link);
-    this.stream = new DsyncStream(this.#link);
+    this.stream = new DsyncStream(options.link);
     this.user = options.user;
     this.isMaster = options.isMaster;
     this.hostname = options.hostname;
@@ -87,16 +84,6 @@ export class Session {
   /** Our side becomes equal to the peer's. */
   get isOverwritten(): boolean {
     return this.isOnlyReceiving && this.oneWay?.overwrites === true;
-  }
-
-  /** A last word to the peer, even after {@link abort}; one that comes in the middle of something else just breaks the stream. */
-  async tell(item: DsyncItem): Promise<void> {
-    await this.#link.writeAnyway(encodeItem(item));
-  }
-
-  /** Ends everything that waits for the peer. */
-  abort(reason: unknown): void {
-    this.#link.fail(reason);
   }
 
   /** The next item, which must be of `type`, or the end of its list. */

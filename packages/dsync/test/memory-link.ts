@@ -43,6 +43,11 @@ export class MemoryLink implements ByteLink {
     return this.#output.put(typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes));
   }
 
+  abort(reason: unknown): void {
+    this.#input.dropAll(reason);
+    this.#output.waitNoMore(reason);
+  }
+
   /** Nothing more comes to the other side. */
   end(): void {
     this.#output.end();
@@ -60,15 +65,17 @@ class Pipe {
   #bytes = 0;
   #isEnded = false;
   #error: Error | undefined;
-  #wake: (() => void)[] = [];
+  #dropReason: { readonly reason: unknown } | undefined;
+  #isWriterGone = false;
+  #wake: ((error?: { readonly reason: unknown }) => void)[] = [];
 
   put(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (bytes.length === 0) return undefined;
+    if (bytes.length === 0 || this.#dropReason !== undefined) return undefined;
     this.#chunks.push(bytes);
     this.#bytes += bytes.length;
     this.#notify();
-    return this.#bytes > windowBytes ? this.#roomAgain() : undefined;
+    return this.#bytes > windowBytes && !this.#isWriterGone ? this.#roomAgain() : undefined;
   }
 
   async #roomAgain(): Promise<void> {
@@ -78,6 +85,7 @@ class Pipe {
   async take(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#error !== undefined) throw this.#error;
+      if (this.#dropReason !== undefined) throw this.#dropReason.reason;
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
         this.#bytes -= chunk.length;
@@ -100,15 +108,33 @@ class Pipe {
     this.#notify();
   }
 
+  /** The reader has given up: what is there and what comes is dropped. */
+  dropAll(reason: unknown): void {
+    this.#dropReason ??= { reason };
+    this.#chunks = [];
+    this.#bytes = 0;
+    this.#notify();
+  }
+
+  /** The writer has given up, and waits for no room any more. */
+  waitNoMore(reason: unknown): void {
+    this.#isWriterGone = true;
+    this.#notify({ reason });
+  }
+
   #change(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#wake.push(() => (this.#error === undefined ? resolve() : reject(this.#error)));
+      this.#wake.push((writerGone) => {
+        if (this.#error !== undefined) reject(this.#error);
+        else if (writerGone !== undefined && this.#bytes > windowBytes) reject(writerGone.reason);
+        else resolve();
+      });
     });
   }
 
-  #notify(): void {
+  #notify(writerGone?: { readonly reason: unknown }): void {
     const waiting = this.#wake;
     this.#wake = [];
-    for (const wake of waiting) wake();
+    for (const wake of waiting) wake(writerGone);
   }
 }

@@ -49,6 +49,7 @@ function disturbed(peer: Peer, beforeRead: (count: number) => Promise<void>): Pe
         peerName: link.peerName,
         write: (bytes) => link.write(bytes),
         unread: (bytes) => link.unread(bytes),
+        abort: (reason) => link.abort(reason),
         async read() {
           await beforeRead(++count).catch((error: unknown) => {
             connection.release(false);

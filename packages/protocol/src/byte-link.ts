@@ -14,6 +14,11 @@ export interface ByteLink {
   unread(bytes: Uint8Array): void;
   /** Answers a promise only when the peer reads slower than we write; wait for it before writing on. */
   write(bytes: Uint8Array | string): Promise<void> | undefined;
+  /**
+   * Our side gives the conversation up: reads and writes that wait fail with `reason`, and every later read; the first
+   * reason stays. What was written is still sent, and a last word may follow; later writes wait for nothing.
+   */
+  abort(reason: unknown): void;
   /** Who is at the other end, for errors: `tcps:mx2.example.com:12345`. */
   readonly peerName: string;
 }

@@ -12,6 +12,7 @@ export function scriptedLink(chunks: readonly (string | Uint8Array)[]): ByteLink
       written.push(Buffer.from(bytes));
       return undefined;
     },
+    abort: () => {},
     written: () => Buffer.concat(written).toString(),
   };
 }

@@ -48,6 +48,10 @@ export class LeasedLink implements ByteLink, Traffic {
     return this.#live().write(bytes);
   }
 
+  abort(reason: unknown): void {
+    this.#live().abort(reason);
+  }
+
   /** False when it was given back before. */
   giveBack(): boolean {
     if (this.#isReturned) return false;

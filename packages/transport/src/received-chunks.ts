@@ -1,3 +1,6 @@
+/** Read chunks that still stand in the list, so that not each of them moves the rest. */
+const chunksKeptMax = 8;
+
 /** Bytes that came and were not read yet, as they came. */
 export class ReceivedChunks {
   #chunks: Uint8Array[] = [];
@@ -30,8 +33,9 @@ export class ReceivedChunks {
     if (chunk === undefined) return undefined;
     this.#index++;
     this.#bytes -= chunk.length;
-    if (this.#index === this.#chunks.length) {
-      this.#chunks = [];
+    // A fast peer never lets it run empty: what was read must not wait for that to be freed.
+    if (this.#index === this.#chunks.length || this.#index === chunksKeptMax) {
+      this.#chunks = this.#chunks.slice(this.#index);
       this.#index = 0;
     }
     return chunk;

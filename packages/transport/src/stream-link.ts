@@ -48,6 +48,7 @@ export class StreamLink implements ByteLink {
   #isFinishing = false;
   #ended = false;
   #failure: DsyncdError | undefined;
+  #abortion: { readonly reason: unknown } | undefined;
   #unbind: (() => void) | undefined;
 
   /** `readable` and `writable` are the same object for a socket. */
@@ -84,7 +85,8 @@ export class StreamLink implements ByteLink {
 
   /** True when the link works and nothing is under way on it, so that it can be kept for later. */
   get isQuiet(): boolean {
-    return !this.isOver && this.#received.isEmpty && this.#reader === undefined && this.#drain === undefined;
+    if (this.isOver || this.#abortion !== undefined) return false;
+    return this.#received.isEmpty && this.#reader === undefined && this.#drain === undefined;
   }
 
   /** True from the moment that the peer has ended or the connection broke. */
@@ -93,6 +95,7 @@ export class StreamLink implements ByteLink {
   }
 
   read(): Promise<Uint8Array | undefined> {
+    if (this.#abortion !== undefined) return Promise.reject(this.#abortion.reason);
     const chunk = this.#takeReceived();
     if (chunk !== undefined) return Promise.resolve(chunk);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -113,10 +116,18 @@ export class StreamLink implements ByteLink {
     if (this.#failure !== undefined) throw this.#failure;
     const data = typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes;
     this.#bytesWritten += data.length;
-    if (this.#isFinishing && !this.#ended) return this.#awaitDrain(); // until it is known why
+    const isDoubtful = this.#isFinishing && !this.#ended;
+    if (isDoubtful) return this.#abortion === undefined ? this.#awaitDrain() : undefined; // until it is known why
     if (this.#writable.writableEnded || this.#writable.destroyed) throw this.#lostError();
     this.#batch.add(data);
-    return this.#drain?.promise;
+    return this.#abortion === undefined ? this.#drain?.promise : undefined;
+  }
+
+  abort(reason: unknown): void {
+    if (this.#abortion !== undefined) return;
+    this.#abortion = { reason };
+    this.#rejectReader(reason);
+    this.#rejectDrain(reason);
   }
 
   /** Another patience for the next phase of a connection: waiting for a command, say. */
@@ -245,13 +256,17 @@ export class StreamLink implements ByteLink {
     this.#failure = failure;
     this.bind(undefined);
     this.#stall.stop();
-    const reader = this.#reader;
-    this.#reader = undefined;
-    reader?.reject(failure);
+    this.#rejectReader(failure);
     this.#rejectDrain(failure);
   }
 
-  #rejectDrain(error: DsyncdError): void {
+  #rejectReader(error: unknown): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.reject(error);
+  }
+
+  #rejectDrain(error: unknown): void {
     const drain = this.#drain;
     this.#drain = undefined;
     drain?.reject(error);

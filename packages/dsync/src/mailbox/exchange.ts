@@ -66,7 +66,7 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
     return result;
   } catch (error) {
     for (const step of Object.values(steps)) step.fail(error);
-    session.abort(error);
+    session.stream.abort(error);
     await Promise.allSettled([sending, receiving]);
     await importer.abort();
     throw error;

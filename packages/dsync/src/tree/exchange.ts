@@ -146,7 +146,7 @@ export async function exchangeTrees(session: Session, isWanted: IsWanted): Promi
     const hasChanged = await mergeTree(session, tree, peerTree, isWanted);
     return { tree: hasChanged ? await session.user.tree() : tree, peerTree };
   } catch (error) {
-    session.abort(error);
+    session.stream.abort(error);
     await Promise.allSettled([sending, receiving]);
     throw error;
   }

@@ -33,6 +33,7 @@ export class DsyncStream {
   #inputAt = 0;
   #hasHeader = false;
   #openBody: AsyncGenerator<Uint8Array> | undefined;
+  #abortion: { readonly reason: unknown } | undefined;
 
   constructor(link: ByteLink) {
     this.#link = link;
@@ -60,8 +61,21 @@ export class DsyncStream {
   async sendBody(body: AsyncIterable<Uint8Array>): Promise<void> {
     const escaper = new BodyEscaper();
     await this.flush();
-    for await (const chunk of body) await this.#link.write(escaper.escape(chunk));
-    await this.#link.write(bodyEnd);
+    for await (const chunk of body) await this.#writeOut(escaper.escape(chunk));
+    await this.#writeOut(bodyEnd);
+  }
+
+  /** Ends everything that waits for the peer, and all that is tried later, with `reason`; only {@link sendLast} still works. */
+  abort(reason: unknown): void {
+    this.#abortion ??= { reason };
+    this.#link.abort(reason);
+  }
+
+  /** A last word to the peer, even after {@link abort}; one that comes in the middle of something else just breaks the stream. */
+  async sendLast(item: DsyncItem): Promise<void> {
+    const output = this.#abortion === undefined ? this.#output : '';
+    this.#output = '';
+    await this.#link.write(output + encodeItem(item));
   }
 
   /** Hands everything collected to the link. */
@@ -69,10 +83,20 @@ export class DsyncStream {
     if (this.#output === '') return undefined;
     const output = this.#output;
     this.#output = '';
-    return this.#link.write(output);
+    return this.#writeOut(output);
+  }
+
+  #writeOut(bytes: Uint8Array | string): Promise<void> | undefined {
+    this.#checkAborted();
+    return this.#link.write(bytes);
+  }
+
+  #checkAborted(): void {
+    if (this.#abortion !== undefined) throw this.#abortion.reason;
   }
 
   #write(text: string): Promise<void> | undefined {
+    this.#checkAborted();
     this.#output += text;
     return this.#output.length >= writeBytes ? this.flush() : undefined;
   }
@@ -82,6 +106,7 @@ export class DsyncStream {
    * @throws {DsyncdError} `DSYNCD_PEER_CLOSED` (transient) when the peer ended without a mark, `DSYNCD_PROTOCOL` for anything that is not a dsync stream.
    */
   async receive(): Promise<Received> {
+    this.#checkAborted();
     if (this.#openBody !== undefined) for await (const _ of this.#openBody);
     this.#openBody = undefined;
     if (!this.#hasHeader) await this.#receiveHeader();
@@ -178,6 +203,7 @@ export class DsyncStream {
     const unescaper = new BodyUnescaper();
     let size = 0;
     for (;;) {
+      this.#checkAborted();
       if (this.#inputAt === this.#input.length) await this.#readMore();
       const { body, rest } = unescaper.push(this.#input.subarray(this.#inputAt));
       // What comes after the end stays for the next reader, even if this one stops early.
