@@ -14,7 +14,7 @@ afterEach(async () => {
 
 async function startPair(options: Partial<DovecotHostOptions> = {}): Promise<[DovecotHost, DovecotHost]> {
   const start = (name: string): Promise<DovecotHost> =>
-    DovecotHost.start({ name, version: '2.3', users, ...options });
+    DovecotHost.start({ name, version: '2.3', users, holdsFifo: false, ...options });
   const [a, b] = await Promise.all([start('a'), start('b')]);
   hosts.push(a, b);
   await a.startDsyncd(b.dovecot.tcp);

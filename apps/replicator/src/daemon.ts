@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Config, loadConfig } from '@dsyncd/config';
 import { systemClock } from '@dsyncd/core';
 import { hasImported } from '@dsyncd/engine';
+import type { NotifyListener } from '@dsyncd/notify';
 import { type Daemon, takeInheritedFiles } from '@dsyncd/program';
 import {
   type Channel,
@@ -18,7 +19,7 @@ import { startAlerts } from './alerts.ts';
 import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
 import { ListenedUntil } from './listened-until.ts';
-import { type Listeners, startListeners } from './listeners.ts';
+import { startListeners } from './listeners.ts';
 import { openMailSide } from './mail-side.ts';
 import { openQueue, queueSettings } from './open-queue.ts';
 
@@ -45,7 +46,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     signal: stopping.signal,
   });
   const inherited = takeInheritedFiles();
-  let listeners: Listeners = { byName: {}, fifoWasHeld: false };
+  let listeners: Readonly<Record<string, NotifyListener>> = {};
   const { queue, intake, sink, closeSink, fleetParts, close } = await openQueue({
     config,
     channels,
@@ -56,7 +57,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     logger,
   });
   const storedUntil = (): number =>
-    Math.min(...Object.values(listeners.byName).map((listener) => listener.storedUntil));
+    Math.min(...Object.values(listeners).map((listener) => listener.storedUntil));
   const listened = new ListenedUntil(config.stateDir, systemClock, logger);
   const listenedUntil = await listened.read();
   const pool = new WorkerPool({
@@ -89,7 +90,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     sink,
     channels,
     users: (mask) => matchingUsers(mail.users(), mask),
-    listeners: listeners.byName,
+    listeners,
     isReady: () => isReady,
     logger,
   });
@@ -97,6 +98,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     queue,
     channels,
     users: () => mail.users(),
+    ...(mail.unusable === undefined ? {} : { unusable: mail.unusable }),
     ...(mail.exists === undefined ? {} : { exists: mail.exists }),
     intervalMs: () => config.dovecot.userRefreshIntervalMs,
     graceMs: () => config.dovecot.userGraceTimeMs,
@@ -155,7 +157,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       const missedSettled = missed.stop();
       // What is written from now on, nobody hears; what was written before is read out.
       const closedAt = systemClock.now();
-      await Promise.all(Object.values(listeners.byName).map((listener) => listener.close()));
+      await Promise.all(Object.values(listeners).map((listener) => listener.close()));
       await http?.close();
       await closeSink();
       await pool.stop(stopGraceMs);

@@ -12,24 +12,21 @@ import {
   notifySocketName,
   replicatorSocketName,
   watchSpool,
+  writeFifoNote,
 } from '@dsyncd/notify';
 import { isOpenAt } from '@dsyncd/program';
 import type { ProgramLogger } from '@dsyncd/telemetry';
 
-/** Where mail processes tell of changes. */
-export interface Listeners {
-  readonly byName: Readonly<Record<string, NotifyListener>>;
-  /** False: what was written to the FIFO before we came is lost, and who tried it may be mute from now on. */
-  readonly fifoWasHeld: boolean;
-}
-
-/** @param inherited - what systemd opened for us, by name; it waits there while we are not there */
+/**
+ * Opens the places where mail processes tell of changes; by name.
+ * @param inherited - what systemd opened for us, by name; what comes waits in it while we are not there
+ */
 export async function startListeners(
-  { listeners: { notify }, notifySpoolDir }: Config,
+  { listeners: { notify }, notifySpoolDir, stateDir }: Config,
   inherited: ReadonlyMap<string, number>,
   sink: NotifySink,
   logger: ProgramLogger,
-): Promise<Listeners> {
+): Promise<Readonly<Record<string, NotifyListener>>> {
   const options = { sink, clock: systemClock, logger, access: notify };
   const placeOf = (name: string): readonly [string, { readonly descriptor?: number }] => {
     const path = join(notify.dir, name);
@@ -50,13 +47,13 @@ export async function startListeners(
     return start(path, { ...options, ...place });
   };
   const fifo: FifoListener = await listen(fifoName, listenFifo);
+  await writeFifoNote(stateDir, { startedAt: systemClock.now(), wasHeld: fifo.wasHeld }).catch(
+    (error: unknown) => logger.warn({ error }, 'cannot note how the FIFO was found'),
+  );
   return {
-    byName: {
-      fifo,
-      socket: await listen(notifySocketName, listenNotifySocket),
-      replicator: await listen(replicatorSocketName, listenReplicatorSocket),
-      spool: await watchSpool(notifySpoolDir, options),
-    },
-    fifoWasHeld: fifo.wasHeld,
+    fifo,
+    socket: await listen(notifySocketName, listenNotifySocket),
+    replicator: await listen(replicatorSocketName, listenReplicatorSocket),
+    spool: await watchSpool(notifySpoolDir, options),
   };
 }

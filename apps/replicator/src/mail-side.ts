@@ -1,4 +1,4 @@
-import { type Config, mailHomeOf, readSecret } from '@dsyncd/config';
+import { type Config, indexFolderOf, mailHomeOf, readSecret } from '@dsyncd/config';
 import {
   type Clock,
   DsyncdError,
@@ -15,6 +15,7 @@ import {
   DovecotUsers,
   IndexTimes,
   type SyncEngine,
+  type Unusable,
 } from '@dsyncd/engine';
 import { mailChangedAt } from '@dsyncd/mailstore';
 import { openStore } from '@dsyncd/program';
@@ -32,6 +33,8 @@ export interface MailSide {
   changedSince(user: UserName, sinceMs: number, signal: AbortSignal): Promise<boolean | undefined>;
   /** May mail be changed without a notification to us? Then somebody looks from time to time; milliseconds, 0: no. */
   scanIntervalMs(): number;
+  /** Users of the last list who cannot be replicated for their names; missing: there are none of that kind. */
+  readonly unusable?: () => Unusable;
   /** Missing: a user who is not listed is left alone. */
   readonly exists?: (user: UserName, signal: AbortSignal) => Promise<boolean>;
   /** Takes over what changed. @throws {DsyncdError} for what cannot be used; nothing is changed then. */
@@ -111,10 +114,11 @@ async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide
     ioTimeoutMs: () => config().dsyncTimeoutMs * 0.9,
     clock,
   });
-  const indexTimes = new IndexTimes({ auth, folderOf: (user) => indexFolder(config(), user) });
+  const indexTimes = new IndexTimes({ auth, folderOf: (user) => indexFolderOf(config(), user) });
   return {
     engine,
     users: () => users.list(),
+    unusable: () => users.unusable,
     changedSince: (user, sinceMs, signal) => indexTimes.changedSince(user, sinceMs, signal),
     scanIntervalMs: () => config().dovecot.scanIntervalMs,
     exists: (user, signal) => users.exists(user, signal),
@@ -125,17 +129,6 @@ async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide
       auth.close();
     },
   };
-}
-
-/** Undefined: userdb is to be asked. */
-function indexFolder({ dovecot: { mailIndexPath } }: Config, user: UserName): string | undefined {
-  if (mailIndexPath === undefined) return undefined;
-  try {
-    return mailHomeOf(mailIndexPath, user);
-  } catch {
-    // No place for such a name there.
-    return undefined;
-  }
 }
 
 async function doveadmServer({ dovecot, doveadmPasswordFile }: Config): Promise<DoveadmServerAddress> {

@@ -11,7 +11,8 @@ export async function* listUsers(pattern: string): AsyncGenerator<UserName> {
   for await (const { path, values } of walk('/', pattern.split('/').filter(Boolean).map(levelOf), {})) {
     const text =
       values.user ?? (values.domain === undefined ? values.username : `${values.username}@${values.domain}`);
-    if (text === undefined || !isUserName(text)) continue;
+    // A hidden folder is the system's, unless it is named as a user is.
+    if (text === undefined || !isUserName(text) || (text.startsWith('.') && !text.includes('@'))) continue;
     if (hasHome(pattern, text, path)) yield text;
   }
 }

@@ -65,7 +65,22 @@ export function mailHomeOf(pattern: string, user: UserName): string {
   function checked(name: 'user' | 'username' | 'domain'): string {
     const value = values[name];
     if (value === '') throw noHome(pattern, user, `the ${name} is empty`);
+    if (value.includes('/')) throw noHome(pattern, user, 'the name has a "/", which parts folders');
     return value;
+  }
+}
+
+/** The folder of a user's indexes by `mail_index_path`; undefined: userdb is to be asked. */
+export function indexFolderOf(
+  { dovecot: { mailIndexPath } }: { readonly dovecot: { readonly mailIndexPath?: string } },
+  user: UserName,
+): string | undefined {
+  if (mailIndexPath === undefined) return undefined;
+  try {
+    return mailHomeOf(mailIndexPath, user);
+  } catch {
+    // No place for such a name there.
+    return undefined;
   }
 }
 

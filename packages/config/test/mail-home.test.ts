@@ -52,9 +52,14 @@ describe('listUsers', () => {
   });
 
   test('leaves out files, hidden folders and names that no user can have', async () => {
-    for (const name of ['good@x', '.hidden', '-dash']) await mkdir(join(folder, name));
+    for (const name of ['good@x', '.hidden', '.dot@x', '-dash@x']) await mkdir(join(folder, name));
     await writeFile(join(folder, 'file'), '');
-    expect(await list('%{user}')).toEqual(['good@x']);
+    // A hidden folder without an @ belongs to the system: .snapshot, .Trash.
+    expect(await list('%{user}')).toEqual(['-dash@x', '.dot@x', 'good@x']);
+  });
+
+  test('a name with a "/" has no home', () => {
+    expect(() => mailHomeOf('/m/%{user}', parseUserName('a/b@x'))).toThrow('has a "/"');
   });
 
   test('every listed user has the folder that it was listed for', async () => {

@@ -8,7 +8,8 @@ const forbiddenText = /[\u0000-\u001f\u007f\ufffd]|\p{Surrogate}/u;
 /**
  * Checks a user name from outside: from a notification line, the command line or a peer.
  *
- * Names become folder names below `mail_home`, so path separators, `.` and `..` are refused.
+ * Whatever a Dovecot can have as a user is one: a leading dash or dot, and a "/" between other characters, too. So a name
+ * is neither a file name nor the first thing in an argument that begins with an option; who makes paths checks them.
  *
  * @throws {DsyncdError} `DSYNCD_USER_NAME` that says what is wrong with which name.
  */
@@ -17,7 +18,7 @@ export function parseUserName(text: string): UserName {
   if (problem === undefined) return text as UserName;
   throw new DsyncdError('DSYNCD_USER_NAME', `user name ${quote(text)} ${problem}`, {
     outcome: 'operator',
-    hint: 'user names have 1 to 255 bytes of UTF-8 without "/", control characters or a leading "-" or "."',
+    hint: 'user names have 1 to 255 bytes of UTF-8 without control characters, and no part between "/" that is empty, "." or ".."',
   });
 }
 
@@ -28,10 +29,8 @@ export function userNameProblem(text: string): string | undefined {
   if (text.length > limits.userNameBytesMax || Buffer.byteLength(text) > limits.userNameBytesMax)
     return `is longer than ${limits.userNameBytesMax} bytes`;
   if (forbiddenText.test(text)) return 'has a control character or is not UTF-8';
-  if (text.includes('/')) return 'has a "/"';
-  // A leading dash would be read as an option by programs that we start; a leading dot hides a folder or leaves it.
-  if (text.startsWith('-')) return 'starts with "-"';
-  if (text.startsWith('.')) return 'starts with "."';
+  // No store would keep such a one apart from another user, or inside of its folder.
+  if (/(?:^|\/)\.{0,2}(?:\/|$)/.test(text)) return 'has a part between "/" that is empty, "." or ".."';
   return undefined;
 }
 

@@ -22,11 +22,14 @@ describe('user names', () => {
     ['', 'is empty'],
     ['x'.repeat(limits.userNameBytesMax + 1), 'longer than 255 bytes'],
     ['ü'.repeat(128), 'longer than 255 bytes'],
-    ['a/b', 'has a "/"'],
-    ['../etc', 'has a "/"'],
-    ['..', 'starts with "."'],
-    ['.', 'starts with "."'],
-    ['-oProxyCommand=x', 'starts with "-"'],
+    ['a//b', 'has a part'],
+    ['/b', 'has a part'],
+    ['a/', 'has a part'],
+    ['../etc', 'has a part'],
+    ['a/../b', 'has a part'],
+    ['a/.', 'has a part'],
+    ['..', 'has a part'],
+    ['.', 'has a part'],
     ['a\0b', 'control character'],
     ['a\nb', 'control character'],
     ['a\u007fb', 'control character'],
@@ -39,7 +42,7 @@ describe('user names', () => {
 
   test('names code and remedy in the error', () => {
     try {
-      parseUserName('a/b');
+      parseUserName('a//b');
       expect.unreachable();
     } catch (error) {
       expect(error).toBeInstanceOf(DsyncdError);

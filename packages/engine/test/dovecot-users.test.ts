@@ -81,9 +81,22 @@ describe('the auth client', () => {
     });
   });
 
-  test('lists users, without names that cannot be ours', async () => {
-    const { auth } = await authOf(userdb({ ann: [], '../evil': [], '-rf': [], bob: [] }));
-    expect(await all(auth.list())).toEqual(['ann', 'bob']);
+  test('lists users, and tells of names that cannot be ours', async () => {
+    const names = ['ann', '../evil', '-@x', '-joe@x', '.test@x', 'a/b@x', '..', 'bob'];
+    const { auth } = await authOf(userdb(Object.fromEntries(names.map((name) => [name, []]))));
+    const unusable: string[] = [];
+    const listed = await all(auth.list((name) => unusable.push(name)));
+    expect(listed).toEqual(['ann', '-@x', '-joe@x', '.test@x', 'a/b@x', 'bob']);
+    expect(unusable).toEqual(['../evil', '..']);
+  });
+
+  test('users with names that cannot be ours are counted', async () => {
+    const { auth } = await authOf(userdb({ ann: [], '../evil': [], '..': [] }));
+    const rules = { include: ['*'], exclude: [], uidMin: 0 };
+    const users = new DovecotUsers({ auth, rules: () => rules, clock: systemClock });
+    expect(users.unusable).toEqual({ count: 0 });
+    expect(await all(users.list())).toEqual(['ann']);
+    expect(users.unusable).toMatchObject({ count: 2, example: '../evil' });
   });
 
   test('tells a list that failed from one that is short', async () => {

@@ -1,4 +1,5 @@
 export { type FifoListener, type FifoOptions, listenFifo } from './fifo.ts';
+export { type FifoNote, readFifoNote, writeFifoNote } from './fifo-note.ts';
 export * from './notifier.ts';
 export { listenNotifySocket, type SocketOptions } from './notify-socket.ts';
 export { OutageSink, type OutageSinkOptions, type QueueEnd } from './outage/outage-sink.ts';

@@ -45,6 +45,9 @@ async function writeOne(folder: string, { user, priority, origin }: NotifyReques
   }
 }
 
-/** The user for the eye, and a hash, as a user name may be longer than a file name and come in several kinds. */
+/**
+ * The user for the eye, and a hash, as a user name may be longer than a file name and come in several kinds. Never with a
+ * leading dot.
+ */
 export const spoolFileName = (user: string, line: string): string =>
-  `${encodeURIComponent(user).slice(0, 120)}.${createHash('sha256').update(line).digest('hex').slice(0, 16)}`;
+  `${encodeURIComponent(user).replace(/^\./, '%2E').slice(0, 120)}.${createHash('sha256').update(line).digest('hex').slice(0, 16)}`;

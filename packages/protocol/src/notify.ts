@@ -90,8 +90,6 @@ class Batch implements NotifyBatch {
 const suspicious = /[\u0000-\u0008\u000b-\u001f\u007f\ufffd/]/;
 /** Below this many characters a name cannot have too many bytes. */
 const surelyShortChars = Math.floor(limits.userNameBytesMax / 3);
-const dash = 0x2d;
-const dot = 0x2e;
 
 /** Parses whole lines, each ended by LF. One look at the block spares most of the looks at each line. */
 function parseLines(text: string, prefix: string, batch: Batch): void {
@@ -113,8 +111,8 @@ function parseLines(text: string, prefix: string, batch: Batch): void {
       parseUnusualLine(text.slice(start, end), prefix, batch);
       continue;
     }
-    const first = text.charCodeAt(nameStart);
-    if (tab === nameStart || first === dash || first === dot) {
+    // "." and "..", which have no "/".
+    if (tab - nameStart < 3 && /^\.{0,2}$/.test(text.slice(nameStart, tab))) {
       batch.addBad('bad user name', text.slice(start, end));
       continue;
     }

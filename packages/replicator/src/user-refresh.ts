@@ -1,4 +1,4 @@
-import { type Clock, type Logger, silentLogger, type UserName } from '@dsyncd/core';
+import { type Clock, type Logger, quote, silentLogger, type UserName } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 
@@ -12,6 +12,8 @@ export interface UserRefreshOptions {
    * no one is ever forgotten.
    */
   readonly exists?: (user: UserName, signal: AbortSignal) => Promise<boolean>;
+  /** Users of the last list who cannot be replicated for their names. */
+  readonly unusable?: () => { readonly count: number; readonly example?: string };
   readonly intervalMs: () => number;
   readonly graceMs: () => number;
   readonly clock: Clock;
@@ -26,6 +28,7 @@ export class UserRefresh {
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
   readonly #missingSince = new Map<UserName, number>();
+  #unusableCount = 0;
   #loop: Promise<void> | undefined;
 
   constructor(options: UserRefreshOptions) {
@@ -49,11 +52,23 @@ export class UserRefresh {
   async refresh(): Promise<void> {
     try {
       const listed = await this.#addListed();
+      this.#tellUnusable();
       if (this.#options.exists !== undefined) await this.#forgetVanished(listed, this.#options.exists);
     } catch (error) {
       if (!this.#stopped.signal.aborted)
         this.#logger.warn({ error }, 'users could not be listed; those known stay');
     }
+  }
+
+  #tellUnusable(): void {
+    const { count, example = '' } = this.#options.unusable?.() ?? { count: 0 };
+    if (count === this.#unusableCount) return;
+    this.#unusableCount = count;
+    if (count === 0) return;
+    this.#logger.warn(
+      { users: count, example: quote(example) },
+      'users are NOT replicated for their names, which have control characters, too many bytes, or empty parts',
+    );
   }
 
   async #run(): Promise<void> {

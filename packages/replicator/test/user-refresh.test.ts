@@ -1,4 +1,4 @@
-import { parseUserName, systemRandom, type UserName } from '@dsyncd/core';
+import { parseUserName, silentLogger, systemRandom, type UserName } from '@dsyncd/core';
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -66,6 +66,26 @@ describe('UserRefresh', () => {
     expect(await known()).toBe('ann,bob');
     await refreshAfter(1);
     expect([await known(), await known('offsite')]).toEqual(['ann', 'ann']);
+  });
+
+  it('tells of users whose names it cannot take, once, and again when there are more', async () => {
+    const warned: unknown[] = [];
+    let count = 0;
+    const loud = new UserRefresh({
+      queue,
+      channels: () => [],
+      users: async function* () {},
+      unusable: () => ({ count, example: '../evil' }),
+      intervalMs: () => 1_000,
+      graceMs: () => graceMs,
+      clock,
+      logger: { ...silentLogger, warn: (fields) => warned.push(fields) },
+    });
+    for (const next of [0, 2, 2, 3]) {
+      count = next;
+      await loud.refresh();
+    }
+    expect(warned).toMatchObject([{ users: 2, example: '"../evil"' }, { users: 3 }]);
   });
 
   it('starts the time again for one who came back', async () => {

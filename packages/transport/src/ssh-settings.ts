@@ -23,7 +23,7 @@ export const defaultKnownHostsFiles: readonly string[] = [
 ];
 
 /** With `remoteprefix:` the name comes over the stream, so a wrapper can be trusted to check it. */
-const defaultCommands = { named: 'dsync-server --stdio -u %{user}', prefixed: 'dsync-server --stdio' };
+const defaultCommands = { named: 'dsync-server --stdio --user=%{user}', prefixed: 'dsync-server --stdio' };
 
 /** The command line for the remote shell. The user name is quoted so that no shell finds anything in it. */
 export function remoteCommand(template: string | undefined, user: string, sendsUserName: boolean): string {

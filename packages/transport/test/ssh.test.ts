@@ -110,7 +110,7 @@ describe('a sync over SSH', () => {
   });
 
   it.each([
-    ['remote', "dsync-server --stdio -u 'o'\\''brien@x.test'"],
+    ['remote', "dsync-server --stdio --user='o'\\''brien@x.test'"],
     ['remoteprefix', 'dsync-server --stdio'],
   ] as const)('by default runs dsync-server, for %s:', async (kind, command) => {
     const file = join(scratchFolder(), 'shell');

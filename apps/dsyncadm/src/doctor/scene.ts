@@ -1,6 +1,12 @@
-import { type ChannelConfig, type Config, listUsers, readSecret } from '@dsyncd/config';
+import { type ChannelConfig, type Config, indexFolderOf, listUsers, readSecret } from '@dsyncd/config';
 import { type Clock, DsyncdError, parseDestination, type UserName } from '@dsyncd/core';
-import { AuthClient, type DoveadmServerAddress, DovecotUsers } from '@dsyncd/engine';
+import {
+  AuthClient,
+  type DoveadmServerAddress,
+  DovecotUsers,
+  IndexTimes,
+  type Unusable,
+} from '@dsyncd/engine';
 import { planPeer } from '@dsyncd/program';
 import { Doveadm } from './doveadm.ts';
 import { type Doveconf, loadDoveconf } from './doveconf.ts';
@@ -19,6 +25,10 @@ export interface Scene {
   localDoveadm(): Promise<Doveadm>;
   /** Whom this host replicates. */
   users(): Promise<readonly UserName[]>;
+  /** Listed users whose names cannot be ours; after {@link users}. */
+  unusable(): Unusable;
+  /** Who changed, by the times of Dovecot's index files. */
+  readonly indexTimes: IndexTimes;
   /** As whom and where mail processes open the mail of a user; undefined: userdb does not know the user. */
   mailOwner(user: UserName): Promise<MailOwner | undefined>;
   /** Does `user_include` and `user_exclude` let the name in? */
@@ -74,10 +84,12 @@ export function openScene({
       for await (const user of isDovecot ? dovecotUsers.list() : listUsers(config.mailHome)) users.push(user);
       return users.sort();
     }),
+    unusable: () => dovecotUsers.unusable,
     async mailOwner(user) {
       const fields = await auth.lookUp(user, signal);
       return fields === undefined ? undefined : mailOwnerOf(fields, doveconf);
     },
+    indexTimes: new IndexTimes({ auth, folderOf: (user) => indexFolderOf(config, user) }),
     isLetIn: (user) => !isDovecot || dovecotUsers.isLetIn(user),
     logIn,
     far: (channel) =>

@@ -32,6 +32,7 @@ export function parseRecipient(address: string, delimiter: string): Recipient | 
   const detail = cut < 0 ? '' : localPart.slice(cut + 1);
   if (user.startsWith('@')) return { problem: 'the address has no user' };
   if (!isUserName(user)) return { problem: `the user name ${userNameProblem(user) ?? 'is wrong'}` };
+  if (user.includes('/')) return { problem: 'the user name has a "/"' };
   if (detail === '') return { address, user, mailbox: inbox };
   const mailbox = normalizeMailboxPath(detail.split('/'));
   const problem = mailboxPathProblem(mailbox);

@@ -69,10 +69,11 @@ export class AuthClient {
   }
 
   /**
-   * Everyone whom userdb lists, in its order. Names that cannot be ours are left out.
+   * Everyone whom userdb lists, in its order.
+   * @param onUnusable - is told of names that cannot be ours; unchecked text
    * @throws {DsyncdError} `DSYNCD_USERDB_LIST` (operator), `DSYNCD_USERDB` (transient).
    */
-  async *list(): AsyncGenerator<UserName> {
+  async *list(onUnusable?: (name: string) => void): AsyncGenerator<UserName> {
     const { link } = await this.#connect();
     this.#lists.add(link);
     try {
@@ -80,7 +81,10 @@ export class AuthClient {
       await link.write(encodeUserList(1));
       for (;;) {
         const answer = await nextAnswer(link);
-        if (answer?.type === 'listed' && isUserName(answer.user)) yield answer.user;
+        if (answer?.type === 'listed') {
+          if (isUserName(answer.user)) yield answer.user;
+          else onUnusable?.(answer.user);
+        }
         if (answer?.type !== 'list-done') continue;
         if (answer.failed) throw listFailed(link.peerName);
         return;

@@ -18,6 +18,13 @@ export interface Refusal {
   readonly reason: string;
 }
 
+/** Users whom Dovecot has and we cannot replicate for their names. */
+export interface Unusable {
+  readonly count: number;
+  /** One of them; unchecked text. */
+  readonly example?: string;
+}
+
 /** How to sync a user. */
 export interface Admission {
   /** Where userdb says the other copy is; missing: where the channel says. */
@@ -38,9 +45,15 @@ const refusalsMax = 1_000_000;
 export class DovecotUsers {
   readonly #options: DovecotUsersOptions;
   readonly #refusedAt = new Map<UserName, number>();
+  #unusable: Unusable = { count: 0 };
 
   constructor(options: DovecotUsersOptions) {
     this.#options = options;
+  }
+
+  /** Listed users whose names we cannot take; as of the last list that was read to its end. */
+  get unusable(): Unusable {
+    return this.#unusable;
   }
 
   /** Those that the rules let in, as far as their names tell. @throws {DsyncdError} as {@link AuthClient.list}. */
@@ -48,11 +61,18 @@ export class DovecotUsers {
     const isWanted = compileMask(mask);
     const isLetIn = this.#nameRule();
     const now = this.#options.clock.now();
-    for await (const user of this.#options.auth.list()) {
+    let unusable: Unusable = { count: 0 };
+    const refuse = (name: string): void => {
+      if (!isLetIn(name)) return;
+      const { count, example = name } = unusable;
+      unusable = { count: count + 1, example };
+    };
+    for await (const user of this.#options.auth.list(refuse)) {
       if (!isWanted(user) || !isLetIn(user)) continue;
       const refusedAt = this.#refusedAt.get(user);
       if (refusedAt === undefined || now - refusedAt > refusalMs) yield user;
     }
+    this.#unusable = unusable;
   }
 
   /**

@@ -14,6 +14,8 @@ export async function* listUsers(pattern: string): AsyncGenerator<UserName> {
   for await (const { name } of await openFolder(root)) {
     if (!name.startsWith(prefix) || !name.endsWith(suffix)) continue;
     const user = name.slice(prefix.length, name.length - suffix.length);
+    // A hidden folder is the system's, unless it is named as a user is.
+    if (user.startsWith('.') && !user.includes('@')) continue;
     if (isUserName(user) && (await isFolder(join(root, name, below)))) yield user;
   }
 }

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +19,10 @@ export interface DovecotHostOptions {
   /** Further settings of dsyncd: lines for its top, and for its table `[dovecot]`. */
   readonly settings?: readonly string[];
   readonly dovecotSettings?: readonly string[];
+  /** Further lines for the top of the configuration of Dovecot itself. */
+  readonly dovecotLines?: readonly string[];
+  /** Does somebody hold the FIFO of Dovecot 2.3 open, as dsyncd.socket does? Default true. */
+  readonly holdsFifo?: boolean;
   /** Lines of the `plugin` block (2.3), or of `lua_settings` (2.4); may need the host's folder. */
   readonly notifySettings?: readonly string[] | ((folder: string) => readonly string[]);
 }
@@ -27,6 +33,7 @@ export class DovecotHost {
   readonly folder: string;
   readonly dsyncd: Program;
   readonly #options: DovecotHostOptions;
+  #fifo: number | undefined;
 
   private constructor(options: DovecotHostOptions, dovecot: Dovecot, folder: string) {
     this.#options = options;
@@ -43,9 +50,13 @@ export class DovecotHost {
     await mkdir(spool);
     await giveToMailUser(folder, spool);
     await copyFile(new URL('dovecot-2.4/dsyncd-notify.lua', deploy), join(folder, 'notify.lua'));
-    const { version, users, name, notifySettings = [] } = options;
+    const { version, users, name, notifySettings = [], dovecotLines = [] } = options;
     const lines = typeof notifySettings === 'function' ? notifySettings(folder) : notifySettings;
-    const settings = [...hostname(version, `${name}.test`), ...(await shippedConfig(version, folder, lines))];
+    const settings = [
+      ...hostname(version, `${name}.test`),
+      ...(await shippedConfig(version, folder, lines)),
+      ...dovecotLines,
+    ];
     const dovecot = await Dovecot.start({ version, users, hostname: `${name}.test`, settings });
     return new DovecotHost(options, dovecot, folder);
   }
@@ -83,7 +94,20 @@ export class DovecotHost {
     // dsyncd may run as the mail user.
     await giveToMailUser(this.secretFile);
     await writeFile(join(this.folder, 'dsyncd.toml'), toml);
-    if (version === '2.3') await this.#linkSockets();
+    if (version !== '2.3') return;
+    await this.#linkSockets();
+    if (this.#options.holdsFifo !== false) await this.#holdFifo();
+  }
+
+  /** What dsyncd.socket does. */
+  async #holdFifo(): Promise<void> {
+    if (this.#fifo !== undefined) return;
+    const run = join(this.folder, 'run');
+    const fifo = join(run, 'replication-notify-fifo');
+    await mkdir(run, { recursive: true });
+    execFileSync('mkfifo', ['-m', '660', fifo]);
+    await giveToMailUser(run, fifo);
+    this.#fifo = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   }
 
   /** What systemd-tmpfiles does with the file that we ship. */
@@ -110,6 +134,8 @@ export class DovecotHost {
 
   async stop(): Promise<void> {
     await this.dsyncd.end('SIGTERM');
+    if (this.#fifo !== undefined) closeSync(this.#fifo);
+    this.#fifo = undefined;
     await this.dovecot.stop();
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -11,6 +11,7 @@ import { ownListener } from './own-listener.ts';
 import { notOurselves, peerLogin, wayBack } from './peer.ts';
 import { quotaDict } from './quota.ts';
 import { sshOption } from './ssh-option.ts';
+import { fifoHeld, scanSees } from './unheard-changes.ts';
 import { userAgreement, userList } from './users.ts';
 import { versions } from './versions.ts';
 
@@ -21,7 +22,9 @@ export const hostChecks: readonly HostCheck[] = [
   freeSpace,
   notifyProtocols,
   notifyPlaces,
+  fifoHeld,
   userList,
+  scanSees,
   mailLocks,
   quotaDict,
   ownListener,

@@ -1,3 +1,4 @@
+import { quote } from '@dsyncd/core';
 import { countOf } from '../../output/counts.ts';
 import type { ChannelCheck, HostCheck } from '../check.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
@@ -9,6 +10,12 @@ export const userList: HostCheck = {
   name: 'users',
   async run(scene) {
     const users = await scene.users();
+    const { count, example = '' } = scene.unusable();
+    if (count > 0)
+      return problem(
+        `${countOf(count, 'user')} of Dovecot cannot be replicated for their names: ${quote(example)}`,
+        'rename them: a name has at most 255 bytes of UTF-8 without control characters, and no part between "/" that is empty, "." or ".."; or leave them out with user_exclude',
+      );
     if (users.length > 0) return ok(`${countOf(users.length, 'user')} listed`);
     return scene.config.mailEngine === 'dovecot'
       ? problem(
