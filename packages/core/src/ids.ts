@@ -18,7 +18,7 @@ export type UidValidity = Brand<number, 'UidValidity'>;
 export type ModSeq = Brand<number, 'ModSeq'>;
 /** A mailbox's GUID: 32 lower-case hexadecimal digits. */
 export type MailboxGuid = Brand<string, 'MailboxGuid'>;
-/** A mail's GUID. Ours have 32 hexadecimal digits; Dovecot's Maildir ones are the base file name, so any text without control characters. */
+/** A mail's GUID. Ours have 32 hexadecimal digits; Dovecot's Maildir ones are the base file name, so any bytes but control characters, as `textOfBytes` writes them. */
 export type MailGuid = Brand<string, 'MailGuid'>;
 
 export const uint32Max = 0xffff_ffff;

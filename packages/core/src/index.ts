@@ -1,3 +1,4 @@
+export * from './byte-text.ts';
 export * from './destination.ts';
 export * from './error.ts';
 export * from './ids.ts';

@@ -1,4 +1,4 @@
-import { limits, quote } from '@dsyncd/core';
+import { byteTextLength, limits, quote } from '@dsyncd/core';
 import { limitError } from './errors.ts';
 import type { MailboxAttribute } from './port.ts';
 
@@ -6,9 +6,9 @@ import type { MailboxAttribute } from './port.ts';
 export function checkAttribute(attribute: Omit<MailboxAttribute, 'modSeq'>): void {
   const key = quote(attribute.key);
   if (attribute.key === '') throw limitError('an attribute without a key');
-  if (Buffer.byteLength(attribute.key) > limits.attributeKeyBytesMax)
+  if (byteTextLength(attribute.key) > limits.attributeKeyBytesMax)
     throw limitError(`the attribute key ${key} is longer than ${limits.attributeKeyBytesMax} bytes`);
-  if (Buffer.byteLength(attribute.value ?? '') > limits.attributeValueBytesMax)
+  if (byteTextLength(attribute.value ?? '') > limits.attributeValueBytesMax)
     throw limitError(`the value of attribute ${key} is longer than ${limits.attributeValueBytesMax} bytes`);
 }
 

@@ -210,6 +210,7 @@ export interface MailPlace {
 
 export interface MailboxAttribute {
   readonly type: 'private' | 'shared';
+  /** Key and value are bytes, as `textOfBytes` of core writes them. */
   readonly key: string;
   /** Missing when deleted. */
   readonly value?: string;

@@ -1,3 +1,4 @@
+import { compareByteTexts } from '@dsyncd/core';
 import type { MailboxAttribute } from '@dsyncd/mailstore';
 import type { Attribute } from '@dsyncd/protocol';
 
@@ -19,7 +20,7 @@ export function isTheirsNewer(
   if (ours.modSeq <= commonModSeq) return true;
   if (theirs.lastChange !== ours.changedAt) return theirs.lastChange > ours.changedAt;
   if (theirValue === undefined) return false;
-  return ours.value === undefined || theirValue > ours.value;
+  return ours.value === undefined || compareByteTexts(theirValue, ours.value) > 0;
 }
 
 /** Does a Dovecot know when this attribute was changed? It does of Sieve scripts only. */
@@ -41,5 +42,5 @@ export function isDovecotsNewer(
   if (theirs.lastChange !== ourChange) return theirs.lastChange > ourChange;
   if (theirs.modSeq !== ours.modSeq) return theirs.modSeq > ours.modSeq;
   if (theirValue === undefined) return false;
-  return ours.value === undefined || theirValue > ours.value;
+  return ours.value === undefined || compareByteTexts(theirValue, ours.value) > 0;
 }

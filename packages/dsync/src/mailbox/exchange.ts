@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { asMailGuid, DsyncdError, limits } from '@dsyncd/core';
+import { asMailGuid, bytesOfText, byteTextLength, DsyncdError, limits, textOfBytes } from '@dsyncd/core';
 import type { MailboxMail, MailboxStatus, MailRecord } from '@dsyncd/mailstore';
 import type { Attribute, DsyncStream, MailboxHeader, MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
@@ -130,7 +130,7 @@ async function sendAttribute(stream: DsyncStream, attribute: Attribute): Promise
   const { value, ...name } = attribute;
   if (value === undefined || value.length <= attributeInLineMax) return stream.send(attribute);
   await stream.send({ ...name, hasStream: true });
-  await stream.sendBody(Readable.from([Buffer.from(value)], { objectMode: false }));
+  await stream.sendBody(Readable.from([bytesOfText(value)], { objectMode: false }));
 }
 
 /** One way: the peer asks for bodies and tells nothing of its own. */
@@ -164,7 +164,7 @@ async function receive(session: Session, importer: Importer, steps: Steps): Prom
   let attributesBytes = 0;
   for await (const item of session.list('attribute', attributesMax)) {
     const value = item.hasStream ? await readText(stream.body()) : item.value;
-    attributesBytes += Buffer.byteLength(value ?? '');
+    attributesBytes += byteTextLength(value ?? '');
     if (attributesBytes > attributesBytesMax)
       throw attributesTooLarge(`the attributes of a mailbox have more than ${attributesBytesMax} bytes`);
     await importer.addAttribute({ ...item, ...(value === undefined ? {} : { value }) });
@@ -188,7 +188,7 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
   }
   if (size > limits.attributeValueBytesMax)
     throw attributesTooLarge(`an attribute has more than ${limits.attributeValueBytesMax} bytes`);
-  return Buffer.concat(chunks).toString('utf8');
+  return textOfBytes(Buffer.concat(chunks));
 }
 
 const attributesTooLarge = (what: string): DsyncdError =>

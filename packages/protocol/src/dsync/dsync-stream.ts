@@ -1,4 +1,4 @@
-import { DsyncdError, limits, quote } from '@dsyncd/core';
+import { bytesOfText, DsyncdError, limits, quote, textOfBytes } from '@dsyncd/core';
 import type { ByteLink } from '../byte-link.ts';
 import { splitTabs } from '../tab-escape.ts';
 import { BodyEscaper, BodyUnescaper, bodyEnd } from './body.ts';
@@ -75,7 +75,7 @@ export class DsyncStream {
   async sendLast(item: DsyncItem): Promise<void> {
     const output = this.#abortion === undefined ? this.#output : '';
     this.#output = '';
-    await this.#link.write(output + encodeItem(item));
+    await this.#link.write(bytesOfText(output + encodeItem(item)));
   }
 
   /** Hands everything collected to the link. */
@@ -83,7 +83,7 @@ export class DsyncStream {
     if (this.#output === '') return undefined;
     const output = this.#output;
     this.#output = '';
-    return this.#writeOut(output);
+    return this.#writeOut(bytesOfText(output));
   }
 
   #writeOut(bytes: Uint8Array | string): Promise<void> | undefined {
@@ -168,7 +168,7 @@ export class DsyncStream {
     const lineEnd = this.#input.indexOf(0x0a, this.#inputAt);
     if (lineEnd < 0) return undefined;
     if (lineEnd - this.#inputAt > limits.dsyncLineBytesMax) throw this.#tooLong();
-    const line = this.#input.toString('utf8', this.#inputAt, lineEnd);
+    const line = textOfBytes(this.#input.subarray(this.#inputAt, lineEnd));
     this.#inputAt = lineEnd + 1;
     return line;
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { bytesOfText } from '@dsyncd/core';
 
 /**
  * A mail's GUID in 32 lower-case hexadecimal digits, the only form in which expunges name mails: a
@@ -8,4 +9,4 @@ import { createHash } from 'node:crypto';
 export const guid128 = (guid: string): string =>
   /^[0-9a-f]{32}$/i.test(guid)
     ? guid.toLowerCase()
-    : createHash('sha1').update(guid).digest('hex').slice(-32);
+    : createHash('sha1').update(bytesOfText(guid)).digest('hex').slice(-32);

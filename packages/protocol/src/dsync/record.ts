@@ -1,7 +1,11 @@
+import { byteText, plainText } from '@dsyncd/core';
 import { joinTabs, splitTabs, tabEscape } from '../tab-escape.ts';
 
 /** The values of one record by key; undefined: not given. */
 export type Values = Readonly<Record<string, string | undefined>>;
+
+/** Values that are bytes, whatever they say, and stay as they are (see `textOfBytes`); all others are text. */
+const byteKeys: ReadonlySet<string> = new Set(['guid', 'key', 'value', 'pop3_uidl']);
 
 const absent = '\u0002';
 
@@ -16,7 +20,9 @@ export function encodeRecord(keys: readonly string[], values: Values): string {
   let line = '';
   for (let index = 0; index <= last; index++) {
     if (index > 0) line += '\t';
-    const value = values[keys[index] ?? ''];
+    const key = keys[index] ?? '';
+    const given = values[key];
+    const value = given === undefined || byteKeys.has(key) ? given : byteText(given);
     if (value === undefined) line += absent;
     else line += tabEscape(value.startsWith(absent) ? absent + value : value);
   }
@@ -30,7 +36,8 @@ export function decodeRecord(keys: readonly string[], line: string): Values {
     const field = fields[index];
     const key = keys[index];
     if (key === undefined || field === undefined || field === absent) continue;
-    values[key] = field.startsWith(absent) ? field.slice(1) : field;
+    const value = field.startsWith(absent) ? field.slice(1) : field;
+    values[key] = byteKeys.has(key) ? value : plainText(value);
   }
   return values;
 }
