@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPair, Dovecot, DovecotHost, freePort } from '@dsyncd/testkit';
+import { createPair, DovecotHost, startDovecotsOwnReplicator } from '@dsyncd/testkit';
 import { ReplicatorSocket } from './replicator-socket.mjs';
 
 /**
@@ -86,51 +86,13 @@ export async function startOurReplicator(users) {
 
 /** The same with Dovecot's own replicator, as its documentation says. */
 export async function startTheirReplicator(users) {
-  const ports = [await freePort(), await freePort()];
-  const dovecots = [];
-  for (const [index, port] of ports.entries())
-    dovecots.push(
-      await Dovecot.start({
-        version: '2.3',
-        users,
-        hostname: `their-${index}.test`,
-        settings: ownReplicator(`their-${index}.test`, port, ports[1 - index]),
-      }),
-    );
+  const dovecots = await startDovecotsOwnReplicator({ users });
   const ends = dovecots.map((dovecot) => end(dovecot, join(dovecot.place.folder, 'run/replicator-doveadm')));
   return new Side("Dovecot 2.3 with Dovecot's replicator", ...ends, {
     stop: () => Promise.all(dovecots.map((dovecot) => dovecot.stop())),
     readTroubles: () => dovecots.flatMap(errors),
   });
 }
-
-const ownReplicator = (hostname, port, peerPort) => [
-  `import_environment = TZ DOVECOT_HOSTDOMAIN=${hostname}`,
-  'mail_plugins = $mail_plugins notify replication',
-  'replication_max_conns = 10',
-  'plugin {',
-  `  mail_replica = tcp:127.0.0.1:${peerPort}`,
-  '}',
-  'service doveadm {',
-  '  inet_listener {',
-  `    port = ${port}`,
-  '  }',
-  '}',
-  'service aggregator {',
-  '  fifo_listener replication-notify-fifo {',
-  '    mode = 0666',
-  '  }',
-  '  unix_listener replication-notify {',
-  '    mode = 0666',
-  '  }',
-  '}',
-  'service replicator {',
-  '  process_min_avail = 1',
-  '  unix_listener replicator-doveadm {',
-  '    mode = 0666',
-  '  }',
-  '}',
-];
 
 export async function startBuiltIn() {
   const folder = await mkdtemp(join(tmpdir(), 'dsyncd-bench-'));

@@ -1,6 +1,7 @@
 import type { DovecotOptions } from './dovecot.ts';
 
-export type MailFormat = 'sdbox' | 'maildir';
+export const mailFormats = ['sdbox', 'mdbox', 'maildir'] as const;
+export type MailFormat = (typeof mailFormats)[number];
 
 /** Where one instance has what. */
 export interface DovecotPlace {
@@ -25,6 +26,9 @@ export const dovecotConfig = (options: DovecotOptions, place: DovecotPlace): str
   `${(options.version === '2.3' ? config23 : config24)(options, place)
     .filter((line) => typeof line === 'string')
     .join('\n')}\n`;
+
+const mailPath = ({ mailFormat }: DovecotOptions): string =>
+  mailFormat === 'maildir' ? '~/Maildir' : '~/mail';
 
 /** Without root every process runs as the one user there is. */
 function rootless23(): string[] {
@@ -82,7 +86,7 @@ const config23 = (options: DovecotOptions, place: DovecotPlace): Lines => [
   'first_valid_gid = 1',
   'disable_plaintext_auth = no',
   'auth_mechanisms = plain',
-  options.mailFormat === 'maildir' ? 'mail_location = maildir:~/Maildir' : 'mail_location = sdbox:~/mail',
+  `mail_location = ${options.mailFormat ?? 'sdbox'}:${mailPath(options)}`,
   'mail_attribute_dict = file:%h/dovecot-attributes',
   'imap_metadata = yes',
   options.certificate === undefined ? 'ssl = no' : 'ssl = yes',
@@ -121,7 +125,7 @@ const config24 = (options: DovecotOptions, place: DovecotPlace): Lines => [
   'auth_allow_cleartext = yes',
   'auth_mechanisms = plain',
   `mail_driver = ${options.mailFormat ?? 'sdbox'}`,
-  options.mailFormat === 'maildir' ? 'mail_path = ~/Maildir' : 'mail_path = ~/mail',
+  `mail_path = ${mailPath(options)}`,
   'imap_metadata = yes',
   'mail_attribute {',
   '  dict file {',

@@ -4,6 +4,7 @@ import { chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFil
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Dovecot, type DovecotVersion } from './dovecot.ts';
+import type { MailFormat } from './dovecot-config.ts';
 import { freePort } from './ports.ts';
 import { Program } from './program.ts';
 
@@ -15,6 +16,8 @@ const mailGroup = process.getuid?.() === 0 ? 'nogroup' : String(process.getgid?.
 export interface DovecotHostOptions {
   readonly name: string;
   readonly version: DovecotVersion;
+  /** Default `sdbox`. */
+  readonly mailFormat?: MailFormat;
   readonly users: readonly string[];
   /** Further settings of dsyncd: lines for its top, and for its table `[dovecot]`. */
   readonly settings?: readonly string[];
@@ -57,7 +60,8 @@ export class DovecotHost {
       ...(await shippedConfig(version, folder, lines)),
       ...dovecotLines,
     ];
-    const dovecot = await Dovecot.start({ version, users, hostname: `${name}.test`, settings });
+    const format = options.mailFormat === undefined ? {} : { mailFormat: options.mailFormat };
+    const dovecot = await Dovecot.start({ version, users, hostname: `${name}.test`, settings, ...format });
     return new DovecotHost(options, dovecot, folder);
   }
 
@@ -66,15 +70,21 @@ export class DovecotHost {
     return join(this.folder, 'secret');
   }
 
-  async startDsyncd(replica: string): Promise<void> {
-    await this.configure(replica);
+  /** @param replica - of the default channel; `others` are those of further channels */
+  async startDsyncd(replica: string, ...others: readonly string[]): Promise<void> {
+    await this.configure(replica, ...others);
+    await this.startDsyncdAgain();
+  }
+
+  /** With the configuration that is there. */
+  async startDsyncdAgain(): Promise<void> {
     const seen = this.dsyncd.lines.length;
     this.dsyncd.start();
     await this.dsyncd.waitForLog((line) => line.includes('"msg":"ready"'), seen);
   }
 
   /** Writes the configuration of dsyncd: the one that we ship, with the names of this host. */
-  async configure(replica: string): Promise<void> {
+  async configure(replica: string, ...others: readonly string[]): Promise<void> {
     const { name, version, settings = [], dovecotSettings = [] } = this.#options;
     const shipped = await readFile(new URL(`dovecot-${version}/dsyncd.toml`, deploy), 'utf8');
     const toml = shipped
@@ -93,7 +103,8 @@ export class DovecotHost {
     await writeFile(this.secretFile, `${this.dovecot.secret}\n`, { mode: 0o600 });
     // dsyncd may run as the mail user.
     await giveToMailUser(this.secretFile);
-    await writeFile(join(this.folder, 'dsyncd.toml'), toml);
+    const more = others.map((to, index) => `[channels.more${index}]\nmail_replica = ${JSON.stringify(to)}\n`);
+    await writeFile(join(this.folder, 'dsyncd.toml'), [toml, ...more].join('\n'));
     if (version !== '2.3') return;
     await this.#linkSockets();
     if (this.#options.holdsFifo !== false) await this.#holdFifo();

@@ -63,19 +63,42 @@ export class Dovecot {
   readonly place: DovecotPlace;
   readonly users: readonly string[];
   readonly secret: string;
-  readonly #child: ChildProcess;
+  #child: ChildProcess;
   /** What it says before it has a log. */
   #firstWords = '';
 
-  private constructor(options: DovecotOptions, place: DovecotPlace, child: ChildProcess) {
+  private constructor(options: DovecotOptions, place: DovecotPlace) {
     this.version = options.version;
     this.users = options.users;
     this.secret = options.secret ?? 'secret';
     this.place = place;
-    this.#child = child;
+    this.#child = this.#launch();
+  }
+
+  #launch(): ChildProcess {
+    const { configFile, environment } = this.place;
+    const child =
+      this.version === '2.4'
+        ? startDovecot24(['dovecot', '-F', '-c', configFile], environment)
+        : spawn('dovecot', ['-F', '-c', configFile], {
+            stdio: ['ignore', 'ignore', 'pipe'],
+            env: { ...process.env, ...environment },
+          });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (this.#firstWords.length < 10_000) this.#firstWords += text;
     });
+    return child;
+  }
+
+  async #listens(logged: number): Promise<void> {
+    await until(
+      `Dovecot ${this.version} has started`,
+      () => {
+        if (!this.isRunning) throw new Error(`Dovecot ended: ${this.#firstWords}${this.log()}`);
+        return this.log().includes('starting up', logged);
+      },
+      { timeoutMs: 30_000 },
+    );
   }
 
   /** Makes the folder, starts Dovecot and waits until it listens. */
@@ -83,23 +106,9 @@ export class Dovecot {
     const problem = dovecotProblem(options.version);
     if (problem !== undefined) throw new Error(problem);
     const place = await makePlace(options);
-    const child =
-      options.version === '2.4'
-        ? startDovecot24(['dovecot', '-F', '-c', place.configFile], place.environment)
-        : spawn('dovecot', ['-F', '-c', place.configFile], {
-            stdio: ['ignore', 'ignore', 'pipe'],
-            env: { ...process.env, ...place.environment },
-          });
-    const dovecot = new Dovecot(options, place, child);
+    const dovecot = new Dovecot(options, place);
     try {
-      await until(
-        `Dovecot ${options.version} has started`,
-        () => {
-          if (!dovecot.isRunning) throw new Error(`Dovecot ended: ${dovecot.#firstWords}${dovecot.log()}`);
-          return dovecot.log().includes('starting up');
-        },
-        { timeoutMs: 30_000 },
-      );
+      await dovecot.#listens(0);
     } catch (error) {
       await dovecot.stop();
       throw error;
@@ -227,6 +236,17 @@ export class Dovecot {
       await chown(join(folder, entry), uid, gid);
   }
 
+  /** Ends every process of it at once, as the loss of power would, and starts it again on what is on disk. */
+  async killAndRestart(): Promise<void> {
+    const gone = once(this.#child, 'exit');
+    for (const pid of [this.#child.pid ?? 0, ...childrenOf(this.#child.pid ?? 0)]) kill(pid);
+    await gone;
+    const logged = this.log().length;
+    await rm(join(this.place.folder, 'run', 'master.pid'), { force: true });
+    this.#child = this.#launch();
+    await this.#listens(logged);
+  }
+
   /** Ends it and removes its folder. */
   async stop(): Promise<void> {
     if (this.isRunning) {
@@ -235,6 +255,18 @@ export class Dovecot {
       await gone;
     }
     await rm(this.place.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+}
+
+/** Processes that Dovecot's master started. */
+const childrenOf = (pid: number): readonly number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself meanwhile.
   }
 }
 
