@@ -77,6 +77,18 @@ describe.each(dovecotVersions)('doctor beside Dovecot %s', (version) => {
     expect(of('notify-protocols').remedy).toContain('doveadm reload');
   });
 
+  test.skipIf(!isThere)('finds a mailbox that has the name which dsync gives in a conflict', async () => {
+    await a.dovecot.doveadm(['mailbox', 'create', '-u', ann, 'Work-temp-1']);
+    const { code, of, bad } = await examineA();
+    expect({ code, bad }).toEqual({ code: 1, bad: ['mailboxes'] });
+    expect(of('mailboxes').message).toContain('Work-temp-1 of ann@example.com');
+    for (const { dovecot } of [a, b])
+      await until('it is gone', async () => {
+        await dovecot.tryDoveadm(['mailbox', 'delete', '-u', ann, 'Work-temp-1']);
+        return !(await dovecot.doveadm(['mailbox', 'list', '-u', ann])).includes('temp');
+      });
+  });
+
   test.skipIf(!isThere)('finds a secret that the other end does not take', async () => {
     await writeFile(join(a.folder, 'other-secret'), 'guess\n', { mode: 0o600 });
     const { code, of, bad } = await withConfig(

@@ -11,6 +11,7 @@ import {
   listenDoveadm,
   MissedChanges,
   matchingUsers,
+  ProofSyncs,
   UserRefresh,
   WorkerPool,
 } from '@dsyncd/replicator';
@@ -60,6 +61,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     Math.min(...Object.values(listeners).map((listener) => listener.storedUntil));
   const listened = new ListenedUntil(config.stateDir, systemClock, logger);
   const listenedUntil = await listened.read();
+  const proofs = new ProofSyncs({ queue, clock: systemClock, logger });
   const pool = new WorkerPool({
     queue,
     engine: mail.engine,
@@ -70,7 +72,10 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       if (result.peer !== undefined) intake.peerSeen(channel, result.peer);
       if (hasImported(result)) await intake.imported(user, channel);
     },
-    onEnded: (sync) => http?.syncEnded(sync),
+    onEnded: (sync) => {
+      proofs.ended(sync);
+      http?.syncEnded(sync);
+    },
   });
   const doveadm = await listenDoveadm({
     path: join(config.listeners.replicator.dir, doveadmSocketName),
@@ -161,6 +166,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       await http?.close();
       await closeSink();
       await pool.stop(stopGraceMs);
+      proofs.stop();
       await doveadm.close();
       await mail.engine.close();
       await mail.close();

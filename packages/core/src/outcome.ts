@@ -5,7 +5,10 @@
 export type OutcomeKind = 'ok' | 'changed' | 'busy' | 'transient' | 'operator' | 'nouser' | 'noreplicate';
 
 export interface OutcomeRule {
-  /** Store the state string that came with this outcome. */
+  /**
+   * Store the state string that came with this outcome: only where it is proven that it hides no change. Without it the
+   * one before stays, which an earlier sync proved; an empty state drops that, whatever the outcome.
+   */
   readonly keepsState: boolean;
   /** Shown as failed in `replicator status`. */
   readonly isFailure: boolean;
@@ -22,7 +25,7 @@ export const outcomeRules: Readonly<Record<OutcomeKind, OutcomeRule>> = {
     meaning: 'both sides are equal',
   },
   changed: {
-    keepsState: true,
+    keepsState: false,
     isFailure: false,
     next: 'soon',
     meaning: 'a mailbox changed during the sync: sync again soon',

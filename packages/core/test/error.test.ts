@@ -39,7 +39,7 @@ describe('toDsyncdError', () => {
 
 test('every outcome says what follows', () => {
   for (const rule of Object.values(outcomeRules)) expect(rule.meaning.length).toBeGreaterThan(5);
-  expect(outcomeRules.changed).toMatchObject({ keepsState: true, isFailure: false, next: 'soon' });
+  expect(outcomeRules.changed).toMatchObject({ keepsState: false, isFailure: false, next: 'soon' });
   expect(outcomeRules.busy.isFailure).toBe(false);
 });
 

@@ -29,10 +29,15 @@ export interface SyncTask {
 
 export interface SyncResult {
   readonly outcome: OutcomeKind;
-  /** For the next incremental sync; `''` when the next one must be full. Missing: keep the stored one. */
+  /**
+   * For the next incremental sync, kept where the outcome proves it; `''` when the next one must look at everything,
+   * whatever the outcome. Missing: keep the stored one.
+   */
   readonly state?: string;
   /** True when the sync looked at everything, whatever was asked for. */
   readonly full: boolean;
+  /** After "ok": changes made at the same moment may differ yet. A full sync is wanted when the user was quiet for so long. */
+  readonly proofAfterMs?: number;
   readonly failure?: SyncFailure;
   readonly counts: SyncCounts;
   /** One line each: what both sides had changed at once, and what became of it. */

@@ -27,7 +27,8 @@ describe('the command', () => {
   test('is full, normal or incremental, always with a lock, never with -U or -d', async () => {
     const to = 'tcp:127.0.0.1:1';
     expect(await commandOf({ type: 'full', state: 'OLD' })).toEqual([...head, '-f', ...tail, '', to]);
-    expect(await commandOf({ type: 'normal', state: 'OLD' })).toEqual([...head, ...tail, '', to]);
+    // Without a state Dovecot would skip mailboxes that happen to have the same modseq.
+    expect(await commandOf({ type: 'normal' })).toEqual([...head, '-f', ...tail, '', to]);
     expect(await commandOf({ type: 'incremental', state: 'OLD' })).toEqual([...head, ...tail, 'OLD', to]);
   });
 
@@ -43,8 +44,11 @@ describe('the command', () => {
   });
 
   test('that says "changed" for ever while the state stays is at rest in the end', async () => {
-    let state = 'OLD';
-    const server = await serve(answering(() => data(`${state}\t\n-UNKNOWN\n`)));
+    let isMoving = false;
+    let number = 0;
+    const server = await serve(
+      answering(() => data(`${isMoving ? `NEW${number++}` : 'SAME'}\t\n-UNKNOWN\n`)),
+    );
     const engine = await createEngine(server.path);
     const row = async (): Promise<string[]> => {
       const outcomes: string[] = [];
@@ -55,7 +59,7 @@ describe('the command', () => {
     const changed = Array.from({ length: unchangedRowMax - 1 }, () => 'changed');
     expect(await row()).toEqual([...changed, 'ok']);
     expect(await row()).toEqual([...changed, 'ok']);
-    state = 'NEW';
+    isMoving = true;
     expect(await row()).toEqual([...changed, 'changed']);
   });
 
@@ -72,8 +76,12 @@ describe('an answer', () => {
   const cases: readonly [string, Buffer, object][] = [
     ['+', data('STATE\t\n+\n'), { outcome: 'ok', state: 'STATE' }],
     ['+ without a state: the next one is full', data('\t\n+\n'), { outcome: 'ok', state: '' }],
-    ['CHANGED (2.4)', data('STATE\t\n-CHANGED\n'), { outcome: 'changed', state: 'STATE' }],
-    ['UNKNOWN after a state (2.3)', data('STATE\t\n-UNKNOWN\n'), { outcome: 'changed', state: 'STATE' }],
+    [
+      'CHANGED (2.4): its state may hide a change',
+      data('STATE\t\n-CHANGED\n'),
+      { outcome: 'changed', full: false },
+    ],
+    ['UNKNOWN after a state (2.3)', data('STATE\t\n-UNKNOWN\n'), { outcome: 'changed' }],
     ['UNKNOWN after an empty state (2.3)', data('\t\n-UNKNOWN\n'), { outcome: 'changed', state: '' }],
     ['UNKNOWN without a state', data('\n-UNKNOWN\n'), { outcome: 'transient' }],
     [
@@ -123,11 +131,29 @@ describe('an answer', () => {
       Buffer.concat([logLine('Saved sync state is invalid, falling back to full sync: x'), data('S\t\n+\n')]),
       { outcome: 'ok', state: 'S', notes: [expect.stringContaining('Saved sync state is invalid')] },
     ],
+    [
+      'a state that does not fit the mailboxes any more: without it next time',
+      Buffer.concat([
+        logLine('Failed to do incremental sync for mailbox A, retry with a full sync (highest_modseq 1 < 5)'),
+        data('\n-TEMPFAIL\n'),
+      ]),
+      { outcome: 'changed', state: '' },
+    ],
+    [
+      'a mailbox that vanished meanwhile: no failure of the peer',
+      Buffer.concat([
+        logLine('Mailbox A: Save commit failed: Mailbox was deleted under us'),
+        data('\n-TEMPFAIL\n'),
+      ]),
+      { outcome: 'changed' },
+    ],
   ];
   test.each(cases)('%s', async (_, bytes, expected) => {
     const server = await serve(answering(() => bytes));
     const result = await (await createEngine(server.path)).sync(taskOf());
     expect(result).toMatchObject(expected);
+    // Only a success proves that its state hides no change.
+    if (result.outcome !== 'ok') expect(result.state ?? '').toBe('');
     if (outcomeRules[result.outcome].isFailure) expect(result.failure?.hint).toBeTruthy();
   });
 

@@ -5,5 +5,6 @@ export * from './doveadm-service.ts';
 export * from './ended-sync.ts';
 export * from './intake.ts';
 export * from './missed-changes.ts';
+export * from './proof-syncs.ts';
 export * from './user-refresh.ts';
 export * from './worker-pool.ts';

@@ -1,10 +1,13 @@
 import { type Clock, DsyncdError, type FailureKind, parseDestination, toDsyncdError } from '@dsyncd/core';
 import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
 import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from '../port.ts';
-import { type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
+import { type CommandResult, type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
 import { EndlessChange } from './endless-change.ts';
+import { GuidDispute } from './guid-dispute.ts';
+import { explainByName, explainDeathByName, noteConflictNames } from './mailbox-names.ts';
 import { whyItDied } from './post-mortem.ts';
 import { Slots } from './slots.ts';
+import { Unproven } from './unproven.ts';
 import type { DovecotUsers } from './users.ts';
 import { judge } from './verdict.ts';
 
@@ -40,6 +43,8 @@ export class DovecotEngine implements SyncEngine {
   readonly #options: DovecotEngineOptions;
   readonly #slots: Slots;
   readonly #endlessChange = new EndlessChange();
+  readonly #guidDispute = new GuidDispute();
+  readonly #unproven = new Unproven();
 
   constructor(options: DovecotEngineOptions) {
     this.#options = options;
@@ -64,31 +69,42 @@ export class DovecotEngine implements SyncEngine {
   async #command(task: SyncTask, destination: string): Promise<SyncResult> {
     const { server, clock, loginTimeoutMs = loginTimeoutMsDefault } = this.#options;
     const { signal } = task;
-    const limits = { signal, clock, loginTimeoutMs, answerTimeoutMs };
-    const command = encodeSyncCommand(this.#commandOf(task, destination));
-    const { answer, log } = await runDoveadmCommand(server(), command, limits);
-    if (answer === undefined) throw await whyItDied(destination, log, clock, signal);
-    const { outcome, state, failure, notes } = this.#endlessChange.settle(task, judge(answer, log));
+    const give = (line: string): Promise<CommandResult> =>
+      runDoveadmCommand(server(), line, { signal, clock, loginTimeoutMs, answerTimeoutMs });
+    const guids = await this.#guidDispute.before(task, give);
+    const startedAt = clock.now();
+    const { answer, log } = await give(encodeSyncCommand(this.#commandOf(task, destination)));
+    if (answer === undefined)
+      throw await explainDeathByName(give, task, await whyItDied(destination, log, clock, signal));
+    const explained = await explainByName(give, task, judge(answer, log));
+    const judged = await this.#guidDispute.after(task, explained, guids, give);
+    const { outcome, state, failure, notes } = this.#endlessChange.settle(task, judged);
+    const ended = { outcome, isFull: isFull(task), startedAt, endedAt: clock.now() };
+    const wasUnproven = this.#unproven.has(task);
+    const proofAfterMs = task.mailbox === undefined ? this.#unproven.ended(task, ended) : undefined;
+    const isProof = isFull(task) && task.mailbox === undefined && outcome === 'ok';
+    const isStored = task.mailbox === undefined && (outcome === 'ok' || state === '');
     return {
       outcome,
-      // A sync of one mailbox knows nothing of the others.
-      ...(state === undefined || task.mailbox !== undefined ? {} : { state }),
-      full: task.type === 'full' && task.mailbox === undefined && failure === undefined,
+      // A sync of one mailbox knows nothing of the others; one that came too late for a change may hide it in its state.
+      ...(state === undefined || !isStored ? {} : { state }),
+      ...(proofAfterMs === undefined ? {} : { proofAfterMs }),
+      full: isProof,
       ...(failure === undefined ? {} : { failure }),
       counts: noCounts,
       conflicts: [],
-      notes,
+      notes: isProof && wasUnproven ? [...notes, ...(await noteConflictNames(give, task))] : notes,
     };
   }
 
-  #commandOf({ user, type, state, mailbox }: SyncTask, destination: string): SyncCommand {
+  #commandOf(task: SyncTask, destination: string): SyncCommand {
+    const { user, type, state, mailbox } = task;
     const { lockTimeoutMs, ioTimeoutMs } = this.#options;
     const isIncremental = type === 'incremental' && mailbox === undefined;
     return {
       user,
       destination,
-      // Without a state there is nothing to be incremental from.
-      full: type === 'full' || (isIncremental && !state),
+      full: isFull(task),
       state: isIncremental ? (state ?? '') : '',
       // 0 would mean no lock at all.
       lockTimeoutSeconds: Math.max(1, Math.ceil(lockTimeoutMs() / 1000)),
@@ -99,6 +115,13 @@ export class DovecotEngine implements SyncEngine {
 
   async close(): Promise<void> {}
 }
+
+/**
+ * Without a state there is nothing to be incremental from, and then every mailbox is compared: what Dovecot does without a
+ * state skips those that have the same UIDs, count and modseq on both hosts, which two that changed different mails may have.
+ */
+const isFull = ({ type, state, mailbox }: SyncTask): boolean =>
+  type === 'full' || (mailbox === undefined && (type === 'normal' || !state));
 
 /** Dovecot has a default port of its own, which need not be the one that is meant here. */
 function withPort(replica: string, doveadmPort: number): string {

@@ -1,5 +1,6 @@
 import type { UserName } from '@dsyncd/core';
 import type { SyncTask } from '../port.ts';
+import { isDispute } from './guid-dispute.ts';
 import type { Verdict } from './verdict.ts';
 
 /** With the pauses between them, so many take about eight seconds. */
@@ -11,18 +12,20 @@ export const unchangedRowMax = 6;
  * renamed one each time, also with another Dovecot.
  */
 export class EndlessChange {
-  readonly #rows = new Map<string, number>();
+  readonly #rows = new Map<string, { readonly printed: string; readonly count: number }>();
 
   /** The verdict, or that the user is done, when it was the same so many times in a row. */
-  settle({ user, channel, state }: SyncTask, verdict: Verdict): Verdict {
+  settle({ user, channel }: SyncTask, verdict: Verdict): Verdict {
     const key = keyOf(user, channel);
-    if (verdict.outcome !== 'changed' || !state || verdict.state !== state) {
+    const printed = verdict.state;
+    if (verdict.outcome !== 'changed' || !printed || isDispute(verdict)) {
       this.#rows.delete(key);
       return verdict;
     }
-    const row = (this.#rows.get(key) ?? 0) + 1;
-    this.#rows.set(key, row);
-    if (row < unchangedRowMax) return verdict;
+    const row = this.#rows.get(key);
+    const count = row?.printed === printed ? row.count + 1 : 1;
+    this.#rows.set(key, { printed, count });
+    if (count < unchangedRowMax) return verdict;
     this.#rows.delete(key);
     return { ...verdict, outcome: 'ok', notes: [...verdict.notes, note] };
   }

@@ -1,10 +1,10 @@
-import type { FailureKind } from '@dsyncd/core';
+import type { FailureKind, OutcomeKind } from '@dsyncd/core';
 
 /** What a text in Dovecot's log means for a sync. */
 export interface Meaning {
   readonly says: RegExp;
   readonly code: string;
-  readonly outcome: FailureKind;
+  readonly outcome: FailureKind | Extract<OutcomeKind, 'changed'>;
   readonly hint: string;
 }
 
@@ -29,8 +29,19 @@ const cut = {
   hint: 'look into the log of Dovecot on the other host for the reason',
 } as const;
 
+/** Mail programs were faster: the sync has come too late for a mailbox, and the next one finds what is there now. */
+const overtaken = {
+  code: 'DSYNCD_MAILBOX',
+  outcome: 'changed',
+  hint: 'nothing: the sync is repeated by itself',
+} as const;
+
 /** In this order: the first row that fits any line wins, so the precise ones come first. */
 export const meanings: readonly Meaning[] = [
+  {
+    says: /mailbox was deleted under us|couldn't verify mailbox guid|mailbox.* doesn't exist|retry with a full sync|run again without the state|changed during a stateful sync/i,
+    ...overtaken,
+  },
   {
     says: /couldn't lock|failed to lock|lock.*timed out|timed out.*lock/i,
     code: 'DSYNCD_LOCKED',

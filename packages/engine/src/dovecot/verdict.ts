@@ -6,7 +6,7 @@ import { type Meaning, meanings, wordMeanings } from './meanings.ts';
 /** What a command ended as, read from its answer and from what Dovecot logged meanwhile. */
 export interface Verdict {
   readonly outcome: OutcomeKind;
-  /** Only when it may be stored. */
+  /** That Dovecot printed, or '' where it found the one that it was given to be of no use. */
   readonly state?: string;
   readonly failure?: SyncFailure;
   readonly notes: readonly string[];
@@ -16,12 +16,16 @@ export function judge(answer: DoveadmAnswer, log: readonly DoveadmLogLine[]): Ve
   const state = answer.output[0] ?? '';
   const told = log.filter(({ severity }) => severity === 'error' || severity === 'warning');
   const notes = told.map(({ text }) => withoutPrefix(text));
+  const isVoid = told.some(({ text }) => voidState.test(text));
+  // Then it has compared everything by itself.
   if (answer.word === '+') return { outcome: 'ok', state, notes };
-  if (isChanged(answer, told)) return { outcome: 'changed', state, notes };
+  if (isChanged(answer, told)) return { outcome: 'changed', state: isVoid ? '' : state, notes };
   const { meaning, text } = causeOf(answer.word, told);
+  const dropped = isVoid ? { state: '' } : {};
+  if (meaning.outcome === 'changed') return { outcome: 'changed', notes, ...dropped };
   const failure = { code: meaning.code, reason: text, hint: meaning.hint };
   // The cause is told once, as the failure.
-  return { outcome: meaning.outcome, failure, notes: notes.filter((note) => note !== text) };
+  return { outcome: meaning.outcome, failure, notes: notes.filter((note) => note !== text), ...dropped };
 }
 
 /**
@@ -37,6 +41,9 @@ function isChanged({ word, output }: DoveadmAnswer, told: readonly DoveadmLogLin
     !told.some((line) => line.severity === 'error' && !isHarmless(line))
   );
 }
+
+/** The state that the sync was given does not fit the mailboxes any more; with it the next sync would end alike. */
+const voidState = /retry with a full sync|run again without the state|need to restart/i;
 
 /** Dovecot helped itself. */
 const isHarmless = ({ text }: DoveadmLogLine): boolean => /saved sync state is invalid/i.test(text);

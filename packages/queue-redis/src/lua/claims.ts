@@ -133,14 +133,12 @@ if a.keepsState and a.full then
   mark(r, FULL_SYNCED)
   if not (more and more.full) then clear(r, WANTS_FULL) end
 end
-if a.keepsState and a.hasState then
-  if ARGV[2] == '' then
-    clear(r, HAS_STATE)
-    call('HDEL', key('states', ch), user)
-  else
-    mark(r, HAS_STATE)
-    call('HSET', key('states', ch), user, ARGV[2])
-  end
+if a.hasState and ARGV[2] == '' then
+  clear(r, HAS_STATE)
+  call('HDEL', key('states', ch), user)
+elseif a.hasState and a.keepsState then
+  mark(r, HAS_STATE)
+  call('HSET', key('states', ch), user, ARGV[2])
 end
 if a.outcome == 'ok' then r[SUCCESS] = now end
 

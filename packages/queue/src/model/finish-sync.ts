@@ -97,7 +97,8 @@ function storeState(
   keepsState: boolean,
   isForgotten: boolean,
 ): string | undefined {
-  const state = isForgotten ? '' : keepsState ? completion.state : undefined;
+  const isDropped = isForgotten || completion.state === '';
+  const state = isDropped ? '' : keepsState ? completion.state : undefined;
   if (state === undefined) return undefined;
   if (state === '') records.clear(user, flag.hasState);
   else records.mark(user, flag.hasState);

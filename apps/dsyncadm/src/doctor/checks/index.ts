@@ -5,6 +5,7 @@ import { dsyncdRuns } from './dsyncd-runs.ts';
 import { freeSpace, stateFolder } from './folders.ts';
 import { hostNames } from './host-names.ts';
 import { mailLocks } from './locks.ts';
+import { mailboxes } from './mailboxes.ts';
 import { notifyPlaces } from './notify-places.ts';
 import { notifyProtocols } from './notify-protocols.ts';
 import { ownListener } from './own-listener.ts';
@@ -40,5 +41,6 @@ export const channelChecks: readonly ChannelCheck[] = [
   sshOption,
   clocks,
   userAgreement,
+  mailboxes,
   wayBack,
 ];

@@ -1,0 +1,71 @@
+import { DsyncdError } from '@dsyncd/core';
+import { joinTabs } from '@dsyncd/protocol';
+import type { SyncTask } from '../port.ts';
+import type { GiveCommand } from './mailbox-guids.ts';
+import type { Verdict } from './verdict.ts';
+
+/** So many are told. */
+const namesMax = 3;
+
+/** Names of a user's mailboxes that fit a mask of IMAP; none where Dovecot does not tell. */
+async function listNames(give: GiveCommand, { user }: SyncTask, mask: string): Promise<readonly string[]> {
+  try {
+    const { answer } = await give(`${joinTabs(['', user, 'mailbox list', '-u', user, mask])}\n`);
+    return answer?.word === '+' ? answer.output.filter((name) => name !== '') : [];
+  } catch {
+    // What is asked here only explains; the sync itself has ended already.
+    return [];
+  }
+}
+
+/**
+ * Notes of mailboxes that dsync has named itself: where two wanted the same name, one is called NAME-temp-1 for good, on
+ * both hosts. Nobody but a person can say whether they belong together.
+ */
+export async function noteConflictNames(give: GiveCommand, task: SyncTask): Promise<readonly string[]> {
+  const names = await listNames(give, task, '*-temp-*');
+  return names
+    .filter((name) => /-temp-[0-9a-f]{1,8}$/.test(name))
+    .map(
+      (name) =>
+        `the mailbox ${name} has the name that dsync gives where two wanted the same: move its mails where they belong, and delete it`,
+    );
+}
+
+/** Failures that say nothing of their cause. */
+const unexplained: ReadonlySet<string> = new Set([
+  'DSYNCD_DOVECOT_TEMPFAIL',
+  'DSYNCD_DOVECOT_FAILED',
+  'DSYNCD_DOVEADM_DIED',
+]);
+const nameCode = 'DSYNCD_MAILBOX_NAME';
+const nameHint =
+  'add :BROKENCHAR=^ to mail_location of the Dovecot 2.3 on both hosts and reload, install 2.3.21, or rename the mailbox';
+
+/** The same verdict, or with the cause: Dovecot 2.3 before 2.3.21 may fail for a "%" in the name of a mailbox without a word of it. */
+export async function explainByName(give: GiveCommand, task: SyncTask, verdict: Verdict): Promise<Verdict> {
+  const { failure } = verdict;
+  if (failure === undefined || !unexplained.has(failure.code)) return verdict;
+  const reason = await percentReason(give, task, failure.reason);
+  return reason === undefined ? verdict : { ...verdict, failure: { code: nameCode, reason, hint: nameHint } };
+}
+
+/** The same for a doveadm process that died. */
+export async function explainDeathByName(
+  give: GiveCommand,
+  task: SyncTask,
+  error: DsyncdError,
+): Promise<DsyncdError> {
+  if (!unexplained.has(error.code)) return error;
+  const reason = await percentReason(give, task, error.message);
+  return reason === undefined
+    ? error
+    : new DsyncdError(nameCode, reason, { outcome: 'transient', hint: nameHint });
+}
+
+async function percentReason(give: GiveCommand, task: SyncTask, said: string): Promise<string | undefined> {
+  // "%" is a wildcard in a mask.
+  const names = (await listNames(give, task, '*')).filter((name) => /%[0-9a-f]{2}|%$|%\//i.test(name));
+  if (names.length === 0) return undefined;
+  return `${said}; Dovecot before 2.3.21 cannot replicate names with "%": ${names.slice(0, namesMax).join(', ')}`;
+}
