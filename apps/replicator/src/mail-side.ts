@@ -20,6 +20,7 @@ import {
 import { mailChangedAt } from '@dsyncd/mailstore';
 import { openStore } from '@dsyncd/program';
 import { Peers } from './peers.ts';
+import { virtualMailboxes } from './virtual-namespaces.ts';
 
 /** Where the mail is: who syncs it, and whose it is. */
 export interface MailSide {
@@ -49,7 +50,7 @@ export async function openMailSide(config: () => Config, logger: Logger): Promis
     case 'builtin':
       return openBuiltin(config, logger);
     case 'dovecot':
-      return openDovecot(config, systemClock);
+      return openDovecot(config, systemClock, logger);
     case 'cyrus':
       throw new DsyncdError('DSYNCD_CONFIG', `${file}: mail_engine "${mailEngine}" is not there yet`, {
         outcome: 'operator',
@@ -84,7 +85,8 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
 
 const authTimeoutMs = 15_000;
 
-async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide> {
+async function openDovecot(config: () => Config, clock: Clock, logger: Logger): Promise<MailSide> {
+  const virtual = await virtualMailboxes(logger);
   let server = await doveadmServer(config());
   const auth = new AuthClient({
     socketPath: () => config().dovecot.authSocketPath,
@@ -109,6 +111,8 @@ async function openDovecot(config: () => Config, clock: Clock): Promise<MailSide
       return { replica, doveadmPort, ...(replicaField === undefined ? {} : { replicaField }) };
     },
     commandsMax: () => config().replicationMaxConns,
+    namespaces: () => config().dovecot.syncNamespaces,
+    excludedMailboxes: () => config().dovecot.excludeMailboxes ?? virtual,
     lockTimeoutMs: () => config().dsyncLockTimeoutMs,
     // Dovecot is to give up first, and say why; what we cut off may hold its lock for a while longer.
     ioTimeoutMs: () => config().dsyncTimeoutMs * 0.9,

@@ -126,6 +126,8 @@ function buildDovecot(
     userExclude: dovecot.user_exclude,
     firstValidUid: dovecot.first_valid_uid,
     ...given('mailIndexPath', indexPath),
+    syncNamespaces: dovecot.sync_namespaces,
+    ...given('excludeMailboxes', dovecot.exclude_mailboxes),
     scanIntervalMs: dovecot.scan_interval,
     userRefreshIntervalMs: dovecot.user_refresh_interval,
     userGraceTimeMs: dovecot.user_grace_time,

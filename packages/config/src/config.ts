@@ -67,6 +67,10 @@ export interface DovecotConfig {
   readonly firstValidUid: number;
   /** With variables; see `mailHomeOf`. Missing: userdb is asked. */
   readonly mailIndexPath?: string;
+  /** Prefixes; empty: all. */
+  readonly syncNamespaces: readonly string[];
+  /** Masks; missing: the virtual ones. */
+  readonly excludeMailboxes?: readonly string[];
   /** 0: never. */
   readonly scanIntervalMs: number;
   readonly userRefreshIntervalMs: number;

@@ -29,6 +29,15 @@ export const masks = (options: Described) =>
     ...options,
   });
 
+/** As {@link masks}; one may be empty. */
+export const prefixes = (options: Described) =>
+  Type.Unsafe<readonly string[]>({
+    type: 'array',
+    items: { type: 'string', maxLength: 255 },
+    maxItems: 100,
+    ...options,
+  });
+
 /** Owner of a socket, by name or number. */
 export const owner = (description: string) =>
   Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$', description }));

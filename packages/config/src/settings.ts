@@ -20,6 +20,7 @@ import {
   owner,
   path,
   port,
+  prefixes,
   size,
   socketMode,
   weekMs,
@@ -133,6 +134,16 @@ const dovecotSettings = Type.Object(
       path({
         description:
           'Where Dovecot keeps the index files of a user (`mail_index_path`, or `INDEX=` in `mail_location`), with the variables of `mail_home`. dsyncd looks at the times of these files to see who changed. Default: where userdb says, else what looks like it in the home that userdb tells.',
+      }),
+    ),
+    sync_namespaces: prefixes({
+      default: [],
+      description: 'Prefixes of the namespaces to replicate, such as `["", "Archive/"]`; empty: all of them.',
+    }),
+    exclude_mailboxes: Type.Optional(
+      masks({
+        description:
+          'Mailboxes not to replicate, with the prefix of their namespace, as masks with `*` and `?`, or by special use as in `\\Trash`. Default: those of namespaces with virtual mailboxes, as `doveconf -n` tells when dsyncd starts.',
       }),
     ),
     scan_interval: duration({

@@ -13,6 +13,7 @@ describe('mail_engine = "dovecot"', () => {
       userInclude: ['*'],
       userExclude: [],
       firstValidUid: 0,
+      syncNamespaces: [],
       scanIntervalMs: 3_600_000,
       userRefreshIntervalMs: 600_000,
       userGraceTimeMs: 86_400_000,
@@ -33,6 +34,14 @@ describe('mail_engine = "dovecot"', () => {
     expect(parse('', place('/var/indexes/%{user}')).dovecot.mailIndexPath).toBe('/var/indexes/%{user}');
     expect(() => parse('', place('/var/indexes'))).toThrow(/mail_index_path.*share one home/);
     expect(parse('', '[dovecot]\nscan_interval = "0"\n').dovecot.scanIntervalMs).toBe(0);
+  });
+
+  test('takes namespaces, the one without a prefix too, and mailboxes to leave out', () => {
+    const dovecot = '[dovecot]\nsync_namespaces = ["", "Archive/"]\nexclude_mailboxes = ["Virtual/*"]\n';
+    expect(parse('', dovecot).dovecot).toMatchObject({
+      syncNamespaces: ['', 'Archive/'],
+      excludeMailboxes: ['Virtual/*'],
+    });
   });
 
   test('takes lists of masks, and says what a list is', () => {

@@ -106,14 +106,21 @@ describe('GET /v1/users/:user', () => {
 
   it('takes the longest and oddest names, and says when there is no such user', async () => {
     const bench = await ApiBench.start();
-    const names = [`${'é'.repeat(127)}x`, 'a b?c#d%e@例え.jp', 'under*star'].map(parseUserName);
+    const names = [
+      `${'é'.repeat(127)}x`,
+      'a b?c#d%e@例え.jp',
+      'under*star',
+      '-joe@x',
+      '.test@x',
+      'a/b@x',
+    ].map(parseUserName);
     await bench.queue.add('default', names);
     for (const name of names)
       expect((await bench.call(`/v1/users/${encodeURIComponent(name)}`)).body.user).toBe(name);
     const missing = await bench.call('/v1/users/nobody');
     expect(missing).toMatchObject({ status: 404, body: { code: 'DSYNCD_HTTP_USER' } });
     expect((await bench.call('/v1/users/under*')).status, 'a mask is no name').toBe(404);
-    for (const bad of ['a%2Fb', '-x', '%0A', 'x'.repeat(256)])
+    for (const bad of ['a%2F%2Fb', '%2E%2E%2Fx', '%0A', 'x'.repeat(256)])
       expect((await bench.call(`/v1/users/${bad}`)).body, bad).toMatchObject({ code: 'DSYNCD_USER_NAME' });
   });
 

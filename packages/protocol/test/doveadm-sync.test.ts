@@ -104,6 +104,17 @@ test('no user name and no destination can add a field or a line to a command', (
   );
 });
 
+test('namespaces and mailboxes to leave out are options of the command', () => {
+  const seconds = { lockTimeoutSeconds: 1, ioTimeoutSeconds: 2 };
+  const command = { user: parseUserName('ann'), destination: 'tcp:x:1', state: '', full: false, ...seconds };
+  const fieldsOf = (more: object): string[] =>
+    splitTabs(encodeSyncCommand({ ...command, ...more }).slice(0, -1));
+  expect(fieldsOf({}).slice(5, 6)).toEqual(['-N']);
+  expect(
+    fieldsOf({ namespaces: ['', '-a/'], excludedMailboxes: ['Virtual/*', '\\Trash'] }).slice(5, 13),
+  ).toEqual(['-n', '', '-n', '-a/', '-x', 'Virtual/*', '-x', '\\Trash']);
+});
+
 test('the version of a server, and what is none', () => {
   expect(parseDoveadmServerMinor('VERSION\tdoveadm-client\t1\t3')).toBe(3);
   for (const line of ['+', 'VERSION\tdoveadm-client\t2\t0', 'VERSION\tdoveadm-client\t1\tx', ''])

@@ -30,6 +30,10 @@ export interface DovecotEngineOptions {
   readonly lockTimeoutMs: () => number;
   /** Dovecot gives the peer up when nothing moves for so long. */
   readonly ioTimeoutMs: () => number;
+  /** Prefixes of the namespaces to sync; empty: all. */
+  readonly namespaces?: () => readonly string[];
+  /** Masks of mailboxes that are left out. */
+  readonly excludedMailboxes?: () => readonly string[];
   readonly clock: Clock;
   readonly loginTimeoutMs?: number;
 }
@@ -99,13 +103,15 @@ export class DovecotEngine implements SyncEngine {
 
   #commandOf(task: SyncTask, destination: string): SyncCommand {
     const { user, type, state, mailbox } = task;
-    const { lockTimeoutMs, ioTimeoutMs } = this.#options;
+    const { lockTimeoutMs, ioTimeoutMs, namespaces, excludedMailboxes } = this.#options;
     const isIncremental = type === 'incremental' && mailbox === undefined;
     return {
       user,
       destination,
       full: isFull(task),
       state: isIncremental ? (state ?? '') : '',
+      namespaces: namespaces?.() ?? [],
+      excludedMailboxes: excludedMailboxes?.() ?? [],
       // 0 would mean no lock at all.
       lockTimeoutSeconds: Math.max(1, Math.ceil(lockTimeoutMs() / 1000)),
       ioTimeoutSeconds: Math.max(1, Math.ceil(ioTimeoutMs() / 1000)),

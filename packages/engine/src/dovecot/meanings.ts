@@ -137,6 +137,12 @@ export const meanings: readonly Meaning[] = [
     hint: 'dsync keeps its lock in the home of the user: userdb must return one (mail_home)',
   },
   {
+    says: /can't create virtual mailboxes/i,
+    code: 'DSYNCD_VIRTUAL',
+    outcome: 'operator',
+    hint: 'name the mailboxes of the virtual namespace in exclude_mailboxes of [dovecot], such as ["Virtual/*"], then `dsyncadm replicator replicate USER`',
+  },
+  {
     says: /namespace not found|conflicting separators|same hierarchy separator|exists in two namespaces/i,
     code: 'DSYNCD_NAMESPACES',
     outcome: 'operator',

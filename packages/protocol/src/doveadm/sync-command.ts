@@ -29,6 +29,10 @@ export interface SyncCommand {
   readonly lockTimeoutSeconds: number;
   /** The peer is given up when nothing moves for so long. */
   readonly ioTimeoutSeconds: number;
+  /** Prefixes of the namespaces to sync; empty: all of them. */
+  readonly namespaces?: readonly string[];
+  /** Mailboxes that are left out, as masks with `*` and `?`. */
+  readonly excludedMailboxes?: readonly string[];
   /** Only this mailbox, as Dovecot names it. */
   readonly mailbox?: string;
 }
@@ -38,13 +42,15 @@ export interface SyncCommand {
  */
 export function encodeSyncCommand(command: SyncCommand): string {
   const { user, destination, full, state, lockTimeoutSeconds, ioTimeoutSeconds, mailbox } = command;
+  const { namespaces = [], excludedMailboxes = [] } = command;
   return `${joinTabs([
     '',
     user,
     'sync',
     '-u',
     user,
-    '-N',
+    ...(namespaces.length === 0 ? ['-N'] : namespaces.flatMap((prefix) => ['-n', prefix])),
+    ...excludedMailboxes.flatMap((mask) => ['-x', mask]),
     ...(full ? ['-f'] : []),
     ...(mailbox === undefined ? [] : ['-m', mailbox]),
     ...['-l', String(lockTimeoutSeconds), '-T', String(ioTimeoutSeconds), '-s', state],

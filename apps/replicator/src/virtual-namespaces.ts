@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { blocksOf, doveconfLimits, parseDoveconf, settingOf } from '@dsyncd/config';
+import type { Logger } from '@dsyncd/core';
+
+const timeoutMs = 15_000;
+
+/**
+ * Masks of the mailboxes that Dovecot only makes up from others, as its configuration has them: no other host could take
+ * them over. None where the configuration cannot be read.
+ */
+export async function virtualMailboxes(logger: Logger): Promise<readonly string[]> {
+  try {
+    const { stdout } = await promisify(execFile)('doveconf', ['-n'], {
+      timeout: timeoutMs,
+      maxBuffer: doveconfLimits.textBytesMax,
+    });
+    return virtualMasks(stdout);
+  } catch (error) {
+    logger.info(
+      { error },
+      'doveconf -n cannot be read: set exclude_mailboxes when there is a namespace with virtual mailboxes',
+    );
+    return [];
+  }
+}
+
+/** @param doveconf - what `doveconf -n` prints */
+export function virtualMasks(doveconf: string): readonly string[] {
+  const isVirtual = (block: Parameters<typeof settingOf>[0]): boolean =>
+    /^virtual:/.test(settingOf(block, 'location') ?? '') || settingOf(block, 'mail_driver') === 'virtual';
+  return blocksOf(parseDoveconf(doveconf), 'namespace')
+    .filter(isVirtual)
+    .flatMap((block) => settingOf(block, 'prefix') ?? [])
+    .filter((prefix) => prefix !== '')
+    .map((prefix) => `${prefix}*`);
+}
