@@ -4,6 +4,8 @@ import type { SyncTask } from '../port.ts';
 import type { GiveCommand } from './mailbox-guids.ts';
 import type { Verdict } from './verdict.ts';
 
+/** As dsync makes it. */
+const conflictName = /-temp-(?:[0-9a-f]{1,8}|[0-9a-f]{32})$/;
 /** So many are told. */
 const namesMax = 3;
 
@@ -19,13 +21,13 @@ async function listNames(give: GiveCommand, { user }: SyncTask, mask: string): P
 }
 
 /**
- * Notes of mailboxes that dsync has named itself: where two wanted the same name, one is called NAME-temp-1 for good, on
- * both hosts. Nobody but a person can say whether they belong together.
+ * Notes of mailboxes that dsync has named itself: where two wanted the same name, one is called NAME-temp-1 or NAME-temp-GUID
+ * for good, on both hosts. Nobody but a person can say whether they belong together.
  */
 export async function noteConflictNames(give: GiveCommand, task: SyncTask): Promise<readonly string[]> {
   const names = await listNames(give, task, '*-temp-*');
   return names
-    .filter((name) => /-temp-[0-9a-f]{1,8}$/.test(name))
+    .filter((name) => conflictName.test(name))
     .map(
       (name) =>
         `the mailbox ${name} has the name that dsync gives where two wanted the same: move its mails where they belong, and delete it`,

@@ -91,7 +91,7 @@ export function judgeMailboxes(users: readonly UserMailboxes[], doveconf: Doveco
       `both hosts made these mailboxes by themselves: ${sample(disputed)}`,
       'nothing, if a later look does not tell them again: a sync makes one of each. Dovecot before 2.3.20 cannot do that with Maildir; then dsyncd needs the commands "mailbox status" and "mailbox update" (doveadm_allowed_commands)',
     );
-  const left = named((name) => /-temp-[0-9a-f]{1,8}$/.test(name));
+  const left = named((name) => /-temp-(?:[0-9a-f]{1,8}|[0-9a-f]{32})$/.test(name));
   if (left.length > 0)
     return warning(
       `dsync gives such names where two mailboxes wanted the same: ${sample(left)}`,
