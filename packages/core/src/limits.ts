@@ -16,6 +16,11 @@ export const limits = {
   peerUidMax: 2 ** 32 - 2 ** 28,
   /** HIGHESTMODSEQ of a peer; leaves our side as many again. */
   peerModSeqMax: 2 ** 52,
+  /** What a mailbox of a peer may be ahead of ours beyond these two: who is there already can go on, and nobody gets far at once. */
+  peerUidsAheadMax: 5_000_000,
+  peerModSeqsAheadMax: 2 ** 40,
+  /** The last second of the year 9999 in Unix seconds: what comes with a later date is taken for that old. */
+  unixSecondsMax: 253_402_300_799,
   keywordBytesMax: 255,
   keywordsPerMailboxMax: 1_000,
   attributeKeyBytesMax: 1_024,

@@ -22,7 +22,12 @@ export function formatSpan(spanMs: number): string {
 }
 
 /** ISO 8601 in UTC with whole seconds, for lists and JSON. */
-export const formatInstant = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+export const formatInstant = (atMs: number): string =>
+  `${new Date(within(atMs)).toISOString().slice(0, 19)}Z`;
+
+/** What no date can be is shown as the last one that can: an odd mail must not hide the others. */
+const dateMsMax = 8.64e15;
+const within = (atMs: number): number => Math.max(-dateMsMax, Math.min(dateMsMax, atMs));
 
 /** The same from Unix seconds, null for 0 and undefined, which mean never. */
 export const instantOrNull = (atMs: number | undefined): string | null => (atMs ? formatInstant(atMs) : null);

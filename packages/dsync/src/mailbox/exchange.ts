@@ -8,6 +8,7 @@ import { type CommonPoint, exportAttributes, exportChanges } from './export.ts';
 import { MailboxImport } from './import.ts';
 import type { Importer, ImportOptions, ImportResult } from './importer.ts';
 import { MailboxOverwrite } from './overwrite.ts';
+import { checkPeerUid } from './peer-numbers.ts';
 
 export interface MailboxExchange {
   readonly mailbox: MailboxMail;
@@ -60,7 +61,7 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
     sent: new Step<void>(),
   };
   const sending = send(session, exchange, steps);
-  const receiving = receive(session, importer, steps);
+  const receiving = receive(session, exchange, importer, steps);
   try {
     const [, result] = await Promise.all([sending, receiving]);
     return result;
@@ -158,7 +159,12 @@ async function receiveRequests(session: Session): Promise<readonly MailRequest[]
   return requests;
 }
 
-async function receive(session: Session, importer: Importer, steps: Steps): Promise<ImportResult> {
+async function receive(
+  session: Session,
+  { snapshot, remote }: MailboxExchange,
+  importer: Importer,
+  steps: Steps,
+): Promise<ImportResult> {
   const { stream } = session;
   await importer.start();
   let attributesBytes = 0;
@@ -169,7 +175,10 @@ async function receive(session: Session, importer: Importer, steps: Steps): Prom
       throw attributesTooLarge(`the attributes of a mailbox have more than ${attributesBytesMax} bytes`);
     await importer.addAttribute({ ...item, ...(value === undefined ? {} : { value }) });
   }
-  for await (const change of session.list('change', changesMax)) await importer.addChange(change);
+  for await (const change of session.list('change', changesMax)) {
+    checkPeerUid(snapshot, change, remote.guid);
+    await importer.addChange(change);
+  }
   await steps.exported.done;
   steps.ours.finish(await importer.finishChanges());
   steps.theirs.finish(session.isOnlyReceiving ? [] : await receiveRequests(session));

@@ -5,6 +5,7 @@ import type { Session } from '../session.ts';
 import { exchangeMailbox } from './exchange.ts';
 import type { CommonPoint } from './export.ts';
 import type { ImportResult } from './importer.ts';
+import { checkPeerHeader } from './peer-numbers.ts';
 
 const nothingInCommon: CommonPoint = { lastCommonUid: 0, localModSeq: 0 };
 
@@ -83,6 +84,7 @@ export async function syncMailbox(
   remote: MailboxHeader,
   ignoreState: boolean,
 ): Promise<void> {
+  checkPeerHeader(snapshot, remote);
   const state = session.states.get(mailbox.guid);
   const isSameValidity = snapshot.uidValidity === remote.uidValidity;
   const since =

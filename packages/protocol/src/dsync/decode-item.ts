@@ -91,20 +91,6 @@ function mailCount(fields: Fields): number {
   );
 }
 
-/** UIDs and modseqs only go up: who followed a peer to their very end could give out none any more. */
-function followable(fields: Fields, key: string, max: number): number {
-  const value = fields.integer(key, Number.MAX_SAFE_INTEGER) ?? fields.bad(key);
-  if (value <= max) return value;
-  throw new DsyncdError(
-    'DSYNCD_PEER_LIMIT',
-    `the peer has a mailbox with the ${key} ${value}, more than ${max}`,
-    {
-      outcome: 'operator',
-      hint: 'move the mails of that mailbox to a new one there, or check what the peer is',
-    },
-  );
-}
-
 function mailboxPath(fields: Fields): MailboxPath {
   const path = fields.list('name');
   // What a name may hold is decided where it is used: a bad one spares that mailbox, not the whole sync.
@@ -138,7 +124,7 @@ function deletions(fields: Fields, key: string): { hash: string; at: number }[] 
     const hash = words[index] ?? '';
     const at = Number(words[index + 1]);
     if (!isMailboxGuid(hash) || !Number.isSafeInteger(at)) fields.bad(key);
-    list.push({ hash, at });
+    list.push({ hash, at: Math.min(at, limits.unixSecondsMax) });
   }
   return list;
 }
@@ -156,10 +142,10 @@ const mailbox = (fields: Fields): MailboxHeader => ({
   type: 'mailbox',
   guid: fields.requiredMailboxGuid('mailbox_guid'),
   uidValidity: fields.uint32('uid_validity') as UidValidity,
-  uidNext: followable(fields, 'uid_next', limits.peerUidMax) as Uid,
+  uidNext: fields.uid('uid_next'),
   messagesCount: mailCount(fields),
   firstRecentUid: fields.uid('first_recent_uid'),
-  highestModSeq: followable(fields, 'highest_modseq', limits.peerModSeqMax) as ModSeq,
+  highestModSeq: fields.modSeq('highest_modseq'),
   highestPvtModSeq: fields.modSeq('highest_pvt_modseq'),
   lost: fields.has('mailbox_lost'),
   ignored: fields.has('mailbox_ignore'),
@@ -210,7 +196,7 @@ function change(fields: Fields): MailChangeItem {
   if (kind !== 'expunge' && guid === undefined) fields.bad('guid');
   if (guid !== undefined && guid !== '' && !isMailGuid(guid)) fields.bad('guid');
   if (kind === 'expunge' && guid !== undefined && !isMailboxGuid(guid)) fields.bad('guid');
-  const uid = followable(fields, 'uid', limits.peerUidMax) as Uid;
+  const uid = fields.uid('uid');
   if (uid === 0) fields.bad('uid');
   return {
     type: 'change',
@@ -225,7 +211,7 @@ function change(fields: Fields): MailChangeItem {
     finalFlags: fields.flags('final_flags'),
     keywordsReset: fields.has('keywords_reset'),
     keywords: fields.list('keyword_changes').map((text) => keywordChange(fields, text)),
-    ...optional('receivedAt', fields.hex('received_timestamp')),
+    ...optional('receivedAt', fields.hexDate('received_timestamp')),
     ...optional('flagModSeqs', flagModSeqs(fields)),
   };
 }
@@ -245,8 +231,8 @@ function mail(fields: Fields): MailItem {
     ...optional('uid', fields.integer('uid', uint32Max) as Uid | undefined),
     ...optional('pop3Uidl', fields.text('pop3_uidl', 1024)),
     ...optional('pop3Order', fields.integer('pop3_order', uint32Max)),
-    ...optional('receivedAt', fields.integer('received_date', Number.MAX_SAFE_INTEGER)),
-    ...optional('savedAt', fields.integer('saved_date', Number.MAX_SAFE_INTEGER)),
+    ...optional('receivedAt', fields.date('received_date')),
+    ...optional('savedAt', fields.date('saved_date')),
     hasStream: fields.has('stream'),
   };
 }

@@ -1,6 +1,7 @@
 import {
   DsyncdError,
   isMailboxGuid,
+  limits,
   type MailboxGuid,
   type ModSeq,
   quote,
@@ -64,13 +65,22 @@ export class Fields {
   }
 
   seconds(key: string): number {
-    return this.integer(key, Number.MAX_SAFE_INTEGER) ?? 0;
+    return this.date(key) ?? 0;
   }
 
-  hex(key: string): number | undefined {
+  /** Unix seconds. A date beyond what can be shown is no reason to refuse what it belongs to. */
+  date(key: string): number | undefined {
+    const seconds = this.integer(key, Number.MAX_SAFE_INTEGER);
+    return seconds === undefined ? undefined : Math.min(seconds, limits.unixSecondsMax);
+  }
+
+  /** As {@link date}, in hexadecimal digits. */
+  hexDate(key: string): number | undefined {
     const value = this.#values[key];
     if (value === undefined) return undefined;
-    return /^[0-9a-f]{1,12}$/.test(value) ? Number.parseInt(value, 16) : this.bad(key);
+    return /^[0-9a-f]{1,12}$/.test(value)
+      ? Math.min(Number.parseInt(value, 16), limits.unixSecondsMax)
+      : this.bad(key);
   }
 
   flags(key: string): number {
