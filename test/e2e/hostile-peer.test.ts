@@ -94,6 +94,7 @@ async function greet(stream: DsyncStream, path: readonly string[]): Promise<void
     mailboxes: [],
     directories: [],
     unsubscribes: [],
+    givenUp: [],
   });
   await stream.flush();
 }

@@ -45,7 +45,7 @@ export interface UserMail {
   createMailbox(path: MailboxPath, options?: CreateMailboxOptions): Promise<MailboxInfo>;
   /** Creates a directory: a name that holds mailboxes but no mail. Does nothing when the name exists. */
   createDirectory(path: MailboxPath, options?: ChangedAt): Promise<void>;
-  /** Renames a mailbox or directory and everything below it. Renaming INBOX moves it like any other and leaves a new empty INBOX. */
+  /** Renames a mailbox or directory and everything below it. Renaming INBOX moves it alone and leaves a new empty INBOX. */
   rename(from: MailboxPath, to: MailboxPath, options?: ChangedAt): Promise<void>;
   /**
    * Deletes the mailbox with its mails and leaves a deletion record with its GUID. A mailbox with
@@ -58,12 +58,15 @@ export interface UserMail {
   setSubscribed(path: MailboxPath, subscribed: boolean, options?: ChangedAt): Promise<void>;
   /**
    * Gives a mailbox another GUID and UIDVALIDITY, as two hosts need that created the same name
-   * independently. Its mails keep their UIDs.
+   * independently. Its mails keep their UIDs. A record of the GUID that was given up stays.
    */
   changeMailboxIdentity(
     guid: MailboxGuid,
     to: { readonly guid: MailboxGuid; readonly uidValidity: UidValidity },
   ): Promise<void>;
+
+  /** Notes a GUID that another host gave up for `by`; nothing happens where a mailbox here has it. */
+  noteGivenUp(guid: MailboxGuid, by: MailboxGuid): Promise<void>;
 
   /** @throws {DsyncdError} `DSYNCD_STORE_NO_MAILBOX` when no mailbox has that GUID. */
   mailbox(guid: MailboxGuid): Promise<MailboxMail>;
@@ -128,6 +131,13 @@ export interface MailboxInfo extends MailboxStatus {
 
 export type DeletionRecord =
   | { readonly type: 'mailbox'; readonly guid: MailboxGuid; readonly deletedAt: number }
+  /** Two mailboxes of one name became one, which has the GUID `by` since. */
+  | {
+      readonly type: 'given-up';
+      readonly guid: MailboxGuid;
+      readonly by: MailboxGuid;
+      readonly deletedAt: number;
+    }
   | { readonly type: 'directory'; readonly path: MailboxPath; readonly deletedAt: number }
   | { readonly type: 'unsubscribe'; readonly path: MailboxPath; readonly deletedAt: number };
 

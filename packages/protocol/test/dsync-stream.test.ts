@@ -63,11 +63,13 @@ test('what one stream sends, another reads', async () => {
     { type: 'handshake', hostname: 'a.example.com', syncType: 'full', syncFlags: '\u0002odd' },
     { type: 'node', path: ['Tab\there', 'Größe'], existence: 'exists', guid, lastRenamedOrCreated: 7 },
     { type: 'deletes', hierarchySeparator: '/', escapeCharacter: '', mailboxes: [{ guid, at: 9 }] },
+    { type: 'deletes', hierarchySeparator: '/', escapeCharacter: '', givenUp: [{ guid, by: guid }] },
     { type: 'change', kind: 'flags', uid: 3, guid: 'x', keywords: [{ kind: 'add-and-final', name: 'a\tb' }] },
     { type: 'change', kind: 'save', uid: 4, guid: 'odd', flagModSeqs: { '\\Seen': 4 } },
     { type: 'finish', error: 'line\nbreak', requireFullResync: true },
   ] as const;
-  const full = { changes: 0, subscribed: true, lastSubscriptionChange: 5, directories: [], unsubscribes: [] };
+  const deletes = { mailboxes: [], directories: [], unsubscribes: [], givenUp: [] };
+  const full = { changes: 0, subscribed: true, lastSubscriptionChange: 5, ...deletes };
   const numbers = {
     modSeq: 1,
     pvtModSeq: 0,

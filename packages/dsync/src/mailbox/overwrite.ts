@@ -256,7 +256,8 @@ async function replaceMailbox(
       )
       .map((node) => node.path[path.length] ?? ''),
   );
-  // They were moved with their parent.
-  for (const child of children) await user.rename([...aside, child], [...path, child]);
+  // They were moved with their parent, except those of an INBOX.
+  for (const child of inbox === undefined ? children : [])
+    await user.rename([...aside, child], [...path, child]);
   return { replaced: await user.mailbox(oldGuid), fresh: await user.mailbox(guid) };
 }

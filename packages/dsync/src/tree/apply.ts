@@ -33,6 +33,8 @@ async function applyStep(user: UserMail, step: TreeStep): Promise<void> {
       const { uidValidity } = await (await user.mailbox(step.guid)).status();
       return user.changeMailboxIdentity(step.guid, { guid: step.to, uidValidity });
     }
+    case 'give-up':
+      return user.noteGivenUp(step.guid, step.by);
     case 'delete':
       return user.deleteMailbox(step.guid);
     case 'rename':

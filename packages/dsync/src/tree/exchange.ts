@@ -3,9 +3,10 @@ import type { MailboxStatus, MailboxTree } from '@dsyncd/mailstore';
 import type { TreeDeletes, TreeNode } from '@dsyncd/protocol';
 import type { Session } from '../session.ts';
 import { applyTreeSteps } from './apply.ts';
+import { keepRecreated } from './keep-recreated.ts';
 import { adoptTree, mergeTrees } from './merge.ts';
 import { planTree } from './plan.ts';
-import { nameHash, ourSeparator, pathKey, sideOfPeer, sideOfStore } from './side.ts';
+import { nameHash, ourSeparator, pathKey, sideOfPeer, sideOfStore, type TreeSide } from './side.ts';
 import { yieldNames } from './yield-names.ts';
 
 export type IsWanted = (path: MailboxPath) => boolean;
@@ -42,11 +43,13 @@ export async function sendTree(session: Session, tree: MailboxTree, isWanted: Is
 
 function deletesOf(tree: MailboxTree): TreeDeletes {
   const mailboxes: { guid: MailboxGuid; at: number }[] = [];
+  const givenUp: { guid: MailboxGuid; by: MailboxGuid }[] = [];
   const directories: { hash: string; at: number }[] = [];
   const unsubscribes: { hash: string; at: number }[] = [];
   for (const record of tree.deletes) {
     const at = record.deletedAt;
     if (record.type === 'mailbox') mailboxes.push({ guid: record.guid, at });
+    else if (record.type === 'given-up') givenUp.push({ guid: record.guid, by: record.by });
     else {
       const hash = nameHash(pathKey(record.path), ourSeparator);
       (record.type === 'directory' ? directories : unsubscribes).push({ hash, at });
@@ -57,6 +60,7 @@ function deletesOf(tree: MailboxTree): TreeDeletes {
     hierarchySeparator: ourSeparator,
     escapeCharacter: '',
     mailboxes,
+    givenUp,
     directories,
     unsubscribes,
   };
@@ -101,6 +105,12 @@ function checkGuids(session: Session, nodes: readonly TreeNode[]): void {
   }
 }
 
+/** Both sides as a Dovecot sees them: it merges on its own, by its own rules. */
+const asWithDovecot = (local: TreeSide, theirs: TreeSide): [TreeSide, TreeSide] => [
+  keepRecreated(yieldNames({ ...local, givenUp: new Map() }, theirs), theirs),
+  keepRecreated(theirs, local),
+];
+
 /** Brings our tree to what both trees merged are; answers whether anything was done. */
 export async function mergeTree(
   session: Session,
@@ -112,11 +122,10 @@ export async function mergeTree(
   const local = sideOfStore(tree, isWanted);
   const theirs = sideOfPeer(peer.nodes, peer.deletes, isWanted);
   const isPeerDovecot = !session.peerCan('expunges');
+  const both: [TreeSide, TreeSide] = isPeerDovecot ? asWithDovecot(local, theirs) : [local, theirs];
   const merged = session.isOverwritten
     ? adoptTree(local, theirs)
-    : mergeTrees(isPeerDovecot ? yieldNames(local, theirs) : local, theirs, {
-        otherStays: session.isOnlyReceiving,
-      });
+    : mergeTrees(...both, { otherStays: session.isOnlyReceiving });
   const steps = planTree(local, merged);
   session.counts.mailboxesChanged += steps.length;
   session.conflicts.push(...merged.conflicts);

@@ -1,5 +1,7 @@
 import type { MailboxGuid, UidValidity } from '@dsyncd/core';
+import { followGivenUp } from './given-up.ts';
 import {
+  guidsOf,
   inboxKey,
   isBelow,
   nameHash,
@@ -19,6 +21,8 @@ export interface MergedTree {
   /** Mailboxes of the same name that both sides created: the first GUID becomes the second. */
   readonly replacedGuids: ReadonlyMap<MailboxGuid, MailboxGuid>;
   readonly deletedMailboxes: ReadonlySet<MailboxGuid>;
+  /** What both sides know and this merge added: the first GUID was given up for the second. */
+  readonly givenUp: ReadonlyMap<MailboxGuid, MailboxGuid>;
   /** One line each about what both sides had changed at once. */
   readonly conflicts: readonly string[];
 }
@@ -48,7 +52,8 @@ interface Candidate {
  * Mailboxes are known by GUID. A deletion always wins. Where both sides have a mailbox under
  * different names, the later rename wins. Two mailboxes that were created independently under one name
  * become one (the greater GUID stays, as in Dovecot); otherwise the later one keeps the name and
- * the other gets its GUID appended.
+ * the other gets its GUID appended. A mailbox whose GUID was given up elsewhere is the same mailbox
+ * as the one that it became, whatever name it has by now.
  */
 export function mergeTrees(
   one: TreeSide,
@@ -57,7 +62,10 @@ export function mergeTrees(
 ): MergedTree {
   const conflicts: string[] = [];
   const deletedMailboxes = new Set([...one.deletedMailboxes, ...other.deletedMailboxes]);
-  const replacedGuids = findTwins(one, other, { deleted: deletedMailboxes, otherStays });
+  const replacedGuids = followGivenUp(one, other, deletedMailboxes);
+  const known = new Set([...replacedGuids].flat());
+  for (const [guid, by] of findTwins(one, other, { deleted: deletedMailboxes, otherStays }))
+    if (!known.has(guid) && !known.has(by)) replacedGuids.set(guid, by);
   for (const guid of replacedGuids.values()) deletedMailboxes.delete(guid);
   const candidates = collectCandidates([one, other], deletedMailboxes, replacedGuids);
   const mailboxes = assignNames(candidates, conflicts);
@@ -67,6 +75,7 @@ export function mergeTrees(
     subscriptions: mergeSubscriptions(one, other),
     replacedGuids,
     deletedMailboxes,
+    givenUp: new Map([...other.givenUp, ...one.givenUp, ...replacedGuids]),
     conflicts,
   };
 }
@@ -95,11 +104,16 @@ export function adoptTree(one: TreeSide, other: TreeSide): MergedTree {
   const deletedMailboxes = new Set(
     [...guidsOf(one)].filter((guid) => !mailboxes.has(replacedGuids.get(guid) ?? guid)),
   );
-  return { mailboxes, directories, subscriptions, replacedGuids, deletedMailboxes, conflicts: [] };
+  return {
+    mailboxes,
+    directories,
+    subscriptions,
+    replacedGuids,
+    deletedMailboxes,
+    givenUp: replacedGuids,
+    conflicts: [],
+  };
 }
-
-const guidsOf = (side: TreeSide): Set<MailboxGuid> =>
-  new Set([...side.nodes.values()].flatMap(({ mailbox }) => (mailbox === undefined ? [] : [mailbox.guid])));
 
 /** Same name, different GUIDs, and neither side knows the other's: loser to winner. */
 function findTwins(

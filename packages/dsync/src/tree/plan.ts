@@ -5,6 +5,7 @@ import { inboxKey, isBelow, type PathKey, parentKey, type TreeSide } from './sid
 /** One step that brings our store nearer to the merged tree. */
 export type TreeStep =
   | { readonly type: 'identity'; readonly guid: MailboxGuid; readonly to: MailboxGuid }
+  | { readonly type: 'give-up'; readonly guid: MailboxGuid; readonly by: MailboxGuid }
   | { readonly type: 'delete'; readonly guid: MailboxGuid; readonly key: PathKey }
   | { readonly type: 'rename'; readonly from: PathKey; readonly to: PathKey; readonly at: number }
   | {
@@ -30,6 +31,7 @@ export function planTree(local: TreeSide, merged: MergedTree): TreeStep[] {
     ...planCreations(names, merged),
     ...planDirectories(names, merged),
     ...planSubscriptions(local, merged),
+    ...planGivenUp(local, merged),
   ];
   return steps;
 }
@@ -82,10 +84,10 @@ class NameModel {
     return steps;
   }
 
-  /** Renames a name and everything below it, as the store does. */
+  /** Renames a name and everything below it (INBOX alone), as the store does. */
   rename(from: PathKey, to: PathKey): void {
     const moved = (key: PathKey): PathKey => to + key.slice(from.length);
-    const isMoving = (key: PathKey): boolean => key === from || isBelow(key, from);
+    const isMoving = (key: PathKey): boolean => key === from || (from !== inboxKey && isBelow(key, from));
     const mailboxes = [...this.#mailboxOf].filter(([key]) => isMoving(key));
     const directories = [...this.directories].filter(isMoving);
     for (const [key] of mailboxes) this.#mailboxOf.delete(key);
@@ -180,6 +182,14 @@ function planDirectories(names: NameModel, merged: MergedTree): TreeStep[] {
       .toSorted((a, b) => depthOf(b) - depthOf(a))
       .map((key): TreeStep => ({ type: 'delete-directory', key })),
   ];
+}
+
+/** What others gave up is remembered here too: a host that still has it may come to us first. */
+function planGivenUp(local: TreeSide, merged: MergedTree): TreeStep[] {
+  const held = new Set([...local.nodes.values()].flatMap(({ mailbox }) => mailbox?.guid ?? []));
+  return [...merged.givenUp]
+    .filter(([guid]) => !local.givenUp.has(guid) && !held.has(guid) && !merged.mailboxes.has(guid))
+    .map(([guid, by]) => ({ type: 'give-up', guid, by }));
 }
 
 function planSubscriptions(local: TreeSide, merged: MergedTree): TreeStep[] {

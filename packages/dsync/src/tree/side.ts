@@ -43,11 +43,16 @@ export interface SideMailbox {
 export interface TreeSide {
   readonly nodes: ReadonlyMap<PathKey, SideNode>;
   readonly deletedMailboxes: ReadonlySet<MailboxGuid>;
+  /** GUIDs of mailboxes that became one with another of the same name, and the GUID that this one has. */
+  readonly givenUp: ReadonlyMap<MailboxGuid, MailboxGuid>;
   /** Name hash to Unix seconds. */
   readonly deletedDirectories: ReadonlyMap<string, number>;
   readonly unsubscribes: ReadonlyMap<string, number>;
   readonly hierarchySeparator: string;
 }
+
+export const guidsOf = (side: TreeSide): Set<MailboxGuid> =>
+  new Set([...side.nodes.values()].flatMap(({ mailbox }) => (mailbox === undefined ? [] : [mailbox.guid])));
 
 /** How deletion records name a directory: the first 16 bytes of the SHA-1 of its full name. */
 export const nameHash = (key: PathKey, hierarchySeparator: string): string =>
@@ -72,10 +77,12 @@ export function sideOfStore(tree: MailboxTree, isWanted: (path: MailboxPath) => 
       }),
     );
   const deletedMailboxes = new Set<MailboxGuid>();
+  const givenUp = new Map<MailboxGuid, MailboxGuid>();
   const deletedDirectories = new Map<string, number>();
   const unsubscribes = new Map<string, number>();
   for (const record of tree.deletes) {
     if (record.type === 'mailbox') deletedMailboxes.add(record.guid);
+    else if (record.type === 'given-up') givenUp.set(record.guid, record.by);
     else {
       const hash = nameHash(pathKey(record.path), ourSeparator);
       (record.type === 'directory' ? deletedDirectories : unsubscribes).set(hash, record.deletedAt);
@@ -84,6 +91,7 @@ export function sideOfStore(tree: MailboxTree, isWanted: (path: MailboxPath) => 
   return {
     nodes: withInheritedTimes(nodes),
     deletedMailboxes,
+    givenUp,
     deletedDirectories,
     unsubscribes,
     hierarchySeparator: ourSeparator,
@@ -115,6 +123,7 @@ export function sideOfPeer(
   return {
     nodes: withInheritedTimes(nodes),
     deletedMailboxes: new Set(deletes.mailboxes.map(({ guid }) => guid)),
+    givenUp: new Map(deletes.givenUp.map(({ guid, by }) => [guid, by])),
     deletedDirectories: latest(deletes.directories),
     unsubscribes: latest(deletes.unsubscribes),
     hierarchySeparator: deletes.hierarchySeparator,

@@ -83,8 +83,22 @@ function identity(openStore: OpenStore): void {
       mailbox: mailboxGuid('b'),
       uid: first.uid,
     });
-    expect((await bench.mail.tree()).deletes).toEqual([]);
+    expect((await bench.mail.tree()).deletes).toEqual([
+      { type: 'given-up', guid: sent.guid, by: mailboxGuid('b'), deletedAt: bench.nowSeconds },
+    ]);
     expect((await bench.node(['Sent']))?.mailbox?.guid).toBe(mailboxGuid('b'));
+  });
+
+  it('notes a GUID that was given up elsewhere, until a mailbox has it', async () => {
+    const inbox = await bench.inbox();
+    await bench.mail.noteGivenUp(mailboxGuid('1'), mailboxGuid('2'));
+    await bench.mail.noteGivenUp(mailboxGuid('1'), mailboxGuid('3'));
+    await bench.mail.noteGivenUp(inbox.guid, mailboxGuid('2'));
+    expect((await bench.mail.tree()).deletes).toEqual([
+      { type: 'given-up', guid: mailboxGuid('1'), by: mailboxGuid('2'), deletedAt: bench.nowSeconds },
+    ]);
+    await bench.create(['Sent'], mailboxGuid('1'));
+    expect((await bench.mail.tree()).deletes).toEqual([]);
   });
 
   it('changes only the UIDVALIDITY when the GUID is the same', async () => {

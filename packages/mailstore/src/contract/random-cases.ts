@@ -148,5 +148,8 @@ async function viewOf(mail: UserMail): Promise<unknown> {
       [status.uidNext, status.messagesCount],
     );
   }
-  return { view, deletes: [...deletes].map((record) => JSON.stringify(record)).sort() };
+  const records = deletes.map((record) =>
+    JSON.stringify(record.type === 'given-up' ? { ...record, guid: 'its own' } : record),
+  );
+  return { view, deletes: records.sort() };
 }

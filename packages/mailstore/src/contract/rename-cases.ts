@@ -60,18 +60,28 @@ function renaming(openStore: OpenStore): void {
     expect(await bench.node(['b'])).toMatchObject({ exists: true, subscribed: true });
   });
 
-  it('moves INBOX like any other and leaves a new empty one', async () => {
+  it('moves INBOX without what is below it, and leaves a new empty one', async () => {
     const inbox = await bench.inbox();
+    const child = await bench.create(['INBOX', 'Child']);
     const before = await inbox.status();
     await bench.save(inbox, 'kept');
     bench.nowSeconds += 10;
     await bench.mail.rename(['inbox'], ['Old']);
+    expect(await bench.paths()).toEqual(['INBOX', 'INBOX/Child', 'Old']);
+    expect((await bench.node(['INBOX', 'Child']))?.mailbox?.guid).toBe(child.guid);
     expect((await bench.node(['Old']))?.mailbox?.guid).toBe(inbox.guid);
     expect((await bodyOf(inbox, asUid(1))).toString()).toBe('kept');
     const fresh = await bench.inbox();
     expect(fresh.guid).not.toBe(inbox.guid);
     expect(await allMails(fresh)).toEqual([]);
     expect((await fresh.status()).uidValidity).toBeGreaterThan(before.uidValidity);
+  });
+
+  it('moves INBOX to a name below itself', async () => {
+    const inbox = await bench.inbox();
+    await bench.mail.rename(['INBOX'], ['INBOX', '2025']);
+    expect(await bench.paths()).toEqual(['INBOX', 'INBOX/2025']);
+    expect((await bench.node(['INBOX', '2025']))?.mailbox?.guid).toBe(inbox.guid);
   });
 
   it('lets two mailboxes change places by way of a third name', async () => {

@@ -77,6 +77,10 @@ export class MaildirUser implements UserMail {
     return this.#home.call('changeIdentity', this.#context(), guid, to);
   }
 
+  noteGivenUp(guid: MailboxGuid, by: MailboxGuid): Promise<void> {
+    return this.#home.call('noteGivenUp', this.#context(), guid, by);
+  }
+
   async mailbox(guid: MailboxGuid): Promise<MailboxMail> {
     await this.#home.call('readStatus', guid);
     return new MaildirMailbox(this.#home, guid);

@@ -119,6 +119,10 @@ class MemoryUserHandle implements MemoryUserMail {
     this.#data.changeIdentity(guid, to);
   }
 
+  async noteGivenUp(guid: MailboxGuid, by: MailboxGuid): Promise<void> {
+    this.#data.names.noteGivenUp(guid, by, this.#data.nowSeconds());
+  }
+
   async mailbox(guid: MailboxGuid): Promise<MailboxMail> {
     this.#data.mailsOf(guid);
     return new MemoryMailbox(this.#data, guid);

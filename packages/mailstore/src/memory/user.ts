@@ -86,7 +86,7 @@ export class MemoryUser {
     to: { readonly guid: MailboxGuid; readonly uidValidity: UidValidity },
   ): void {
     const mails = this.mailsOf(guid);
-    this.names.changeGuid(guid, to.guid);
+    this.names.changeGuid(guid, to.guid, this.nowSeconds());
     this.#mailboxes.delete(guid);
     this.#mailboxes.set(to.guid, new MemoryMails({ guid: to.guid, uidValidity: to.uidValidity }, mails));
     this.#highestUidValidity = followUidValidity(this.#highestUidValidity, to.uidValidity);

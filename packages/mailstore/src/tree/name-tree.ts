@@ -92,7 +92,7 @@ export class NameTree {
   }
 
   /**
-   * Subscriptions stay with the names. Every name that moves gets `at` as its time; a directory
+   * Subscriptions stay with the names, and what is below INBOX stays there (RFC 3501, 6.3.5). Every name that moves gets `at` as its time; a directory
    * leaves a deletion record behind, for it has no GUID by which others could follow it.
    * @returns the path that a new empty INBOX is wanted for, when INBOX was renamed.
    */
@@ -101,10 +101,12 @@ export class NameTree {
     const to = checkedPath(toName);
     if (!this.#exists(from)) throw noMailboxNameError(from);
     if (pathKey(from) === pathKey(to)) return undefined;
-    if (isBelow(to, from)) throw renameBelowItselfError(from, to);
+    if (isBelow(to, from) && !isInbox(from)) throw renameBelowItselfError(from, to);
     if (this.#exists(to)) throw mailboxExistsError(to);
     const moving = this.entries().filter(
-      (entry) => entry.exists && (pathKey(entry.path) === pathKey(from) || isBelow(entry.path, from)),
+      (entry) =>
+        entry.exists &&
+        (pathKey(entry.path) === pathKey(from) || (isBelow(entry.path, from) && !isInbox(from))),
     );
     const moves = moving.map((entry) => ({
       entry,
@@ -151,7 +153,8 @@ export class NameTree {
     }
   }
 
-  changeGuid(guid: MailboxGuid, to: MailboxGuid): void {
+  /** The GUID that goes is remembered as given up for the other one. */
+  changeGuid(guid: MailboxGuid, to: MailboxGuid, at: number): void {
     const path = this.pathOf(guid);
     const entry = path && this.#entries.get(pathKey(path));
     if (path === undefined || entry === undefined) throw noMailboxError(guid);
@@ -160,7 +163,15 @@ export class NameTree {
     if (other !== undefined) throw mailboxGuidExistsError(to, other);
     this.#pathOfGuid.delete(guid);
     this.#set({ ...entry, guid: to });
-    this.#forget(deletionKey({ type: 'mailbox', guid: to, deletedAt: 0 }));
+    this.#forgetGone(to);
+    this.#record({ type: 'given-up', guid, by: to, deletedAt: at });
+  }
+
+  /** Notes what happened elsewhere; nothing happens where a mailbox has the GUID, or it is known to be given up. */
+  noteGivenUp(guid: MailboxGuid, by: MailboxGuid, at: number): void {
+    const record: DeletionRecord = { type: 'given-up', guid, by, deletedAt: at };
+    if (guid === by || this.pathOf(guid) !== undefined || this.#deletions.has(deletionKey(record))) return;
+    this.#record(record);
   }
 
   #exists(path: MailboxPath): boolean {
@@ -193,7 +204,13 @@ export class NameTree {
       lastSubscriptionChange: present?.lastSubscriptionChange ?? 0,
     });
     this.#forget(deletionKey({ type: 'directory', path, deletedAt: 0 }));
-    if (guid !== undefined) this.#forget(deletionKey({ type: 'mailbox', guid, deletedAt: 0 }));
+    if (guid !== undefined) this.#forgetGone(guid);
+  }
+
+  /** A mailbox has the GUID again. */
+  #forgetGone(guid: MailboxGuid): void {
+    this.#forget(deletionKey({ type: 'mailbox', guid, deletedAt: 0 }));
+    this.#forget(deletionKey({ type: 'given-up', guid, by: guid, deletedAt: 0 }));
   }
 
   /** Removes a name; a directory leaves a deletion record. */
@@ -233,4 +250,4 @@ export class NameTree {
 
 /** Deletion records with the same key replace each other. */
 export const deletionKey = (record: DeletionRecord): string =>
-  `${record.type} ${record.type === 'mailbox' ? record.guid : pathKey(record.path)}`;
+  `${record.type} ${'guid' in record ? record.guid : pathKey(record.path)}`;

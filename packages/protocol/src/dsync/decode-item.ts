@@ -129,6 +129,18 @@ function deletions(fields: Fields, key: string): { hash: string; at: number }[] 
   return list;
 }
 
+function givenUp(fields: Fields): TreeDeletes['givenUp'] {
+  const value = fields.text('dsyncd_given_up', limits.dsyncLineBytesMax) ?? '';
+  const words = value === '' ? [] : value.split(' ');
+  const list: { guid: MailboxGuid; by: MailboxGuid }[] = [];
+  for (let index = 0; index < words.length; index += 2) {
+    const [guid = '', by = ''] = words.slice(index, index + 2);
+    if (!isMailboxGuid(guid) || !isMailboxGuid(by)) fields.bad('dsyncd_given_up');
+    list.push({ guid: guid as MailboxGuid, by: by as MailboxGuid });
+  }
+  return list;
+}
+
 const treeDeletes = (fields: Fields): TreeDeletes => ({
   type: 'deletes',
   hierarchySeparator: fields.requiredText('hierarchy_sep', 1),
@@ -136,6 +148,7 @@ const treeDeletes = (fields: Fields): TreeDeletes => ({
   mailboxes: deletions(fields, 'mailboxes').map(({ hash, at }) => ({ guid: hash as MailboxGuid, at })),
   directories: deletions(fields, 'dirs'),
   unsubscribes: deletions(fields, 'unsubscribes'),
+  givenUp: givenUp(fields),
 });
 
 const mailbox = (fields: Fields): MailboxHeader => ({

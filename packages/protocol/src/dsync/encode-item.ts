@@ -68,7 +68,7 @@ const nodeValues = (item: TreeNode): Values => ({
   dsyncd_messages_count: item.messagesCount === undefined ? undefined : String(item.messagesCount),
 });
 
-const deleteList = (list: readonly (readonly [string, number])[]): string | undefined =>
+const deleteList = (list: readonly (readonly [string, number | string])[]): string | undefined =>
   list.length === 0 ? undefined : list.map(([name, at]) => `${name} ${at}`).join(' ');
 
 const deletesValues = (item: TreeDeletes): Values => ({
@@ -77,6 +77,7 @@ const deletesValues = (item: TreeDeletes): Values => ({
   mailboxes: deleteList(item.mailboxes.map(({ guid, at }) => [guid, at])),
   dirs: deleteList(item.directories.map(({ hash, at }) => [hash, at])),
   unsubscribes: deleteList(item.unsubscribes.map(({ hash, at }) => [hash, at])),
+  dsyncd_given_up: deleteList(item.givenUp.map(({ guid, by }) => [guid, by])),
 });
 
 const mailboxValues = (item: MailboxHeader): Values => ({

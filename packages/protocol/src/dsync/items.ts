@@ -79,6 +79,8 @@ export interface TreeDeletes {
   readonly hierarchySeparator: string;
   readonly escapeCharacter: string;
   readonly mailboxes: readonly { readonly guid: MailboxGuid; readonly at: number }[];
+  /** Ours: GUIDs that were given up for another one when two mailboxes of one name became one. */
+  readonly givenUp: readonly { readonly guid: MailboxGuid; readonly by: MailboxGuid }[];
   /** Names as the first 16 bytes, in hexadecimal, of the SHA-1 of the full name with the sender's separator. */
   readonly directories: readonly { readonly hash: string; readonly at: number }[];
   readonly unsubscribes: readonly { readonly hash: string; readonly at: number }[];
@@ -222,7 +224,7 @@ export const itemTable: readonly {
     type: 'deletes',
     letter: 'D',
     required: ['hierarchy_sep'],
-    optional: ['escape_char', 'mailboxes', 'dirs', 'unsubscribes'],
+    optional: ['escape_char', 'mailboxes', 'dirs', 'unsubscribes', 'dsyncd_given_up'],
   },
   {
     type: 'mailbox',

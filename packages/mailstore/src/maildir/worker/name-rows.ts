@@ -45,12 +45,21 @@ function toDeletion(row: DeletionRow): DeletionRecord {
   switch (row.type) {
     case 'mailbox':
       return { type: 'mailbox', guid: asMailboxGuid(row.name), deletedAt };
+    case 'given-up': {
+      const [guid = '', by = ''] = row.name.split(' ');
+      return { type: 'given-up', guid: asMailboxGuid(guid), by: asMailboxGuid(by), deletedAt };
+    }
     case 'directory':
     case 'unsubscribe':
       return { type: row.type, path: row.name.split('/'), deletedAt };
     default:
       return fail(`unknown deletion record ${row.type}`);
   }
+}
+
+function nameOf(record: DeletionRecord): string {
+  if (record.type === 'mailbox') return record.guid;
+  return record.type === 'given-up' ? `${record.guid} ${record.by}` : pathKey(record.path);
 }
 
 /** Writes what the tree's operations touched. */
@@ -77,7 +86,7 @@ export function saveNames(index: UserIndex, tree: NameTree): void {
         'insert or replace into deletions values (?, ?, ?, ?)',
         key,
         record.type,
-        record.type === 'mailbox' ? record.guid : pathKey(record.path),
+        nameOf(record),
         record.deletedAt,
       );
   }

@@ -107,7 +107,7 @@ export function changeIdentity(
 ): void {
   changeNames(index, context, (tree) => {
     const row = mailboxRow(index, guid);
-    tree.changeGuid(guid, to.guid);
+    tree.changeGuid(guid, to.guid, context.at);
     index.run(
       'update mailboxes set guid = ?, uid_validity = ?, note_due = 1 where id = ?',
       to.guid,
@@ -117,6 +117,13 @@ export function changeIdentity(
     noteUidValidity(index, to.uidValidity);
   });
 }
+
+export const noteGivenUp = (
+  index: UserIndex,
+  context: TreeContext,
+  guid: MailboxGuid,
+  by: MailboxGuid,
+): void => changeNames(index, context, (tree) => tree.noteGivenUp(guid, by, context.at));
 
 export function guidOfPath(index: UserIndex, path: MailboxPath): MailboxGuid | undefined {
   const row = index.get<{ guid: string | null }>('select guid from names where path = ?', pathKey(path));
