@@ -307,7 +307,8 @@ export const settings = Type.Object({
   }),
   dsync_timeout: dsyncTimeout({
     default: '10m',
-    description: 'Time that one sync of one user may take before it is given up and tried again.',
+    description:
+      'Time that one sync of one user may take before it is given up and tried again, then with twice the time, up to a day. With `mail_engine = "dovecot"`, Dovecot gives up when nothing moves between the hosts for nine tenths of this.',
   }),
   dsync_lock_timeout: duration({
     minimum: 0,

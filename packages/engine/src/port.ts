@@ -40,6 +40,8 @@ export interface SyncResult {
   readonly proofAfterMs?: number;
   readonly failure?: SyncFailure;
   readonly counts: SyncCounts;
+  /** False: nobody counted, and {@link counts} say nothing. */
+  readonly isCounted?: boolean;
   /** One line each: what both sides had changed at once, and what became of it. */
   readonly conflicts: readonly string[];
   /** One line each: what changed meanwhile, so that another sync follows, or why everything was compared. */

@@ -2,6 +2,7 @@ import { type Clock, type Logger, outcomeRules } from '@dsyncd/core';
 import { noCounts, type SyncEngine, type SyncResult } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import type { EndedSync } from './ended-sync.ts';
+import { GrowingTimeout } from './growing-timeout.ts';
 
 export interface WorkerPoolOptions {
   readonly queue: ReplicationQueue;
@@ -10,7 +11,7 @@ export interface WorkerPoolOptions {
   readonly logger: Logger;
   /** `replication_max_conns`: syncs that run at once. */
   readonly connsMax: number;
-  /** One attempt from claim to outcome; a sync that takes longer is cut off. */
+  /** One attempt from claim to outcome; a sync that takes longer is cut off, and the next of that user gets twice the time. */
   readonly attemptTimeoutMs: number;
   /** After each sync, before its outcome is stored. */
   readonly onSynced?: (claim: Claim, result: SyncResult) => void | Promise<void>;
@@ -27,6 +28,7 @@ export class WorkerPool {
   readonly #stopped = new AbortController();
   readonly #cutOff = new AbortController();
   readonly #workers = new Set<Promise<void>>();
+  readonly #timeout = new GrowingTimeout();
   #connsMax: number;
   #attemptTimeoutMs: number;
 
@@ -97,12 +99,14 @@ export class WorkerPool {
 
   async #attempt(claim: Claim): Promise<SyncResult> {
     const attempt = new AbortController();
-    const timeoutMs = this.#attemptTimeoutMs;
+    const timeoutMs = this.#timeout.of(claim, this.#attemptTimeoutMs);
+    let isTooLong = false;
     const abort = (): void => attempt.abort(this.#cutOff.signal.reason);
     this.#cutOff.signal.addEventListener('abort', abort, { once: true });
-    const cancel = this.#options.clock.after(timeoutMs, () =>
-      attempt.abort(new Error(`no result within ${timeoutMs / 1000} s`)),
-    );
+    const cancel = this.#options.clock.after(timeoutMs, () => {
+      isTooLong = true;
+      attempt.abort(new Error(`no result within ${timeoutMs / 1000} s; the next try has twice the time`));
+    });
     try {
       const { user, channel, type, state } = claim;
       return await this.#options.engine.sync({ user, channel, type, state, signal: attempt.signal });
@@ -110,6 +114,7 @@ export class WorkerPool {
       return brokenSync(error);
     } finally {
       cancel();
+      this.#timeout.ended(claim, isTooLong);
       this.#cutOff.signal.removeEventListener('abort', abort);
     }
   }
@@ -124,7 +129,7 @@ export class WorkerPool {
       outcome: result.outcome,
       durationMs: now - startedAt,
       ...(claim.requestedAt === undefined ? {} : { lagMs: now - claim.requestedAt }),
-      ...result.counts,
+      ...(result.isCounted === false ? {} : result.counts),
       ...(result.peer === undefined ? {} : { peer: result.peer }),
     };
     if (outcomeRules[result.outcome].isFailure) logger.warn({ ...fields, ...result.failure }, 'sync failed');

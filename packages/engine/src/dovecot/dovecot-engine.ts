@@ -96,6 +96,7 @@ export class DovecotEngine implements SyncEngine {
       full: isProof,
       ...(failure === undefined ? {} : { failure }),
       counts: noCounts,
+      isCounted: false,
       conflicts: [],
       notes: isProof && wasUnproven ? [...notes, ...(await noteConflictNames(give, task))] : notes,
     };
@@ -146,6 +147,7 @@ const refused = (outcome: FailureKind, code: string, reason: string): SyncResult
   full: false,
   failure: { code, reason },
   counts: noCounts,
+  isCounted: false,
   conflicts: [],
   notes: [],
 });
@@ -159,6 +161,7 @@ function failureOf(error: unknown, signal: AbortSignal): SyncResult {
     full: false,
     failure: { code, reason: message, ...(hint === undefined ? {} : { hint }) },
     counts: noCounts,
+    isCounted: false,
     conflicts: [],
     notes: [],
   };
