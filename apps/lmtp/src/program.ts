@@ -27,6 +27,7 @@ export async function startLmtp(configFile: string): Promise<Daemon> {
     createUsers: config.lmtpCreateUsers,
     messageSizeLimitBytes: config.messageSizeLimitBytes,
     recipientDelimiter: config.recipientDelimiter,
+    autocreateMailboxesMax: config.autocreateMailboxesMax,
   });
   const server = await serveLmtp(address, parts, logger);
   logReady(logger, { listener: 'path' in address ? address.path : `${address.address}:${address.port}` });

@@ -14,6 +14,11 @@ describe('addresses', () => {
     ['jane+inbox@x', 'jane@x', ['INBOX']],
     ['jane+@x', 'jane@x', ['INBOX']],
     ['"a@b"@x', '"a@b"@x', ['INBOX']],
+    ['jane+../b@x', 'jane@x', ['INBOX']],
+    ['jane+/b@x', 'jane@x', ['INBOX']],
+    ['jane+a//b@x', 'jane@x', ['INBOX']],
+    ['jane+.@x', 'jane@x', ['INBOX']],
+    [`jane+${'x'.repeat(256)}@x`, 'jane@x', ['INBOX']],
   ])('%s is %s %j', (address, user, mailbox) => {
     expect(parseRecipient(address, '+')).toEqual({ address, user, mailbox });
   });
@@ -23,9 +28,6 @@ describe('addresses', () => {
     ['a/b@x', /user name has a "\/"/],
     ['+folder@x', /has no user/],
     [`${'x'.repeat(256)}@x`, /longer than 255 bytes/],
-    ['a+../b@x', /mailbox name has the level ".."/],
-    ['a+/b@x', /mailbox name has an empty level/],
-    [`a+${'x'.repeat(256)}@x`, /mailbox name has a level longer/],
   ])('%s is refused', (address, problem) => {
     expect(parseRecipient(address, '+')).toEqual({ problem: expect.stringMatching(problem) });
   });

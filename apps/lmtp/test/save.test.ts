@@ -38,7 +38,10 @@ test('a mailbox that gets another GUID just before the save gets the mail all th
   const racing = new Proxy(store, {
     get: (target, key) => (key === 'open' ? open : Reflect.get(target, key, target)),
   });
-  await saveMail(racing, { address: user, user, mailbox: ['INBOX'] }, body(), { createUser: false });
+  await saveMail(racing, { address: user, user, mailbox: ['INBOX'] }, body(), {
+    createUser: false,
+    autocreateMailboxesMax: 0,
+  });
   const again = await store.open(user);
   expect((await (await again.mailboxByPath(['INBOX']))?.status())?.messagesCount).toBe(1);
 });

@@ -43,6 +43,7 @@ beforeEach(async () => {
       createUsers: true,
       messageSizeLimitBytes: 100_000,
       recipientDelimiter: '+',
+      autocreateMailboxesMax: 0,
       ...settings,
     }),
     silentLogger,
@@ -70,6 +71,13 @@ async function bodies(user: string, mailbox: readonly string[] = ['INBOX']): Pro
   return result;
 }
 
+async function mailboxNames(user: string): Promise<string[]> {
+  const mail = await store.open(parseUserName(user));
+  const { nodes } = await mail.tree();
+  await mail.close();
+  return nodes.map(({ path }) => path.join('/')).sort();
+}
+
 describe('a mail', () => {
   test('is saved byte for byte: 8 bit, bare LF, bare CR, NUL, dots', async () => {
     const wire = 'Subject: \xe4\r\n\r\na\n.b\n..c\r..\u0000\xff\r\n..d\r\n...\r\n';
@@ -78,7 +86,30 @@ describe('a mail', () => {
     expect(saved).toEqual(['u@x']);
   });
 
+  test('for a mailbox that does not exist goes to INBOX, and none is created', async () => {
+    expect(await client.deliver(['u+Work@x', 'v+a//b@x', 'w+.@x', 'y+../b@x'], 'x\r\n')).toEqual([
+      '250 2.0.0 <u+Work@x> saved',
+      '250 2.0.0 <v+a//b@x> saved',
+      '250 2.0.0 <w+.@x> saved',
+      '250 2.0.0 <y+../b@x> saved',
+    ]);
+    for (const user of ['u@x', 'v@x', 'w@x', 'y@x']) {
+      expect(await bodies(user)).toEqual(['x\r\n']);
+      expect(await mailboxNames(user)).toEqual(['INBOX']);
+    }
+  });
+
+  test('creates mailboxes up to the limit where that is allowed; beyond it goes to INBOX', async () => {
+    settings = { autocreateMailboxesMax: 3 };
+    for (const detail of ['one', 'two', 'three', 'two'])
+      await client.deliver([`u+${detail}@x`], `${detail}\r\n`);
+    expect(await mailboxNames('u@x')).toEqual(['INBOX', 'one', 'two']);
+    expect(await bodies('u@x')).toEqual(['three\r\n']);
+    expect(await bodies('u@x', ['two'])).toEqual(['two\r\n', 'two\r\n']);
+  });
+
   test('goes to several recipients, with a reply each in their order', async () => {
+    settings = { autocreateMailboxesMax: 100 };
     const replies = await client.deliver(['a@x', '../bad', 'b+Work/2026@x', 'a@x'], 'x\r\n');
     expect(replies).toEqual([
       '250 2.0.0 <a@x> saved',

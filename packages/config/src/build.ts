@@ -36,6 +36,7 @@ export function buildConfig(settings: Settings, file: string, problems: KeyProbl
     lmtpCreateUsers: settings.lmtp_create_users,
     messageSizeLimitBytes: settings.message_size_limit,
     recipientDelimiter: settings.recipient_delimiter,
+    autocreateMailboxesMax: settings.lda_mailbox_autocreate ? settings.lda_mailbox_autocreate_max : 0,
     replicationMaxConns: settings.replication_max_conns,
     replicationFullSyncIntervalMs: settings.replication_full_sync_interval,
     replicationFailureResyncIntervalMs: settings.replication_failure_resync_interval,

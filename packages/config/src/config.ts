@@ -14,6 +14,8 @@ export interface Config {
   readonly messageSizeLimitBytes: number;
   /** One character, or empty. */
   readonly recipientDelimiter: string;
+  /** A delivery creates the mailbox that an address names while the user has fewer than so many; 0: never. */
+  readonly autocreateMailboxesMax: number;
   readonly replicationMaxConns: number;
   readonly replicationFullSyncIntervalMs: number;
   readonly replicationFailureResyncIntervalMs: number;

@@ -279,7 +279,19 @@ export const settings = Type.Object({
     pattern: '^[^@/\\s]?$',
     default: '+',
     description:
-      'Parts the user from the folder in an address (`user+folder@example.com`); empty: no such addresses.',
+      'Parts the user from the folder in an address (`user+folder@example.com`); empty: no such addresses. Mail for a folder that does not exist goes to INBOX.',
+  }),
+  lda_mailbox_autocreate: flag({
+    default: false,
+    description:
+      'Create the folder that an address names (`user+folder@example.com`) when it does not exist. Anyone who can send mail can create folders then.',
+  }),
+  lda_mailbox_autocreate_max: Type.Integer({
+    minimum: 1,
+    maximum: 10_000,
+    default: 100,
+    description:
+      'With `lda_mailbox_autocreate`: a user who has so many mailboxes gets no more of them by mail; it goes to INBOX.',
   }),
   replication_max_conns: Type.Integer({
     minimum: 1,

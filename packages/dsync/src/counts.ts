@@ -5,7 +5,9 @@ export interface Counts {
   bodiesSpared: number;
   flagsChanged: number;
   expunged: number;
+  /** Names made, renamed, deleted or subscribed to here; those deleted among them. */
   mailboxesChanged: number;
+  mailboxesDeleted: number;
   bytesReceived: number;
   bytesSent: number;
 }
@@ -17,6 +19,7 @@ export const newCounts = (): Counts => ({
   flagsChanged: 0,
   expunged: 0,
   mailboxesChanged: 0,
+  mailboxesDeleted: 0,
   bytesReceived: 0,
   bytesSent: 0,
 });

@@ -1,8 +1,9 @@
 import type { Logger, UserName } from '@dsyncd/core';
-import { type BrainResult, newProgress, refuseSync, runSlave } from '@dsyncd/dsync';
+import { newProgress, refuseSync, runSlave } from '@dsyncd/dsync';
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
 import type { SyncAnswerer } from '@dsyncd/transport';
+import type { SyncResult } from './port.ts';
 
 export interface BuiltinAnswererOptions {
   readonly store: MailStore;
@@ -32,13 +33,16 @@ export class BuiltinAnswerer implements SyncAnswerer {
     const progress = newProgress();
     try {
       const result = await runSlave({ user: mail, link, hostname, lockTimeoutMs: lockTimeoutMs(), progress });
-      const durationMs = Math.round(performance.now() - startedAt);
-      logger.debug({ user, peer: result.peerHostname, durationMs, ...result.counts }, 'sync answered');
       return { reusable: result.isReusable };
     } finally {
       // Also what came before the sync broke: the next one will not tell of it again.
-      const { peerHostname } = progress;
-      if (peerHostname !== undefined && hasImported(progress)) this.#options.onImported(user, peerHostname);
+      const { peerHostname: peer, counts } = progress;
+      const durationMs = Math.round(performance.now() - startedAt);
+      const isChanged = hasImported(progress);
+      // What a peer has changed or deleted here must be found in the log of the host that lost it.
+      if (isChanged) logger.info({ user, peer, durationMs, ...counts }, 'sync changed mail here');
+      else logger.debug({ user, peer, durationMs, ...counts }, 'sync answered');
+      if (peer !== undefined && isChanged) this.#options.onImported(user, peer);
       await mail.close();
     }
   }
@@ -54,5 +58,5 @@ export class BuiltinAnswerer implements SyncAnswerer {
 }
 
 /** Did the sync change anything on this host? */
-export const hasImported = ({ counts }: Pick<BrainResult, 'counts'>): boolean =>
+export const hasImported = ({ counts }: Pick<SyncResult, 'counts'>): boolean =>
   counts.mailsReceived + counts.flagsChanged + counts.expunged + counts.mailboxesChanged > 0;

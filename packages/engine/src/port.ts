@@ -66,6 +66,8 @@ export interface SyncCounts {
   readonly flagsChanged: number;
   readonly expunged: number;
   readonly mailboxesChanged: number;
+  /** Among those changed. Missing where the engine cannot tell. */
+  readonly mailboxesDeleted?: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
 }

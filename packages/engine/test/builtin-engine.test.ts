@@ -1,4 +1,5 @@
 import {
+  asUid,
   DsyncdError,
   type MailboxPath,
   parseDestination,
@@ -67,12 +68,14 @@ interface Pair {
   readonly ours: UserMail;
   readonly theirs: UserMail;
   readonly importedThere: string[];
+  readonly loggedThere: { readonly message: string; readonly fields: object }[];
   sync(beforeRead?: (count: number) => Promise<void>): Promise<SyncResult>;
 }
 
 async function startPair(): Promise<Pair> {
   const [here, there] = [await openStore(), await openStore()];
   const importedThere: string[] = [];
+  const loggedThere: { message: string; fields: object }[] = [];
   const server = await startDoveadmServer({
     address: '127.0.0.1',
     port: 0,
@@ -82,7 +85,7 @@ async function startPair(): Promise<Pair> {
       store: there.store,
       hostname: 'there.test',
       lockTimeoutMs: () => 1000,
-      logger: silentLogger,
+      logger: { ...silentLogger, info: (fields, message) => loggedThere.push({ message, fields }) },
       onImported: (_, peer) => importedThere.push(peer),
     }),
   });
@@ -95,6 +98,7 @@ async function startPair(): Promise<Pair> {
     ours: here.mail,
     theirs: there.mail,
     importedThere,
+    loggedThere,
     sync(beforeRead = async () => {}) {
       const engine = new BuiltinEngine({
         store: here.store,
@@ -107,6 +111,29 @@ async function startPair(): Promise<Pair> {
     },
   };
 }
+
+test('what a sync changed and deleted on the answering host stands in its log', async () => {
+  const { ours, theirs, loggedThere, sync } = await startPair();
+  const work = await ours.createMailbox(['Work']);
+  await save(ours, 2);
+  expect((await sync()).outcome).toBe('ok');
+  expect(loggedThere.at(-1)).toMatchObject({
+    message: 'sync changed mail here',
+    fields: { user, peer: 'here.test', mailsReceived: 2, mailboxesDeleted: 0 },
+  });
+  const uid = (await (await ours.mailboxByPath(['INBOX']))?.mails(asUid(1), 1))?.[0]?.uid;
+  await (await ours.mailboxByPath(['INBOX']))?.apply([{ type: 'expunge', uid: uid ?? asUid(1) }]);
+  await ours.deleteMailbox(work.guid);
+  expect((await sync()).outcome).toBe('ok');
+  expect(loggedThere.at(-1)).toMatchObject({
+    message: 'sync changed mail here',
+    fields: { expunged: 1, mailboxesDeleted: 1 },
+  });
+  expect(await countMails(theirs)).toBe(1);
+  const count = loggedThere.length;
+  expect((await sync()).outcome).toBe('ok');
+  expect(loggedThere).toHaveLength(count);
+});
 
 test('wherever a sync breaks, both ends tell of what it has brought by then', async () => {
   let brokenAfterImport = 0;

@@ -1,4 +1,4 @@
-import type { Logger } from '@dsyncd/core';
+import type { Logger, MailboxPath } from '@dsyncd/core';
 import type { MailStore } from '@dsyncd/mailstore';
 import type { Notifier } from '@dsyncd/notify';
 import { Branch } from './branch.ts';
@@ -12,6 +12,8 @@ export interface DeliveryParts {
   readonly notifier: Notifier;
   readonly logger: Logger;
   readonly createUsers: boolean;
+  /** Mailboxes that a user may have for one more to be created by an address; 0: none is. */
+  readonly autocreateMailboxesMax: number;
   readonly messageSizeLimitBytes: number;
 }
 
@@ -76,10 +78,12 @@ class Copy {
     parts: DeliveryParts,
     recipient: Recipient,
   ): Promise<((address: string) => string) | undefined> {
-    const { store, notifier, logger, createUsers } = parts;
+    const { store, notifier, logger, createUsers, autocreateMailboxesMax } = parts;
     const { user } = recipient;
+    let mailbox: MailboxPath;
     try {
-      await saveMail(store, recipient, this.branch, { createUser: createUsers });
+      const options = { createUser: createUsers, autocreateMailboxesMax };
+      mailbox = await saveMail(store, recipient, this.branch, options);
     } catch (error) {
       if (error instanceof TooBig) return () => tooBigReply(parts.messageSizeLimitBytes);
       logger.warn({ user, error }, 'mail not saved');
@@ -88,7 +92,7 @@ class Copy {
       this.branch.drop();
     }
     const notice = await notifier.mailSaved(user);
-    logger.info({ user, mailbox: recipient.mailbox.join('/'), replication: notice }, 'mail saved');
+    logger.info({ user, mailbox: mailbox.join('/'), replication: notice }, 'mail saved');
     return undefined;
   }
 }

@@ -15,11 +15,12 @@ export interface Recipient {
   readonly mailbox: MailboxPath;
 }
 
-const inbox: MailboxPath = ['INBOX'];
+export const inbox: MailboxPath = ['INBOX'];
 
 /**
  * The user and mailbox of an address: `jane+Lists/dsync@example.com` is mailbox `Lists/dsync` of
- * `jane@example.com`. Users are in lower case, as in Dovecot; mailboxes are as written.
+ * `jane@example.com`. Users are in lower case, as in Dovecot; mailboxes are as written. A detail that is no name of
+ * a mailbox means INBOX: the sender writes to the user, and cannot know which folders there are.
  *
  * @param delimiter - one character, or empty for none
  */
@@ -35,6 +36,5 @@ export function parseRecipient(address: string, delimiter: string): Recipient | 
   if (user.includes('/')) return { problem: 'the user name has a "/"' };
   if (detail === '') return { address, user, mailbox: inbox };
   const mailbox = normalizeMailboxPath(detail.split('/'));
-  const problem = mailboxPathProblem(mailbox);
-  return problem === undefined ? { address, user, mailbox } : { problem: `the mailbox name ${problem}` };
+  return { address, user, mailbox: mailboxPathProblem(mailbox) === undefined ? mailbox : inbox };
 }

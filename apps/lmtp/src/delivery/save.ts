@@ -1,22 +1,30 @@
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, type MailboxPath } from '@dsyncd/core';
 import type { MailboxMail, MailStore, SaveChange, UserMail } from '@dsyncd/mailstore';
-import type { Recipient } from './recipient.ts';
+import { inbox, type Recipient } from './recipient.ts';
+
+export interface SaveOptions {
+  readonly createUser: boolean;
+  /** Mailboxes that the user may have for one more to be created; 0: none is. */
+  readonly autocreateMailboxesMax: number;
+}
 
 /**
- * Saves a mail, as its bytes come, for one recipient; creates the mailbox when it is missing.
- * Settles when the mail is on disk.
+ * Saves a mail, as its bytes come, for one recipient: into the mailbox of the address, or into INBOX where that
+ * does not exist and may not be created.
+ *
+ * @returns where it was saved, once it is on disk
  */
 export async function saveMail(
   store: MailStore,
   recipient: Recipient,
   body: AsyncIterable<Uint8Array>,
-  options: { readonly createUser: boolean },
-): Promise<void> {
+  options: SaveOptions,
+): Promise<MailboxPath> {
   const mail = await store.open(recipient.user, { create: options.createUser });
   try {
     const staged = await mail.stageBody(body);
     try {
-      await saveInto(mail, recipient, { type: 'save', body: staged });
+      return await saveInto(mail, recipient, { type: 'save', body: staged }, options);
     } catch (error) {
       await staged.discard();
       throw error;
@@ -29,20 +37,55 @@ export async function saveMail(
 const attemptsMax = 5;
 
 /** A sync may give the mailbox another GUID, or delete it, between the look and the save. */
-async function saveInto(mail: UserMail, recipient: Recipient, change: SaveChange): Promise<void> {
+async function saveInto(
+  mail: UserMail,
+  recipient: Recipient,
+  change: SaveChange,
+  options: SaveOptions,
+): Promise<MailboxPath> {
   for (let attempt = 1; ; attempt++)
     try {
-      const mailbox = await openMailbox(mail, recipient);
+      const { path, mailbox } = await openTarget(mail, recipient, options);
       await mailbox.apply([change]);
-      return;
+      return path;
     } catch (error) {
       if (!has(error, 'DSYNCD_STORE_NO_MAILBOX') || attempt === attemptsMax) throw error;
     }
 }
 
-async function openMailbox(mail: UserMail, { mailbox: path }: Recipient): Promise<MailboxMail> {
+interface Target {
+  readonly path: MailboxPath;
+  readonly mailbox: MailboxMail;
+}
+
+async function openTarget(
+  mail: UserMail,
+  { mailbox: path }: Recipient,
+  options: SaveOptions,
+): Promise<Target> {
   const found = await mail.mailboxByPath(path);
-  if (found !== undefined) return found;
+  if (found !== undefined) return { path, mailbox: found };
+  const isInbox = path.length === 1 && path[0] === inbox[0];
+  if (isInbox || (await mayCreate(mail, options)))
+    try {
+      return { path, mailbox: await createMailbox(mail, path) };
+    } catch (error) {
+      // A name that the store cannot take, say beside one that differs by case only: no reason to refuse the mail.
+      if (isInbox || !(error instanceof DsyncdError) || error.outcome !== 'operator') throw error;
+    }
+  return {
+    path: inbox,
+    mailbox: (await mail.mailboxByPath(inbox)) ?? (await createMailbox(mail, inbox)),
+  };
+}
+
+async function mayCreate(mail: UserMail, { autocreateMailboxesMax }: SaveOptions): Promise<boolean> {
+  if (autocreateMailboxesMax === 0) return false;
+  const { nodes } = await mail.tree();
+  return nodes.filter(({ mailbox }) => mailbox !== undefined).length < autocreateMailboxesMax;
+}
+
+async function createMailbox(mail: UserMail, path: MailboxPath): Promise<MailboxMail> {
   try {
     return await mail.mailbox((await mail.createMailbox(path)).guid);
   } catch (error) {

@@ -128,6 +128,7 @@ export async function mergeTree(
     : mergeTrees(...both, { otherStays: session.isOnlyReceiving });
   const steps = planTree(local, merged);
   session.counts.mailboxesChanged += steps.length;
+  session.counts.mailboxesDeleted += steps.filter(({ type }) => type === 'delete').length;
   session.conflicts.push(...merged.conflicts);
   if (session.isDryRun || steps.length === 0) return false;
   session.changes.push(...(await applyTreeSteps(session.user, steps)));
