@@ -14,7 +14,9 @@ export interface ServiceSettings {
   readonly stallTimeoutMs: number;
 }
 
-export interface Admission extends Credentials {
+export interface Admission extends Omit<Credentials, 'beforeRefusal'> {
+  /** Counts a wrong secret; answers how long its answer has to wait. */
+  readonly refusalDelayMs: () => number;
   readonly loginTimeoutMs: number;
   readonly onAdmitted: () => void;
 }
@@ -56,12 +58,15 @@ export class ClientConnection {
     this.#link.fail(reason);
   }
 
-  async #admit({ loginTimeoutMs, onAdmitted, ...credentials }: Admission): Promise<void> {
+  async #admit({ loginTimeoutMs, onAdmitted, refusalDelayMs, ...credentials }: Admission): Promise<void> {
     const cancel = this.#service.clock.after(loginTimeoutMs, () =>
       this.#link.fail(this.#loginTimeout(loginTimeoutMs)),
     );
     try {
-      await admitClient(this.#link, credentials);
+      await admitClient(this.#link, {
+        ...credentials,
+        beforeRefusal: () => this.#service.clock.sleep(refusalDelayMs()),
+      });
       onAdmitted();
     } finally {
       cancel();

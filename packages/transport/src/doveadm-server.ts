@@ -5,6 +5,7 @@ import { type Clock, DsyncdError, type Logger, systemClock } from '@dsyncd/core'
 import { ClientConnection, type ServiceSettings } from './client-connection.ts';
 import type { SyncAnswerer } from './port.ts';
 import { clientCertificateProblem, loadServerTls, type ServerTlsSettings } from './server-tls.ts';
+import { Strangers } from './strangers.ts';
 
 export interface DoveadmServerSettings {
   /** Address to listen on; missing: all, IPv4 and IPv6. */
@@ -20,7 +21,7 @@ export interface DoveadmServerSettings {
   readonly clock?: Clock;
   /** All connections together. Default 200. */
   readonly connectionsMax?: number;
-  /** Connections that have not logged in yet. Default 20. */
+  /** Connections that have not logged in yet; half of them of one address. With more, the oldest are dropped. Default 20. */
   readonly strangersMax?: number;
   /** From the connection to the end of the login, TLS included. Default 10 s. */
   readonly loginTimeoutMs?: number;
@@ -55,11 +56,10 @@ class DoveadmService implements DoveadmServer {
   readonly #service: ServiceSettings;
   readonly #clock: Clock;
   readonly #connectionsMax: number;
-  readonly #strangersMax: number;
   readonly #loginTimeoutMs: number;
   readonly #clients = new Set<ClientConnection>();
   /** By remote address and port, which a TLS socket shares with the bare one below it. */
-  readonly #strangers = new Map<string, Socket>();
+  readonly #strangers: Strangers;
   #server: Server | undefined;
   #secret: string;
   #refused = 0;
@@ -70,7 +70,7 @@ class DoveadmService implements DoveadmServer {
     this.#settings = settings;
     this.#clock = settings.clock ?? systemClock;
     this.#connectionsMax = settings.connectionsMax ?? 200;
-    this.#strangersMax = settings.strangersMax ?? 20;
+    this.#strangers = new Strangers(settings.strangersMax ?? 20);
     this.#loginTimeoutMs = settings.loginTimeoutMs ?? 10_000;
     this.#secret = settings.secret;
     this.#service = { logger, answerer, idleTimeoutMs, stallTimeoutMs, clock: this.#clock };
@@ -122,7 +122,7 @@ class DoveadmService implements DoveadmServer {
     this.#server = undefined;
     const closed = once(server, 'close');
     server.close();
-    for (const socket of this.#strangers.values()) socket.destroy();
+    this.#strangers.endAll();
     for (const client of this.#clients) client.stopWhenIdle();
     const cancel = this.#clock.after(graceMs, () => {
       const error = new DsyncdError('DSYNCD_SERVER_STOPPING', 'the dsync server is being stopped', {
@@ -137,16 +137,14 @@ class DoveadmService implements DoveadmServer {
   /** The bare TCP connection: limits hold before any TLS work is done for it. */
   #onConnection(socket: Socket): void {
     socket.on('error', () => {}); // told by whoever reads from it; a refused one is of no interest
-    if (
-      this.#clients.size + this.#strangers.size >= this.#connectionsMax ||
-      this.#strangers.size >= this.#strangersMax
-    ) {
-      this.#noteRefusal(socket);
-      socket.destroy();
+    if (this.#clients.size >= this.#connectionsMax) {
+      this.#refuse(socket);
       return;
     }
+    if (this.#clients.size + this.#strangers.size >= this.#connectionsMax)
+      this.#refuse(this.#strangers.evict());
     const key = addressOf(socket);
-    this.#strangers.set(key, socket);
+    this.#refuse(this.#strangers.add(key, socket));
     socket.once('close', () => this.#strangers.delete(key));
     if (this.#server instanceof TlsServer) this.#limitHandshake(socket, key);
     else this.#serve(socket);
@@ -169,11 +167,18 @@ class DoveadmService implements DoveadmServer {
       secret: this.#secret,
       ...(certificateProblem === undefined ? {} : { certificateProblem }),
       loginTimeoutMs: this.#loginTimeoutMs,
+      refusalDelayMs: () => this.#strangers.refusalDelayMs(socket.remoteAddress ?? ''),
       onAdmitted: () => {
-        this.#strangers.delete(key);
+        this.#strangers.admit(key, socket.remoteAddress ?? '');
         this.#clients.add(client);
       },
     });
+  }
+
+  #refuse(socket: Socket | undefined): void {
+    if (socket === undefined) return;
+    this.#noteRefusal(socket);
+    socket.destroy();
   }
 
   #noteRefusal(socket: Socket): void {

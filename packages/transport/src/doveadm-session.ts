@@ -22,6 +22,8 @@ export interface Credentials {
   readonly secret: string;
   /** Why its certificate keeps the client out. */
   readonly certificateProblem?: string;
+  /** Waits before a wrong secret is answered; guessing takes time, and who is only configured wrongly still learns it. */
+  readonly beforeRefusal?: () => Promise<void>;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Credentials {
  */
 export async function admitClient(
   link: ByteLink,
-  { secret, certificateProblem }: Credentials,
+  { secret, certificateProblem, beforeRefusal }: Credentials,
 ): Promise<void> {
   if (certificateProblem !== undefined)
     await turnAway(
@@ -53,6 +55,7 @@ export async function admitClient(
     await link.write('+\n');
     return;
   }
+  await beforeRefusal?.();
   await link.write('-\n');
   if (given === undefined)
     throw clientError('DSYNCD_DOVEADM_CLIENT', `${link.peerName} does not log in as doveadm by PLAIN`, {

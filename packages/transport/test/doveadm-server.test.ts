@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { DsyncdError } from '@dsyncd/core';
 import { parseDestination } from '@dsyncd/core';
 import { type ByteLink, encodePlainLogin, readLine } from '@dsyncd/protocol';
@@ -12,6 +12,7 @@ import {
   type SyncAnswerer,
   startDoveadmServer,
 } from '../src/index.ts';
+import { Strangers } from '../src/strangers.ts';
 import { type LogLine, recordingLogger } from './support/log.ts';
 import { failureOf, fresh, onCleanup, ShoutingAnswerer, shout, until, user } from './support/parties.ts';
 
@@ -121,14 +122,44 @@ describe('the login', () => {
 });
 
 describe('connections', () => {
-  it('that have not logged in are limited, and those that have do not count', async () => {
-    const { server, logger } = await serve({ strangersMax: 2 });
+  it('that have not logged in are limited: the oldest goes first, and those that have logged in do not count', async () => {
+    const { server, logger } = await serve({ strangersMax: 4 });
     await logIn(server);
+    const first = await dial(server);
+    const second = await dial(server);
     await dial(server);
-    await dial(server);
-    const third = await dial(server);
-    expect(await nextLine(third.link)).toBeUndefined();
-    expect(logger.lines.map(({ message }) => message)).toEqual(['too many connections: refused']);
+    expect(await nextLine(first.link)).toBeUndefined();
+    const warnings = logger.lines.filter(({ level }) => level !== 'debug');
+    expect(warnings.map(({ message, code }) => code ?? message)).toEqual(['too many connections: refused']);
+    await second.link.write(version);
+    expect(await nextLine(second.link)).toBe('-');
+  });
+
+  it('that only stay silent keep no peer out', async () => {
+    const { server } = await serve();
+    for (let count = 0; count < 25; count++) await dial(server);
+    await logIn(server);
+  });
+
+  it('with wrong secrets are answered later each time, and a right one ends that', async () => {
+    const strangers = new Strangers(4);
+    const delays = Array.from({ length: 8 }, () => strangers.refusalDelayMs('192.0.2.1'));
+    expect(delays).toEqual([0, 100, 200, 400, 800, 1600, 2000, 2000]);
+    expect(strangers.refusalDelayMs('192.0.2.2')).toBe(0);
+    strangers.admit('[192.0.2.1]:1', '192.0.2.1');
+    expect(strangers.refusalDelayMs('192.0.2.1')).toBe(0);
+  });
+
+  it('of a peer that has logged in before go last', () => {
+    const strangers = new Strangers(2);
+    const from = (remoteAddress: string): Socket =>
+      Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress });
+    strangers.admit('[192.0.2.1]:1', '192.0.2.1');
+    const [peer, other] = [from('192.0.2.1'), from('192.0.2.2')];
+    strangers.add('[192.0.2.1]:2', peer);
+    strangers.add('[192.0.2.2]:2', other);
+    expect(strangers.add('[192.0.2.3]:2', from('192.0.2.3'))).toBe(other);
+    expect(strangers.has('[192.0.2.1]:2')).toBe(true);
   });
 
   it('are limited, and have room again when one ends', async () => {
