@@ -3,9 +3,9 @@ import { followGivenUp } from './given-up.ts';
 import {
   guidsOf,
   inboxKey,
-  isBelow,
   nameHash,
   type PathKey,
+  parentKey,
   pathKey,
   pathOf,
   type SideNode,
@@ -235,6 +235,10 @@ function mergeDirectories(
   },
 ): Set<PathKey> {
   const mailboxKeys = new Set([...mailboxes.values()].map(({ key }) => key));
+  const mailboxParents = parentsOfAll(mailboxKeys);
+  const formerParents = parentsOfAll([...mailboxKeysOf(one), ...mailboxKeysOf(other)]);
+  // It was the parent of mailboxes, and they have all gone elsewhere.
+  const isDeserted = (key: PathKey): boolean => formerParents.has(key) && !mailboxParents.has(key);
   const kept = new Set<PathKey>();
   const names = new Set([...one.nodes.keys(), ...other.nodes.keys()]);
   for (const key of names) {
@@ -243,17 +247,26 @@ function mergeDirectories(
     const holdsName = nodes.some((node) => node.exists && !isMailboxMovedAway(node, mailboxes, replaced));
     if (!holdsName || isDirectoryDeleted(key, nodes, [one, other])) continue;
     const staysThere = otherStays && other.nodes.get(key)?.exists === true;
-    if (!staysThere && isDeserted(key, [one, other], mailboxKeys)) continue;
+    if (!staysThere && isDeserted(key)) continue;
     kept.add(key);
   }
   return kept;
 }
 
-/** It was the parent of mailboxes, and they have all gone elsewhere. */
-const isDeserted = (key: PathKey, sides: readonly TreeSide[], mailboxKeys: ReadonlySet<PathKey>): boolean =>
-  sides.some(({ nodes }) =>
-    [...nodes.values()].some((node) => node.mailbox !== undefined && isBelow(node.key, key)),
-  ) && ![...mailboxKeys].some((mailboxKey) => isBelow(mailboxKey, key));
+const mailboxKeysOf = ({ nodes }: TreeSide): PathKey[] =>
+  [...nodes.values()].flatMap(({ key, mailbox }) => (mailbox === undefined ? [] : [key]));
+
+/** Every name that one of these is below, at any depth. */
+function parentsOfAll(keys: Iterable<PathKey>): Set<PathKey> {
+  const parents = new Set<PathKey>();
+  for (const key of keys)
+    for (let parent = parentKey(key); parent !== undefined; parent = parentKey(parent)) {
+      // Those above it are there already.
+      if (parents.has(parent)) break;
+      parents.add(parent);
+    }
+  return parents;
+}
 
 /** A mailbox that was deleted or got another name does not leave a directory behind. */
 const isMailboxMovedAway = (
@@ -296,9 +309,8 @@ function subscriptionOf(side: TreeSide, key: PathKey): MergedSubscription {
   return { subscribed: false, changedAt: unsubscribedAt };
 }
 
-/** Is there a mailbox or kept directory at this name or below it? */
-export function isNameInUse(tree: MergedTree, key: PathKey): boolean {
-  for (const { key: used } of tree.mailboxes.values()) if (used === key || isBelow(used, key)) return true;
-  for (const used of tree.directories) if (used === key || isBelow(used, key)) return true;
-  return false;
+/** Every name with a mailbox or kept directory at it or below it. */
+export function namesInUse({ mailboxes, directories }: MergedTree): Set<PathKey> {
+  const keys = [...[...mailboxes.values()].map(({ key }) => key), ...directories];
+  return new Set([...keys, ...parentsOfAll(keys)]);
 }

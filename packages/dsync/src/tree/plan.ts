@@ -1,5 +1,5 @@
 import { fail, type MailboxGuid, type UidValidity } from '@dsyncd/core';
-import { isNameInUse, type MergedMailbox, type MergedTree } from './merge.ts';
+import { type MergedMailbox, type MergedTree, namesInUse } from './merge.ts';
 import { inboxKey, isBelow, type PathKey, parentKey, type TreeSide } from './side.ts';
 
 /** One step that brings our store nearer to the merged tree. */
@@ -175,7 +175,8 @@ function planCreations(names: NameModel, merged: MergedTree): TreeStep[] {
 
 function planDirectories(names: NameModel, merged: MergedTree): TreeStep[] {
   const missing = [...merged.directories].filter((key) => !names.isTaken(key));
-  const unwanted = [...names.directories].filter((key) => !isNameInUse(merged, key));
+  const used = namesInUse(merged);
+  const unwanted = [...names.directories].filter((key) => !used.has(key));
   return [
     ...missing.map((key): TreeStep => ({ type: 'create-directory', key, at: 0 })),
     ...unwanted
