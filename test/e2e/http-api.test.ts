@@ -66,7 +66,7 @@ describe('the HTTP API of a real pair', () => {
       return (body.history as unknown[] | undefined)?.length !== 0;
     });
     expect((await call(a, '/v1/users/bob@example.com')).body).toMatchObject({
-      channels: [{ state: 'idle', failed: false }],
+      channels: [{ state: 'replicated', failed: false }],
       history: [{ outcome: 'ok', mailsSent: 1, peer: 'b.example.com' }],
     });
     expect(await call(a, '/failover', undefined, '')).toMatchObject({ status: 200, body: { ready: true } });

@@ -1,8 +1,9 @@
+import { obstaclesOf } from '@dsyncd/core';
 import type { ChannelReport, UserReport } from '@dsyncd/protocol';
 
 /** What `dsyncadm status` found out. */
 export interface ReplicationHealth {
-  /** Nothing failed, nothing is held, and no change waits longer than it should. */
+  /** Everybody stands as replicated, but for changes that are on their way and do not wait longer than they should. */
   readonly isHealthy: boolean;
   readonly channels: readonly ChannelHealth[];
   /** Those who are behind, the one who waits longest first. */
@@ -11,6 +12,8 @@ export interface ReplicationHealth {
 
 export interface ChannelHealth extends ChannelReport {
   readonly behindCount: number;
+  /** What keeps the replica from having everything, a line each; changes on their way do not count. */
+  readonly obstacles: readonly string[];
   /** How long the oldest change of the channel has waited; undefined when nothing waits. */
   readonly lagMs: number | undefined;
 }
@@ -24,7 +27,16 @@ export interface UserHealth extends UserReport {
 }
 
 /** From "needs a person" to "takes care of itself". */
-export type UserState = 'quarantined' | 'failing' | 'held' | 'running' | 'waiting';
+export type UserState =
+  | 'quarantined'
+  | 'failing'
+  | 'held'
+  | 'paused'
+  | 'changing'
+  | 'never synced'
+  | 'not known'
+  | 'running'
+  | 'waiting';
 
 export interface HealthInput {
   readonly channels: readonly ChannelReport[];
@@ -37,59 +49,68 @@ export interface HealthInput {
 
 /** Judges the reports of a replicator. Pure. */
 export function judgeHealth({ channels, behind, now, lagMsMax }: HealthInput): ReplicationHealth {
-  const openChannels = new Map(
-    channels.filter(({ breaker }) => breaker.state !== 'closed').map((report) => [report.channel, report]),
-  );
-  const users = behind.map((user) => judgeUser(user, openChannels.get(user.channel), now)).sort(byUrgency);
-  const judgedChannels = channels.map((report) => judgeChannel(report, users, now));
+  const byName = new Map(channels.map((report) => [report.channel, report]));
+  const users = behind.map((user) => judgeUser(user, byName.get(user.channel), now)).sort(byUrgency);
+  const judgedChannels = channels.map((report) => judgeChannel(report, users, { now, lagMsMax }));
   return {
-    isHealthy:
-      users.every(({ state, lagMs }) => isSelfHealing(state) && (lagMs ?? 0) <= lagMsMax) &&
-      judgedChannels.every(({ breaker, lagMs }) => breaker.state !== 'open' && (lagMs ?? 0) <= lagMsMax),
+    isHealthy: channels.length > 0 && judgedChannels.every(({ obstacles }) => obstacles.length === 0),
     channels: judgedChannels,
     behind: users,
   };
 }
 
-const isSelfHealing = (state: UserState): boolean => state === 'running' || state === 'waiting';
-
-function judgeChannel(report: ChannelReport, users: readonly UserHealth[], now: number): ChannelHealth {
+function judgeChannel(
+  report: ChannelReport,
+  users: readonly UserHealth[],
+  { now, lagMsMax }: Pick<HealthInput, 'now' | 'lagMsMax'>,
+): ChannelHealth {
+  const lagMs = span(report.oldestRequestAt, now);
+  const late = users.filter((user) => user.channel === report.channel && (user.lagMs ?? 0) > lagMsMax);
   return {
     ...report,
-    behindCount: users.filter(({ channel }) => channel === report.channel).length,
-    lagMs: span(report.oldestRequestAt, now),
+    behindCount: report.users - report.standings.replicated,
+    lagMs,
+    // The oldest change may be that of a user who was not asked about.
+    obstacles: obstaclesOf(report, Math.max(late.length, (lagMs ?? 0) > lagMsMax ? 1 : 0)),
   };
 }
 
-function judgeUser(user: UserReport, openChannel: ChannelReport | undefined, now: number): UserHealth {
-  const state = stateOf(user, openChannel);
+function judgeUser(user: UserReport, channel: ChannelReport | undefined, now: number): UserHealth {
+  const state = stateOf(user, channel);
   return {
     ...user,
     state,
     lagMs: span(user.requestedAt, now),
-    why: whyOf(user, state, openChannel),
-    remedy: remedyOf(user, state, openChannel),
+    why: whyOf(user, state, channel),
+    remedy: remedyOf(user, state, channel),
   };
 }
 
-function stateOf(user: UserReport, openChannel: ChannelReport | undefined): UserState {
+function stateOf(user: UserReport, channel: ChannelReport | undefined): UserState {
   if (user.running) return 'running';
-  if (user.quarantined) return 'quarantined';
-  if (openChannel !== undefined) return 'held';
-  return user.failed ? 'failing' : 'waiting';
+  if (user.standing === 'quarantined') return 'quarantined';
+  if (user.standing === 'paused' || channel?.paused === true) return 'paused';
+  if (channel !== undefined && channel.breaker.state !== 'closed') return 'held';
+  if (user.standing === 'behind' || user.standing === 'replicated') return 'waiting';
+  return user.standing;
 }
 
-function whyOf(user: UserReport, state: UserState, openChannel: ChannelReport | undefined): string {
-  if (state === 'held') return `the peer is down: ${openChannel?.breaker.lastReason ?? 'no answer'}`;
+function whyOf(user: UserReport, state: UserState, channel: ChannelReport | undefined): string {
+  if (state === 'held') return `the peer is down: ${channel?.breaker.lastReason ?? 'no answer'}`;
+  if (state === 'paused')
+    return user.standing === 'paused' ? 'a person has paused this user' : 'a person has paused the channel';
   if (user.failure !== undefined) return user.failure.reason;
   if (state === 'running') return 'is being synced now';
+  if (state === 'never synced') return 'waits for its first sync, which looks at everything';
+  if (state === 'not known') return 'mail may have changed while nobody listened; a sync will tell';
+  if (state === 'changing') return `the mail changed during ${user.soonsInRow} syncs in a row`;
   return user.priority === 'none' ? 'due by its full sync interval' : `queued with priority ${user.priority}`;
 }
 
 function remedyOf(
   user: UserReport,
   state: UserState,
-  openChannel: ChannelReport | undefined,
+  channel: ChannelReport | undefined,
 ): string | undefined {
   switch (state) {
     case 'quarantined': {
@@ -98,9 +119,17 @@ function remedyOf(
       return hint === undefined ? `run \`${release}\` to try again` : `${hint}; then run \`${release}\``;
     }
     case 'held':
-      return `see to the host behind ${openChannel?.replica || 'the channel'}; its users follow by themselves`;
+      return `see to the host behind ${channel?.replica || 'the channel'}; its users follow by themselves`;
     case 'failing':
       return user.failure?.hint ?? 'it is tried again by itself';
+    case 'paused':
+      return user.standing === 'paused'
+        ? 'the dashboard, or POST /v1/resume of the HTTP API, lets the user go on'
+        : `the dashboard, or POST /v1/channels/${user.channel}/resume of the HTTP API, lets it go on`;
+    case 'changing':
+      return 'it settles when the mail is at rest for a moment; if it never does, `dsyncadm replicator replicate -f` compares everything';
+    case 'never synced':
+    case 'not known':
     case 'running':
     case 'waiting':
       // Of the last try, as the reason is.
@@ -111,7 +140,17 @@ function remedyOf(
 const shellQuoted = (text: string): string =>
   /^[\w@.+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-const urgency: readonly UserState[] = ['quarantined', 'failing', 'held', 'running', 'waiting'];
+const urgency: readonly UserState[] = [
+  'quarantined',
+  'failing',
+  'held',
+  'paused',
+  'changing',
+  'running',
+  'waiting',
+  'not known',
+  'never synced',
+];
 
 /** Who needs a person comes first, then who has waited longest. */
 function byUrgency(a: UserHealth, b: UserHealth): number {

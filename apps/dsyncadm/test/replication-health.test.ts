@@ -1,3 +1,4 @@
+import { noStandings } from '@dsyncd/core';
 import type { ChannelReport, UserReport } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
 import { healthJson } from '../src/output/health-json.ts';
@@ -17,6 +18,8 @@ const channel: ChannelReport = {
   quarantined: 0,
   running: 0,
   users: 3,
+  paused: false,
+  standings: { ...noStandings, replicated: 3 },
   oldestRequestAt: undefined,
   breaker: { state: 'closed', consecutiveFailures: 0, retryAt: undefined, lastReason: undefined },
 };
@@ -35,12 +38,19 @@ const user: UserReport = {
   nextSyncAt: now + 42_000,
   requestedAt: now - 120_000,
   running: false,
+  standing: 'behind',
+  soonsInRow: 0,
 };
 
 const failure = { code: 'DSYNCD_X', reason: 'certificate expired', hint: 'renew it' };
 
-const judge = (users: readonly UserReport[], report = channel): ReplicationHealth =>
-  judgeHealth({ channels: [report], behind: users, now, lagMsMax: 300_000 });
+/** The channel's counts are those of its users. */
+function judge(users: readonly UserReport[], report = channel): ReplicationHealth {
+  const counts = { ...noStandings, replicated: report.users - users.length };
+  for (const { standing } of users) counts[standing]++;
+  const channels = [{ ...report, standings: counts }];
+  return judgeHealth({ channels, behind: users, now, lagMsMax: 300_000 });
+}
 
 const textOf = (health: ReplicationHealth, usersMax = 20): string => healthText(health, { now, usersMax });
 
@@ -59,7 +69,7 @@ describe('judgeHealth', () => {
   });
 
   it('says why a user fails and what to do', () => {
-    const health = judge([{ ...user, failed: true, failuresInRow: 3, failure }]);
+    const health = judge([{ ...user, standing: 'failing', failed: true, failuresInRow: 3, failure }]);
     expect(health.isHealthy).toBe(false);
     expect(textOf(health)).toContain(
       'ann@example.com (default): failing, behind for 2 min since 2026-09-21T14:11:20Z, 3 failures in a row, ' +
@@ -68,12 +78,16 @@ describe('judgeHealth', () => {
   });
 
   it('says it also while the next try runs', () => {
-    const health = judge([{ ...user, running: true, failed: true, failuresInRow: 3, failure }]);
+    const health = judge([
+      { ...user, running: true, standing: 'failing', failed: true, failuresInRow: 3, failure },
+    ]);
     expect(textOf(health)).toContain('why: certificate expired\n  do:  renew it\n');
   });
 
   it('tells how to release a quarantined user, quoted for the shell', () => {
-    const health = judge([{ ...user, user: "o'brien", quarantined: true, failed: true, failure }]);
+    const health = judge([
+      { ...user, user: "o'brien", standing: 'quarantined', quarantined: true, failed: true, failure },
+    ]);
     expect(textOf(health)).toContain("do:  renew it; then run `dsyncadm replicator replicate 'o'\\''brien'`");
   });
 
@@ -84,7 +98,7 @@ describe('judgeHealth', () => {
       retryAt: now + 5000,
       lastReason: 'connection refused',
     } as const;
-    const health = judge([{ ...user, failed: true, failure }], { ...channel, breaker });
+    const health = judge([{ ...user, standing: 'failing', failed: true, failure }], { ...channel, breaker });
     expect(health.isHealthy).toBe(false);
     expect(health.behind[0]?.state).toBe('held');
     expect(textOf(health)).toContain('peer down: 8 failures in a row, next try in 5.0 s: connection refused');
@@ -95,9 +109,39 @@ describe('judgeHealth', () => {
     const names = judge([
       { ...user, user: 'young', requestedAt: now - 1 },
       { ...user, user: 'old', requestedAt: now - 9000 },
-      { ...user, user: 'held', quarantined: true, requestedAt: now },
+      { ...user, user: 'held', standing: 'quarantined', quarantined: true, requestedAt: now },
     ]).behind.map((each) => each.user);
     expect(names).toEqual(['held', 'old', 'young']);
+  });
+
+  it.each([
+    ['a paused channel', [], { ...channel, paused: true }, 'the channel is paused'],
+    ['no users', [], { ...channel, users: 0 }, 'no users are known yet'],
+    [
+      'a peer that is only tried',
+      [],
+      { ...channel, breaker: { ...channel.breaker, state: 'half-open' as const } },
+      'the peer does not answer',
+    ],
+    [
+      'a user who was never synced',
+      [{ ...user, standing: 'never synced' as const }],
+      channel,
+      '1 user never synced',
+    ],
+    ['a doubt', [{ ...user, standing: 'not known' as const }], channel, '1 user not known to be replicated'],
+    ['a paused user', [{ ...user, standing: 'paused' as const }], channel, '1 user paused'],
+    [
+      'a user who changes all the time',
+      [{ ...user, standing: 'changing' as const }],
+      channel,
+      '1 user changing',
+    ],
+  ])('does not take %s for replicated', (_, users, report, obstacle) => {
+    const health = judge(users, report);
+    expect(health.isHealthy).toBe(false);
+    expect(health.channels[0]?.obstacles).toEqual([expect.stringContaining(obstacle)]);
+    expect(textOf(health)).not.toContain('everything is replicated');
   });
 
   it('never shows a negative lag when the clock was set back', () =>
@@ -109,7 +153,7 @@ describe('judgeHealth', () => {
   });
 
   it('gives programs the same in JSON', () =>
-    expect(healthJson(judge([{ ...user, failed: true, failure }]))).toMatchObject({
+    expect(healthJson(judge([{ ...user, standing: 'failing', failed: true, failure }]))).toMatchObject({
       healthy: false,
       channels: [{ channel: 'default', behind: 1, breaker: { state: 'closed', reason: null } }],
       behind: [{ username: 'ann@example.com', lagSeconds: 120, code: 'DSYNCD_X', remedy: 'renew it' }],

@@ -87,4 +87,6 @@ export const queueSettings = (config: Config): QueueSettings => ({
   channels: config.channels.map(({ name }) => name),
   fullSyncIntervalMs: config.replicationFullSyncIntervalMs,
   failureResyncIntervalMs: config.replicationFailureResyncIntervalMs,
+  // The other half is for changes.
+  quietSyncsMax: Math.max(1, Math.floor(config.replicationMaxConns / 2)),
 });

@@ -7,3 +7,4 @@ export * from './mask.ts';
 export * from './names.ts';
 export * from './outcome.ts';
 export * from './ports.ts';
+export * from './standing.ts';

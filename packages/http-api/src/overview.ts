@@ -1,3 +1,4 @@
+import { obstaclesOf } from '@dsyncd/core';
 import { type ChannelReading, lagLimitsMs } from '@dsyncd/telemetry';
 import { channelStatus } from './own-fleet.ts';
 import type { HttpApiParts } from './parts.ts';
@@ -8,9 +9,13 @@ type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'clock' | 'logger'>;
 
 /** How ready this host's users are for a failover to their replica. */
 export interface Readiness {
+  readonly isReady: boolean;
+  /** Users whose oldest change waits longer than the limit. */
   readonly usersBehind: number;
   readonly usersNeverSynced: number;
   readonly oldestLagSeconds: number;
+  /** Why not, a line each. */
+  readonly reasons: readonly string[];
 }
 
 /** What the queue says of its channels, without looking at each user. */
@@ -58,6 +63,7 @@ export class Overview {
   async readiness(maxLagMs: number, channel: string | undefined): Promise<Readiness> {
     const { queue, channels, clock } = this.#parts;
     const names = channel === undefined ? channels().map(({ name }) => name) : [channel];
+    const reasons = names.length === 0 ? ['no channel is configured: there is no replica'] : [];
     let usersBehind = 0;
     let usersNeverSynced = 0;
     let oldestLagMs = 0;
@@ -65,9 +71,16 @@ export class Overview {
       const status = await queue.channelStatus(name);
       const [late = 0] = await queue.lagCounts(name, [maxLagMs]);
       usersBehind += late;
-      usersNeverSynced += status.neverSynced;
+      usersNeverSynced += status.standings['never synced'];
       oldestLagMs = Math.max(oldestLagMs, clock.now() - (status.oldestRequestAt ?? clock.now()));
+      reasons.push(...obstaclesOf(status, late).map((text) => `channel ${name}: ${text}`));
     }
-    return { usersBehind, usersNeverSynced, oldestLagSeconds: oldestLagMs / 1000 };
+    return {
+      isReady: reasons.length === 0,
+      usersBehind,
+      usersNeverSynced,
+      oldestLagSeconds: oldestLagMs / 1000,
+      reasons,
+    };
   }
 }

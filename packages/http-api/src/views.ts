@@ -1,3 +1,4 @@
+import { isReplicated, type Standing, standings } from '@dsyncd/core';
 import type { FleetChannelStatus, RunningSync, UserStatus } from '@dsyncd/queue';
 import type { Channel } from '@dsyncd/replicator';
 import Type, { type Static } from 'typebox';
@@ -20,7 +21,16 @@ const channelState = {
   paused: Type.Boolean(),
   users: count('Known users.'),
   usersBehind: count('Users with a change that is not replicated yet.'),
-  usersNeverSynced: count('Users of whom no full sync has succeeded yet.'),
+  replicated: Type.Boolean({
+    description: 'Every known user is replicated, and nothing keeps the next change from following.',
+  }),
+  standings: Type.Object(
+    Object.fromEntries(standings.map((standing) => [standing, Type.Integer()])) as Record<
+      Standing,
+      ReturnType<typeof Type.Integer>
+    >,
+    { ...closed, description: 'Users by how they stand with the replica; together they are all.' },
+  ),
   oldestRequestAt: Type.Optional(instant('When the oldest not yet replicated change was notified.')),
   oldestLagSeconds: Type.Number({ description: 'How long that one waits; 0 when there is none.' }),
   running: count('Syncs that run now.'),
@@ -64,16 +74,14 @@ export const fleetChannelSchema = Type.Object(
 );
 export type FleetChannelView = Static<typeof fleetChannelSchema>;
 
-const userState = Type.Union(
-  [
-    Type.Literal('running'),
-    Type.Literal('quarantined'),
-    Type.Literal('paused'),
-    Type.Literal('failed'),
-    Type.Literal('waiting'),
-    Type.Literal('idle'),
-  ],
-  { description: '`waiting`: a change is not replicated yet. `idle`: all is.' },
+const userState = Type.Unsafe<Standing>(
+  Type.Union(
+    standings.map((standing) => Type.Literal(standing)),
+    {
+      description:
+        'How the user stands with the replica. Only `replicated` means that nothing may be missing there.',
+    },
+  ),
 );
 
 export const userSchema = Type.Object(
@@ -125,7 +133,8 @@ export function fleetChannelView(status: FleetChannelStatus, now: number): Fleet
     paused: status.paused,
     users: status.users,
     usersBehind: status.usersBehind,
-    usersNeverSynced: status.neverSynced,
+    replicated: isReplicated(status),
+    standings: { ...status.standings },
     ...at('oldestRequestAt', status.oldestRequestAt),
     oldestLagSeconds: secondsSince(status.oldestRequestAt, now),
     running: status.running,
@@ -151,7 +160,7 @@ export function userView(channel: string, status: UserStatus, now: number): User
   return {
     user: status.user,
     channel,
-    state: stateOf(status),
+    state: status.standing,
     priority: status.priority,
     ...at('requestedAt', status.requestedAt),
     lagSeconds: secondsSince(status.requestedAt, now),
@@ -176,14 +185,6 @@ export const workerView = (sync: RunningSync, now: number): WorkerView => ({
   startedAt: isoInstant(sync.startedAt),
   seconds: secondsSince(sync.startedAt, now),
 });
-
-function stateOf(status: UserStatus): UserView['state'] {
-  if (status.running) return 'running';
-  if (status.quarantined) return 'quarantined';
-  if (status.paused) return 'paused';
-  if (status.failed) return 'failed';
-  return status.requestedAt === undefined ? 'idle' : 'waiting';
-}
 
 export const isoInstant = (unixMs: number): string => new Date(unixMs).toISOString();
 

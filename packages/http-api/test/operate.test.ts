@@ -52,11 +52,11 @@ describe('POST /v1/users/:user/retry', () => {
     await bench.sync(bob);
     const retry = (query = ''): Promise<Answer> => bench.post(`/v1/users/${ann}/retry${query}`);
     expect(await retry('?channel=default')).toMatchObject({ status: 202, body: { users: 1 } });
-    expect(await stateOf(bench, ann)).toEqual({ default: 'failed', offsite: 'quarantined' });
+    expect(await stateOf(bench, ann)).toEqual({ default: 'failing', offsite: 'quarantined' });
     await bench.end(await bench.claim());
-    expect(await stateOf(bench, ann)).toMatchObject({ default: 'idle' });
+    expect(await stateOf(bench, ann)).toMatchObject({ default: 'replicated' });
     expect((await retry()).status).toBe(202);
-    expect(await stateOf(bench, ann)).toMatchObject({ offsite: 'failed' });
+    expect(await stateOf(bench, ann)).toMatchObject({ offsite: 'failing' });
     expect(await bench.post('/v1/users/nobody/retry')).toMatchObject({
       status: 404,
       body: { code: 'DSYNCD_HTTP_USER' },
@@ -69,11 +69,11 @@ describe('POST /v1/users and DELETE /v1/users/:user', () => {
     const bench = await ApiBench.start();
     expect((await bench.post('/v1/users', { mask: '*@example.com' })).body).toEqual({ users: 2 });
     expect((await bench.post('/v1/users', { user: 'carl', channel: 'offsite' })).body).toEqual({ users: 1 });
-    expect(await stateOf(bench, ann)).toEqual({ default: 'idle', offsite: 'idle' });
-    expect(await stateOf(bench, 'carl')).toEqual({ offsite: 'idle' });
+    expect(await stateOf(bench, ann)).toEqual({ default: 'never synced', offsite: 'never synced' });
+    expect(await stateOf(bench, 'carl')).toEqual({ offsite: 'never synced' });
     const forget = (path: string): Promise<Answer> => bench.call(path, { method: 'DELETE' });
     expect(await forget(`/v1/users/${ann}?channel=default`)).toMatchObject({ status: 204, text: '' });
-    expect(await stateOf(bench, ann)).toEqual({ offsite: 'idle' });
+    expect(await stateOf(bench, ann)).toEqual({ offsite: 'never synced' });
     expect((await forget(`/v1/users/${ann}`)).status).toBe(204);
     expect((await forget(`/v1/users/${ann}`)).status).toBe(404);
     expect((await bench.call(`/v1/users/${ann}`)).status).toBe(404);
@@ -119,10 +119,10 @@ describe('pause and resume', () => {
     for (const channel of ['default', 'offsite']) await bench.queue.add(channel, [ann, bob]);
     const answer = await bench.post('/v1/pause', { mask: '*@example.com', channel: 'offsite' });
     expect(answer).toMatchObject({ status: 200, body: { users: 2 } });
-    expect(await stateOf(bench, ann)).toEqual({ default: 'idle', offsite: 'paused' });
+    expect(await stateOf(bench, ann)).toEqual({ default: 'never synced', offsite: 'paused' });
     expect((await bench.post('/v1/resume', { mask: 'b*' })).body).toEqual({ users: 1 });
-    expect(await stateOf(bench, bob)).toEqual({ default: 'idle', offsite: 'idle' });
-    expect(await stateOf(bench, ann)).toEqual({ default: 'idle', offsite: 'paused' });
+    expect(await stateOf(bench, bob)).toEqual({ default: 'never synced', offsite: 'never synced' });
+    expect(await stateOf(bench, ann)).toEqual({ default: 'never synced', offsite: 'paused' });
   });
 
   it.each([

@@ -24,7 +24,7 @@ describe('GET /v1/status', () => {
         replica: 'tcps:mx2.example.com',
         paused: false,
         users: 2,
-        usersNeverSynced: 1,
+        replicated: false,
         queued: { high: running.channel === 'default' ? 0 : 1 },
         breaker: { state: 'closed', consecutiveFailures: 0 },
       },
@@ -67,7 +67,8 @@ describe('health', () => {
     const clock = { now: () => now, sleep: async () => {}, after: () => () => {} };
     const bench = await ApiBench.start({ clock });
     const failover = async (query = '') => await bench.call(`/failover${query}`, { token: '' });
-    expect(await failover()).toMatchObject({ status: 200, body: { ready: true, usersBehind: 0 } });
+    expect(await failover(), 'nobody is known').toMatchObject({ status: 503, body: { usersBehind: 0 } });
+    await bench.sync(ann, undefined, 'offsite');
     await bench.queue.add('default', [ann]);
     expect(await failover()).toMatchObject({ status: 503, body: { ready: false, usersNeverSynced: 1 } });
     await bench.sync(ann);

@@ -42,10 +42,19 @@ describe('GET /v1/users', () => {
     await bench.queue.request('default', [{ user: ann, priority: 'high' }]);
     const names = async (query: string): Promise<string[]> =>
       (await list(bench, query)).users.map(({ user, state }) => `${user} ${state}`).sort();
-    expect(await names('search=example.com')).toEqual(['ann@example.com waiting', 'bob@example.com idle']);
-    expect(await names('search=%3F%3F%3F@*')).toEqual(['ann@example.com waiting', 'bob@example.com idle']);
-    expect(await names('search=b*')).toEqual(['bob@example.com idle']);
-    expect(await names('filter=behind')).toEqual(['ann@example.com waiting', 'held@example.org quarantined']);
+    expect(await names('search=example.com')).toEqual([
+      'ann@example.com never synced',
+      'bob@example.com replicated',
+    ]);
+    expect(await names('search=%3F%3F%3F@*')).toEqual([
+      'ann@example.com never synced',
+      'bob@example.com replicated',
+    ]);
+    expect(await names('search=b*')).toEqual(['bob@example.com replicated']);
+    expect(await names('filter=behind')).toEqual([
+      'ann@example.com never synced',
+      'held@example.org quarantined',
+    ]);
     expect(await names('filter=failed')).toEqual(['held@example.org quarantined']);
     expect(await names('filter=quarantined&search=nobody')).toEqual([]);
   });
@@ -94,7 +103,7 @@ describe('GET /v1/users/:user', () => {
     expect(body).toMatchObject({
       user: ann,
       channels: [
-        { channel: 'default', state: 'idle', failed: false, lagSeconds: 0 },
+        { channel: 'default', state: 'replicated', failed: false, lagSeconds: 0 },
         { channel: 'offsite', state: 'quarantined', failuresInRow: 1, failure: broken.failure },
       ],
       history: [

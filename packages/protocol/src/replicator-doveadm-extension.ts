@@ -10,7 +10,7 @@
  * |---|---|
  * | `CHANNEL NAME` | `+`, or `-No such channel`; STATUS, STATUS-DSYNC, REPLICATE, ADD, REMOVE, USERS and SYNCS of this connection are from now on about that channel only |
  * | `CHANNELS` | a line a channel: {@link encodeChannelReport}; then an empty line |
- * | `USERS MASK FLAGS` | a line for each matching user and channel: {@link encodeUserReport}; then an empty line; FLAGS with `b`: only users for whom {@link isBehind} holds |
+ * | `USERS MASK FLAGS` | a line for each matching user and channel: {@link encodeUserReport}; then an empty line; FLAGS with `b`: only users who do not stand as replicated |
  * | `SYNCS` | a line for each running sync: {@link encodeSyncReport}; then an empty line |
  *
  * Without `CHANNEL` all commands are about every channel: REPLICATE, ADD and REMOVE act on all,
@@ -21,7 +21,7 @@
  * Unix milliseconds.
  */
 
-import { DsyncdError, quote } from '@dsyncd/core';
+import { DsyncdError, quote, type Standing, type StandingCounts, standings } from '@dsyncd/core';
 
 /** Minor version of the greeting of a server that knows this extension. */
 export const replicatorExtensionMinor = 1;
@@ -48,6 +48,9 @@ export interface ChannelReport {
   readonly quarantined: number;
   readonly running: number;
   readonly users: number;
+  /** A person has stopped the channel. */
+  readonly paused: boolean;
+  readonly standings: StandingCounts;
   readonly oldestRequestAt: number | undefined;
   readonly breaker: {
     readonly state: 'closed' | 'open' | 'half-open';
@@ -73,6 +76,9 @@ export interface UserReport {
   /** When the oldest change that is not replicated yet was notified, also while its sync is running. */
   readonly requestedAt: number | undefined;
   readonly running: boolean;
+  readonly standing: Standing;
+  /** How often in a row the mail changed during the sync, or another sync had the user. */
+  readonly soonsInRow: number;
 }
 
 export interface SyncReport {
@@ -82,10 +88,6 @@ export interface SyncReport {
   readonly priority: 'none' | 'low' | 'high' | 'sync';
   readonly startedAt: number;
 }
-
-/** Is there something of this user that the replica may not have? */
-export const isBehind = (user: Pick<UserReport, 'requestedAt' | 'failed' | 'quarantined'>): boolean =>
-  user.requestedAt !== undefined || user.failed || user.quarantined;
 
 export function encodeExtensionCommand(command: ExtensionCommand): string[] {
   switch (command.type) {
@@ -123,6 +125,8 @@ export const encodeChannelReport = (report: ChannelReport): string[] => [
     quarantined: report.quarantined,
     running: report.running,
     users: report.users,
+    paused: Number(report.paused),
+    ...Object.fromEntries(standings.map((standing) => [keyOf(standing), report.standings[standing]])),
     oldest_request: report.oldestRequestAt,
     breaker: report.breaker.state,
     breaker_failures: report.breaker.consecutiveFailures,
@@ -145,6 +149,10 @@ export function decodeChannelReport(fields: readonly string[]): ChannelReport {
     quarantined: values.count('quarantined'),
     running: values.count('running'),
     users: values.count('users'),
+    paused: values.count('paused') > 0,
+    standings: Object.fromEntries(
+      standings.map((standing) => [standing, values.count(keyOf(standing))]),
+    ) as StandingCounts,
     oldestRequestAt: values.number('oldest_request'),
     breaker: {
       state: values.oneOf('breaker', ['closed', 'open', 'half-open']),
@@ -169,6 +177,8 @@ export const encodeUserReport = (report: UserReport): string[] => [
     requested: report.requestedAt,
     next: report.nextSyncAt,
     failures: report.failuresInRow,
+    standing: report.standing,
+    soons: report.soonsInRow,
     code: report.failure?.code,
     reason: report.failure?.reason,
     hint: report.failure?.hint,
@@ -193,12 +203,18 @@ export function decodeUserReport(fields: readonly string[]): UserReport {
     requestedAt: values.number('requested'),
     nextSyncAt: values.number('next'),
     failuresInRow: values.count('failures'),
+    // A dsyncd that does not say has not proved anything.
+    standing: values.oneOf('standing', ['not known', ...standings]),
+    soonsInRow: values.count('soons'),
     failure:
       code === undefined
         ? undefined
         : { code, reason: values.text('reason') ?? '', ...(hint === undefined ? {} : { hint }) },
   };
 }
+
+/** `standing_never_synced` and the like: how many users of a channel stand like that. */
+const keyOf = (standing: Standing): string => `standing_${standing.replaceAll(' ', '_')}`;
 
 export const encodeSyncReport = (report: SyncReport): string[] => [
   report.user,

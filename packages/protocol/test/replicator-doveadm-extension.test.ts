@@ -1,4 +1,4 @@
-import { limits } from '@dsyncd/core';
+import { limits, noStandings } from '@dsyncd/core';
 import {
   type ChannelReport,
   decodeChannelReport,
@@ -9,7 +9,6 @@ import {
   encodeExtensionCommand,
   encodeSyncReport,
   encodeUserReport,
-  isBehind,
   reportTextCharsMax,
   type UserReport,
 } from '@dsyncd/protocol';
@@ -26,6 +25,8 @@ const channel: ChannelReport = {
   quarantined: 6,
   running: 7,
   users: 1_000_000,
+  paused: true,
+  standings: { ...noStandings, replicated: 999_998, 'never synced': 1, 'not known': 1 },
   oldestRequestAt: 1_790_000_000_123,
   breaker: { state: 'open', consecutiveFailures: 8, retryAt: 1_790_000_005_000, lastReason: 'refused\t=x' },
 };
@@ -44,6 +45,8 @@ const user: UserReport = {
   nextSyncAt: undefined,
   requestedAt: 1_790_000_000_003,
   running: false,
+  standing: 'quarantined',
+  soonsInRow: 3,
 };
 
 const idleUser: UserReport = {
@@ -54,6 +57,8 @@ const idleUser: UserReport = {
   failure: undefined,
   failuresInRow: 0,
   requestedAt: undefined,
+  standing: 'replicated',
+  soonsInRow: 0,
 };
 
 describe('instants with fractions', () => {
@@ -121,6 +126,8 @@ describe('reports of the replicator-doveadm extension', () => {
       priority: 'low',
       lastFastSyncAt: undefined,
       lastFullSyncAt: undefined,
+      // Nobody said that it is replicated.
+      standing: 'not known',
     });
   });
 
@@ -144,13 +151,4 @@ describe('reports of the replicator-doveadm extension', () => {
       );
     },
   );
-
-  it.each([
-    ['a change that waits', { requestedAt: 5 }, true],
-    ['a failed sync', { failed: true }, true],
-    ['quarantine', { quarantined: true }, true],
-    ['none of these', {}, false],
-  ])('counts a user as behind by %s', (_name, change, expected) => {
-    expect(isBehind({ ...idleUser, ...change })).toBe(expected);
-  });
 });

@@ -64,8 +64,16 @@ export class Claims {
   }
 
   input(more: object = {}): object {
-    const { channels, fullSyncIntervalMs } = this.#options.settings();
-    return { now: this.#options.clock.now(), interval: fullSyncIntervalMs, channels, ...more };
+    const { channels, fullSyncIntervalMs, quietSyncsMax } = this.#options.settings();
+    const quiet = this.#quietSyncs() < (quietSyncsMax ?? Number.POSITIVE_INFINITY);
+    return { now: this.#options.clock.now(), interval: fullSyncIntervalMs, channels, quiet, ...more };
+  }
+
+  /** Syncs that run here though nobody asked for them. */
+  #quietSyncs(): number {
+    let count = 0;
+    for (const { lease } of this.#held.values()) if (lease.prio === 0) count++;
+    return count;
   }
 
   /** Never rejects: without Redis nothing is due. Answers how many others are ready beside the claim, too. */

@@ -1,8 +1,9 @@
-import { DsyncdError, type UserName } from '@dsyncd/core';
+import { DsyncdError, type StandingCounts, standingOf, standings, type UserName } from '@dsyncd/core';
 import {
   type BreakerStatus,
   type ChannelStatus,
   type Completion,
+  fitsFilter,
   priorities,
   type UserFilter,
   type UserStatus,
@@ -13,6 +14,7 @@ const failed = 4;
 const quarantined = 8;
 const fullSynced = 32;
 const paused = 64;
+const doubted = 128;
 
 export interface RawStatus {
   readonly counts: Readonly<Record<string, string>>;
@@ -38,7 +40,9 @@ export function channelStatus(channel: string, raw: RawStatus): ChannelStatus {
     pausedUsers: count(9),
     running: count(2),
     users: raw.users,
-    neverSynced: count('unproven'),
+    standings: Object.fromEntries(
+      standings.map((standing, index) => [standing, count(`s${index + 1}`)]),
+    ) as StandingCounts,
     paused: raw.paused,
     oldestRequestAt: raw.oldest === '' ? undefined : Number(raw.oldest),
     breaker: breakerStatus(raw.breaker),
@@ -67,30 +71,34 @@ export function userStatus(
   const [flags, priority, requested, hold] = [at(0), at(1), at(2), at(6)];
   const isHeld = (flags & (quarantined | paused)) !== 0;
   const isFullSynced = (flags & fullSynced) !== 0;
-  const periodic = at(4) + (isFullSynced ? interval : Math.round(interval * at(10)));
+  const isDoubted = (flags & doubted) !== 0;
+  const periodic = isDoubted ? 0 : at(4) + (isFullSynced ? interval : 0);
   const dueAt = priority > 0 || hold > 0 ? hold : periodic;
+  const facts = {
+    requestedAt: instant(2),
+    failed: (flags & failed) !== 0,
+    quarantined: (flags & quarantined) !== 0,
+    paused: (flags & paused) !== 0,
+    soonsInRow: at(8),
+  };
   return {
     user: user as UserName,
     priority: priorities[running === 1 ? laterPriority : priority] ?? 'none',
     lastFastSyncAt: instant(3),
     lastFullSyncAt: isFullSynced ? instant(4) : undefined,
     lastSuccessAt: instant(5),
-    failed: (flags & failed) !== 0,
-    quarantined: (flags & quarantined) !== 0,
-    paused: (flags & paused) !== 0,
+    ...facts,
+    standing: standingOf({ ...facts, doubted: isDoubted, fullSynced: isFullSynced }),
     failure: failure === null ? undefined : (JSON.parse(failure) as Completion['failure']),
     failuresInRow: at(7),
-    nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : undefined,
-    requestedAt: instant(2),
+    nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : instant(4),
     running: running === 1,
   };
 }
 
 export function fits(status: UserStatus, only: UserFilter | undefined): boolean {
-  if (only === 'paused') return status.paused;
-  if (only === undefined || status.quarantined) return true;
-  if (only === 'quarantined') return false;
-  return status.failed || (only === 'behind' && status.requestedAt !== undefined);
+  if (only === undefined) return true;
+  return fitsFilter(status.standing, only) || (only === 'paused' && status.paused);
 }
 
 /** Where a page begins: a cursor of HSCAN, and how many users of what it gives are behind us. */

@@ -5,7 +5,6 @@ import {
   type Completion,
   type IntakeBatch,
   type IntakeResult,
-  nameFraction,
   priorities,
   type QueueSettings,
   type ReplicationQueue,
@@ -37,8 +36,8 @@ const usersPerScan = 500;
 /** A page looks at no more pieces than this, so that a rare match costs no request much time. */
 const scansPerPage = 40;
 
-/** name, spread, priority, full, by operator */
-type Row = readonly [string, number, number, number, number];
+/** name, priority, full, by operator */
+type Row = readonly [string, number, number, number];
 
 export interface RedisQueueParts {
   readonly scripts: ScriptRunner;
@@ -66,7 +65,6 @@ export class RedisQueue implements ReplicationQueue {
     const rows = requests.map(
       ({ user, priority, full = false, byOperator = false }): Row => [
         user,
-        nameFraction(user),
         priorities.indexOf(priority),
         Number(full),
         Number(byOperator),
@@ -91,7 +89,7 @@ export class RedisQueue implements ReplicationQueue {
     }
     await this.#merge(
       channels,
-      Array.from(highest, ([name, level]): Row => [name, nameFraction(name), level, 0, 0]),
+      Array.from(highest, ([name, level]): Row => [name, level, 0, 0]),
     );
     return { refusedCount, firstRefused };
   }
@@ -145,18 +143,24 @@ export class RedisQueue implements ReplicationQueue {
     this.#wake(await this.#parts.claims.abandon(claim));
   }
 
-  async add(channel: string, users: readonly UserName[]): Promise<void> {
+  add(channel: string, users: readonly UserName[]): Promise<void> {
+    return this.#add(channel, users, false);
+  }
+
+  doubt(channel: string, users: readonly UserName[]): Promise<void> {
+    return this.#add(channel, users, true);
+  }
+
+  async #add(channel: string, users: readonly UserName[], doubted: boolean): Promise<void> {
     this.#check(channel);
     const { scripts, claims, usersMax } = this.#parts;
     for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
-      const rows = users
-        .slice(start, start + redisLimits.rowsPerScript)
-        .map((user) => [user, nameFraction(user)]);
-      const answer = await scripts.count('add', claims.input({ channel, rows, usersMax }));
-      if (answer < 0) throw tooManyUsers(usersMax);
+      const names = users.slice(start, start + redisLimits.rowsPerScript);
+      const due = await scripts.count('add', claims.input({ channel, names, doubted, usersMax }));
+      if (due < 0) throw tooManyUsers(usersMax);
       this.#refuseWhenClosed();
+      this.#wake(due);
     }
-    this.#wake(0);
   }
 
   async remove(channel: string, user: UserName): Promise<boolean> {
@@ -177,7 +181,7 @@ export class RedisQueue implements ReplicationQueue {
       count += names.length;
       await this.#merge(
         [channel],
-        names.map((name): Row => [name, nameFraction(name), level, Number(full), 1]),
+        names.map((name): Row => [name, level, Number(full), 1]),
       );
     }
     return count;

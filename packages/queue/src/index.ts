@@ -1,6 +1,6 @@
 export type * from './fleet.ts';
 export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';
 export { failureLimits } from './model/failure-texts.ts';
-export { backoffMs, nameFraction, soonMs, timing } from './model/timing.ts';
+export { backoffMs, soonMs, timing } from './model/timing.ts';
 export * from './port.ts';
 export { openSqliteQueue, type SqliteQueueOptions } from './sqlite/open-sqlite-queue.ts';

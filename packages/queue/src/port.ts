@@ -10,7 +10,7 @@
  * - A waiter is answered by the first sync that starts after it came.
  */
 
-import type { OutcomeKind, UserName } from '@dsyncd/core';
+import type { OutcomeKind, Standing, StandingCounts, UserName } from '@dsyncd/core';
 
 /** `none`: nothing asked for; the user is known and due by its full-sync interval only. */
 export type Priority = 'none' | 'low' | 'high' | 'sync';
@@ -100,8 +100,14 @@ export interface ReplicationQueue {
   /** Frees the user as if the claim had not been: for syncs that a shutdown cut off. */
   abandon(claim: Claim): Promise<void>;
 
-  /** Makes users known without asking for a sync now; a new user's first sync is spread over the full-sync interval. Settles when durable. */
+  /** Makes users known without asking for a sync now; a new user's first sync comes as that of a {@link doubt}. Settles when durable. */
   add(channel: string, users: readonly UserName[]): Promise<void>;
+  /**
+   * Whether these users are replicated is not known: mail may have changed while nobody listened. They are synced
+   * soon, behind everybody who asked and `quietSyncsMax` at once, and stand as "not known" until a sync that
+   * started after this call ended well. Unknown ones become known. Settles when durable.
+   */
+  doubt(channel: string, users: readonly UserName[]): Promise<void>;
   /** Forgets a user; false when it was not known. A running sync is not stopped. */
   remove(channel: string, user: UserName): Promise<boolean>;
   /**
@@ -146,8 +152,13 @@ export interface ReplicationQueue {
   close(): Promise<void>;
 }
 
-/** `behind`: a change waits, or the last sync failed. */
+/** `behind`: whoever is not replicated, for whatever reason. `failed`: quarantined ones too. */
 export type UserFilter = 'behind' | 'failed' | 'quarantined' | 'paused';
+
+export function fitsFilter(standing: Standing, only: UserFilter): boolean {
+  if (only === 'behind') return standing !== 'replicated';
+  return standing === only || (only === 'failed' && (standing === 'failing' || standing === 'quarantined'));
+}
 
 export interface UserQuery {
   readonly mask: string;
@@ -166,6 +177,8 @@ export interface QueueSettings {
   readonly channels: readonly string[];
   readonly fullSyncIntervalMs: number;
   readonly failureResyncIntervalMs: number;
+  /** So many syncs that nobody asked for (first ones, doubts, periodic ones) run at once; the rest of the workers is for changes. Default: any number. */
+  readonly quietSyncsMax?: number;
 }
 
 export interface ChannelStatus {
@@ -184,8 +197,8 @@ export interface ChannelStatus {
   readonly pausedUsers: number;
   readonly running: number;
   readonly users: number;
-  /** Users of whom no full sync has succeeded yet: whether both sides are equal is not known. */
-  readonly neverSynced: number;
+  /** How the users stand; together they are all `users`. */
+  readonly standings: StandingCounts;
   /** A person has stopped it with {@link ReplicationQueue.pause}. */
   readonly paused: boolean;
   /** When the oldest change that is not replicated yet was notified. */
@@ -218,6 +231,9 @@ export interface UserStatus {
   readonly nextSyncAt: number | undefined;
   readonly requestedAt: number | undefined;
   readonly running: boolean;
+  readonly standing: Standing;
+  /** How often in a row the mail changed during the sync, or another sync had the user. */
+  readonly soonsInRow: number;
 }
 
 export interface RunningSync {

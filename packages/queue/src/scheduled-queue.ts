@@ -162,12 +162,26 @@ export class ScheduledQueue implements ReplicationQueue {
   }
 
   async add(channelName: string, users: readonly UserName[]): Promise<void> {
+    await this.#eachUser(channelName, users, (channel, name, now) => this.#scheduler.add(channel, name, now));
+  }
+
+  async doubt(channelName: string, users: readonly UserName[]): Promise<void> {
+    await this.#eachUser(channelName, users, (channel, name, now) =>
+      this.#scheduler.doubt(channel, name, now),
+    );
+  }
+
+  async #eachUser(
+    channelName: string,
+    users: readonly UserName[],
+    change: (channel: ChannelQueue, name: UserName, now: number) => number,
+  ): Promise<void> {
     const channel = this.#channel(channelName);
     let batch = 0;
     for (let start = 0; start < users.length; start += idsPerTurn) {
       const now = this.#clock.now();
       for (const name of users.slice(start, start + idsPerTurn)) {
-        const user = this.#scheduler.add(channel, name, now);
+        const user = change(channel, name, now);
         batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
       }
       if (start + idsPerTurn < users.length) await this.#nextTurn();

@@ -5,7 +5,6 @@ import {
   encodeChannelReport,
   encodeSyncReport,
   encodeUserReport,
-  isBehind,
 } from '@dsyncd/protocol';
 import { priorities, type ReplicationQueue, type RequestPriority, type RunningSync } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
@@ -175,7 +174,8 @@ export class DoveadmService {
       case 'users':
         for (const { name } of this.#channels())
           for await (const user of queue.userStatus(name, command.mask))
-            if (!command.behindOnly || isBehind(user)) yield encodeUserReport({ ...user, channel: name });
+            if (!command.behindOnly || user.standing !== 'replicated')
+              yield encodeUserReport({ ...user, channel: name });
         break;
       case 'syncs':
         for (const sync of this.#running()) yield encodeSyncReport(sync);

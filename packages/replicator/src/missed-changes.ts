@@ -190,9 +190,6 @@ class Doubts {
     this.#users = [];
     this.count += users.length;
     if (users.length === 0) return;
-    await this.#queue.request(
-      this.#channel,
-      users.map((user) => ({ user, priority: 'low' })),
-    );
+    await this.#queue.doubt(this.#channel, users);
   }
 }

@@ -47,8 +47,8 @@ async function sync(...names: readonly string[]): Promise<void> {
 
 async function waiting(): Promise<string> {
   const names: string[] = [];
-  for await (const { user, requestedAt } of queue.userStatus('default', '*'))
-    if (requestedAt !== undefined) names.push(user);
+  for await (const { user, standing } of queue.userStatus('default', '*'))
+    if (standing === 'behind' || standing === 'not known') names.push(user);
   return names.sort().join();
 }
 

@@ -1,3 +1,5 @@
+import type { StandingCounts } from '@dsyncd/core';
+
 /** What the metrics page asks for at the moment when it is read. Instants and spans in milliseconds. */
 export interface MetricReadings {
   readonly channels: readonly ChannelReading[];
@@ -18,7 +20,7 @@ export interface ChannelReading {
   readonly pausedUsers: number;
   readonly running: number;
   readonly users: number;
-  readonly neverSynced: number;
+  readonly standings: StandingCounts;
   readonly paused: boolean;
   readonly oldestLagMs: number;
   /** One for each of {@link lagLimitsMs}: users whose oldest change waits longer. */

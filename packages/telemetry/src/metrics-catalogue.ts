@@ -32,9 +32,11 @@ export function metricsCatalogue(registry: Registry) {
       ['channel', 'state'],
     ),
     users: gauge('dsyncd_users', 'Known users.', ['channel']),
-    neverSynced: gauge('dsyncd_users_never_synced', 'Users of whom no full sync has succeeded yet.', [
-      'channel',
-    ]),
+    standing: gauge(
+      'dsyncd_users_standing',
+      'Users by how they stand with the replica; together they are all known users. Whoever is not `replicated` may have mail that the replica lacks.',
+      ['channel', 'standing'],
+    ),
     behind: gauge(
       'dsyncd_users_behind',
       'Users whose oldest not yet replicated change waits longer than the label says, in seconds.',

@@ -1,3 +1,4 @@
+import { standings } from '@dsyncd/core';
 import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import {
   type ChannelReading,
@@ -119,7 +120,8 @@ export class Metrics {
     ] as const)
       metrics.queued.set({ channel, state }, count);
     metrics.users.set({ channel }, reading.users);
-    metrics.neverSynced.set({ channel }, reading.neverSynced);
+    for (const standing of standings)
+      metrics.standing.set({ channel, standing: standing.replaceAll(' ', '_') }, reading.standings[standing]);
     metrics.oldestLag.set({ channel }, reading.oldestLagMs / 1000);
     for (const [index, limitMs] of lagLimitsMs.entries())
       metrics.behind.set({ channel, longer_than: String(limitMs / 1000) }, reading.lagCounts[index] ?? 0);

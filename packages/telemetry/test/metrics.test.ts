@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { noStandings } from '@dsyncd/core';
 import { describe, expect, test } from 'vitest';
 import { lagLimitsMs, type MetricReadings, Metrics, reasonsMax, type SyncSample } from '../src/index.ts';
 
@@ -13,7 +14,7 @@ const channel = {
   pausedUsers: 12,
   running: 7,
   users: 100,
-  neverSynced: 8,
+  standings: { ...noStandings, 'never synced': 8 },
   paused: false,
   oldestLagMs: 61_500,
   lagCounts: lagLimitsMs.map((limitMs) => (limitMs < 61_500 ? 9 : 0)),
@@ -77,7 +78,7 @@ describe('the metrics page', () => {
         'dsyncd_connections{channel="default"} 7',
         'dsyncd_connections_max 10',
         'dsyncd_users{channel="default"} 100',
-        'dsyncd_users_never_synced{channel="default"} 8',
+        'dsyncd_users_standing{channel="default",standing="never_synced"} 8',
         'dsyncd_oldest_lag_seconds{channel="default"} 61.5',
         'dsyncd_users_behind{channel="default",longer_than="60"} 9',
         'dsyncd_users_behind{channel="default",longer_than="300"} 0',

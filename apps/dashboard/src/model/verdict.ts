@@ -47,13 +47,13 @@ function answerOf({ channels, usersBehind }: Status, level: Level): string {
     return level === 'busy'
       ? `${counted(usersBehind, 'user has', 'users have')} changes on the way.`
       : `${counted(usersBehind, 'user is', 'users are')} behind.`;
-  return channels.some(({ usersNeverSynced }) => usersNeverSynced > 0)
-    ? 'Every change told of is replicated, but some users were never synced.'
-    : 'Everything is replicated.';
+  if (channels.every(({ replicated }) => replicated)) return 'Everything is replicated.';
+  if (channels.some(({ users }) => users === 0)) return 'Not known: no users are known yet.';
+  return 'Every change told of is replicated, but not everything is known to be.';
 }
 
 function findingsOf(channel: Channel, isOneOfMany: boolean): Finding[] {
-  const { breaker, queued, paused, usersNeverSynced } = channel;
+  const { breaker, queued, paused, standings } = channel;
   const where = isOneOfMany ? ` on channel ${channel.channel}` : '';
   const findings: Finding[] = [];
   if (queued.quarantined > 0)
@@ -76,10 +76,21 @@ function findingsOf(channel: Channel, isOneOfMany: boolean): Finding[] {
       level: 'late',
       text: `The last sync of ${counted(queued.failed, 'user')} failed${where}; it is tried again.`,
     });
-  if (usersNeverSynced > 0)
+  if (channel.users === 0) findings.push({ level: 'late', text: `No users are known yet${where}.` });
+  if (standings.changing > 0)
+    findings.push({
+      level: 'late',
+      text: `The mail of ${counted(standings.changing, 'user')} changes during every sync${where}.`,
+    });
+  if (standings['never synced'] > 0)
     findings.push({
       level: 'busy',
-      text: `${counted(usersNeverSynced, 'user was', 'users were')} never synced in full${where}.`,
+      text: `${counted(standings['never synced'], 'user was', 'users were')} never synced in full${where}.`,
+    });
+  if (standings['not known'] > 0)
+    findings.push({
+      level: 'busy',
+      text: `Of ${counted(standings['not known'], 'user')} it is not known whether all is replicated${where}: a sync will tell.`,
     });
   return findings;
 }

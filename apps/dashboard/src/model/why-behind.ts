@@ -31,6 +31,10 @@ export function whyBehind(user: User, channel: Channel | undefined, now: number)
       next: nextText(breaker.retryAt, now),
     };
   if (user.failed) return { text: failed, ...withHint, next };
+  if (user.state === 'never synced') return { text: 'Waits for its first sync.', next };
+  if (user.state === 'not known')
+    return { text: 'Mail may have changed while nobody listened; a sync will tell.', next };
+  if (user.state === 'changing') return { text: 'The mail changes during every sync.', next };
   return { text: `Waits for its turn, priority ${user.priority}.`, next };
 }
 

@@ -46,7 +46,8 @@ function ChannelTile({ channel }: { readonly channel: Channel }) {
         <Fact term="Waiting after a failure" value={queued.failed} />
         <Fact term="Held" value={queued.quarantined} />
         <Fact term="Paused" value={queued.paused} />
-        <Fact term="Never synced" value={channel.usersNeverSynced} />
+        <Fact term="Never synced" value={channel.standings['never synced']} />
+        <Fact term="Not known" value={channel.standings['not known']} />
       </dl>
       <p class="breaker">
         <span class="muted">Breaker:</span> <BreakerText breaker={breaker} />

@@ -31,20 +31,24 @@ export const Since = ({ at }: { readonly at: string | undefined }) =>
   );
 
 const stateTexts: Readonly<Record<User['state'], string>> = {
-  running: 'syncing',
-  quarantined: 'held',
+  replicated: 'replicated',
+  behind: 'behind',
+  changing: 'changing',
+  'not known': 'not known',
+  'never synced': 'never synced',
+  failing: 'failing',
   paused: 'paused',
-  failed: 'failed',
-  waiting: 'waiting',
-  idle: 'replicated',
+  quarantined: 'held',
 };
 const stateLevels: Readonly<Record<User['state'], string>> = {
-  running: 'busy',
-  quarantined: 'bad',
+  replicated: 'good',
+  behind: 'busy',
+  changing: 'late',
+  'not known': 'busy',
+  'never synced': 'busy',
+  failing: 'late',
   paused: 'late',
-  failed: 'late',
-  waiting: 'busy',
-  idle: 'good',
+  quarantined: 'bad',
 };
 
 export const ChannelPill = ({ paused, breaker }: Pick<Channel, 'paused' | 'breaker'>) => (

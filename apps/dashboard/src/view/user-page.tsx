@@ -67,7 +67,7 @@ export function UserPage({ user }: { readonly user: string }) {
 
 function UserTile({ user }: { readonly user: User }) {
   const channel = status.value?.channels.find((each) => each.channel === user.channel);
-  const why = user.state === 'idle' ? undefined : whyBehind(user, channel, now.value);
+  const why = user.state === 'replicated' ? undefined : whyBehind(user, channel, now.value);
   return (
     <li class="tile">
       <div class="head">

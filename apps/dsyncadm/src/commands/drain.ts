@@ -87,8 +87,8 @@ async function waitForQuiet(
 const isQuiet = ({ behind, channels }: ReplicationHealth): boolean =>
   behind.length === 0 && channels.every(({ running, lagMs }) => running === 0 && lagMs === undefined);
 
-/** Nobody is left but those who wait for a person. */
+/** Nobody is left but those who wait for a person: held, or paused. */
 const isHopeless = ({ behind, channels }: ReplicationHealth): boolean =>
   behind.length > 0 &&
-  behind.every(({ state }) => state === 'quarantined') &&
+  behind.every(({ state }) => state === 'quarantined' || state === 'paused') &&
   channels.every(({ running }) => running === 0);

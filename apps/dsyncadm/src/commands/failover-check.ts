@@ -1,4 +1,3 @@
-import type { UserReport } from '@dsyncd/protocol';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
@@ -41,11 +40,9 @@ export function registerFailoverCheck(parent: Command, context: CommandContext):
 
 async function checkFailover(context: CommandContext, options: Options): Promise<void> {
   const { terminal, clock } = context;
-  const { health, neverSynced } = await withReplicator(context, options, async (client) => ({
-    health: await healthOf(client, clock.now, options),
-    neverSynced: (await client.everyone('*')).filter(isNeverSynced),
-  }));
-  const verdict = judgeFailover({ health, neverSynced, rpoMs: options.rpo * 1000 });
+  const health = await withReplicator(context, options, (client) => healthOf(client, clock.now, options));
+  const neverSynced = health.behind.filter(({ standing }) => standing === 'never synced');
+  const verdict = judgeFailover({ health, rpoMs: options.rpo * 1000 });
   if (options.json)
     await terminal.printJson({
       ready: verdict.isReady,
@@ -56,8 +53,6 @@ async function checkFailover(context: CommandContext, options: Options): Promise
     });
   else {
     await terminal.print(healthText(health, { now: clock.now(), usersMax: options.limit }));
-    for (const { user, channel } of neverSynced.slice(0, options.limit))
-      await terminal.print(`${printable(`${user} (${channel}): never replicated`)}\n`);
     for (const reason of verdict.reasons) await terminal.print(`${printable(reason)}\n`);
     await terminal.print(
       verdict.isReady ? 'ready: the replica can take over\n' : 'NOT ready: the replica would lack mail\n',
@@ -65,5 +60,3 @@ async function checkFailover(context: CommandContext, options: Options): Promise
   }
   context.exitWith(verdict.isReady ? exitCodes.ok : exitCodes.behind);
 }
-
-const isNeverSynced = ({ lastSuccessAt }: UserReport): boolean => lastSuccessAt === undefined;

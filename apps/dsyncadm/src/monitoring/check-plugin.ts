@@ -1,3 +1,4 @@
+import { obstaclesOf, type StandingCounts } from '@dsyncd/core';
 import type { ChannelHealth, ReplicationHealth } from '../replication-health.ts';
 
 /** Exit codes and words of Nagios and Icinga plugins. */
@@ -39,6 +40,9 @@ export function judgeForPlugin(health: ReplicationHealth, limits: MetricLimits):
       const state = stateOf(metrics[name], limits[name]);
       if (state !== 'OK') problems.push({ state, text: problemText(name, metrics[name], channel) });
     }
+    for (const text of obstaclesOf({ ...channel, standings: withoutMeasured(channel.standings) }, 0))
+      if (channel.breaker.state === 'closed')
+        problems.push({ state: 'WARNING', text: `${channel.channel}: ${text}` });
   }
   const state = worstOf(problems.map((problem) => problem.state));
   const users = Math.max(...channels.map((channel) => channel.users));
@@ -51,6 +55,13 @@ export function judgeForPlugin(health: ReplicationHealth, limits: MetricLimits):
           .join('; ');
   return { state, line: `DSYNCD ${state} - ${clean(text)} | ${perfdata(health, limits)}` };
 }
+
+/** Those that have limits of their own are judged by these. */
+const withoutMeasured = (counts: StandingCounts): StandingCounts => ({
+  ...counts,
+  failing: 0,
+  quarantined: 0,
+});
 
 function metricsOf(channel: ChannelHealth, health: ReplicationHealth): Metrics {
   return {

@@ -1,11 +1,9 @@
-import { countOf } from '../output/counts.ts';
+import { obstaclesOf } from '@dsyncd/core';
 import { formatSpan } from '../output/durations.ts';
 import type { ReplicationHealth } from '../replication-health.ts';
 
 export interface FailoverInput {
   readonly health: ReplicationHealth;
-  /** Users of whom no sync has succeeded yet. */
-  readonly neverSynced: readonly { readonly user: string }[];
   /** Recovery point objective: changes younger than this may be missing. */
   readonly rpoMs: number;
 }
@@ -19,17 +17,14 @@ export interface FailoverVerdict {
 }
 
 /** Could the replica take over now? Pure. */
-export function judgeFailover({ health, neverSynced, rpoMs }: FailoverInput): FailoverVerdict {
+export function judgeFailover({ health, rpoMs }: FailoverInput): FailoverVerdict {
   const lags = [...health.channels, ...health.behind].flatMap(({ lagMs }) => lagMs ?? []);
   const missingMs = lags.length === 0 ? undefined : lags.reduce((most, lag) => Math.max(most, lag), 0);
-  const failing = health.behind.filter(({ failed, quarantined }) => failed || quarantined);
   const reasons: string[] = [];
   if (health.channels.length === 0) reasons.push('no channel is configured: there is no replica');
-  if (neverSynced.length > 0) reasons.push(`${countOf(neverSynced.length, 'user')} never replicated`);
   if (missingMs !== undefined && missingMs > rpoMs)
     reasons.push(`changes of the last ${formatSpan(missingMs)} are not on the replica`);
-  if (failing.length > 0) reasons.push(`the last sync of ${countOf(failing.length, 'user')} failed`);
-  for (const { channel, breaker, replica } of health.channels)
-    if (breaker.state === 'open') reasons.push(`channel ${channel}: the peer ${replica} does not answer`);
+  for (const channel of health.channels)
+    for (const text of obstaclesOf(channel, 0)) reasons.push(`channel ${channel.channel}: ${text}`);
   return { isReady: reasons.length === 0, missingMs, reasons };
 }

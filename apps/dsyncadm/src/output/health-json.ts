@@ -9,6 +9,9 @@ export const healthJson = (health: ReplicationHealth): object => ({
     replica: channel.replica,
     users: channel.users,
     behind: channel.behindCount,
+    standings: channel.standings,
+    paused: channel.paused,
+    obstacles: channel.obstacles,
     lagSeconds: seconds(channel.lagMs),
     running: channel.running,
     queued: {

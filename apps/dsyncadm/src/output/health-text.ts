@@ -1,3 +1,4 @@
+import { isReplicated, standings } from '@dsyncd/core';
 import type { ChannelHealth, ReplicationHealth, UserHealth } from '../replication-health.ts';
 import { countOf } from './counts.ts';
 import { formatInstant, formatSpan } from './durations.ts';
@@ -38,13 +39,16 @@ function channelLines(channel: ChannelHealth, now: number): string[] {
   return lines;
 }
 
-function channelSummary({ behindCount, users, lagMs, running, quarantined }: ChannelHealth): string {
-  if (behindCount === 0)
-    return users === 0 ? 'no users known yet' : `everything is replicated (${countOf(users, 'user')})`;
-  const parts = [`${behindCount} of ${countOf(users, 'user')} behind`];
+function channelSummary(channel: ChannelHealth): string {
+  const { users, lagMs, running, standings: counts } = channel;
+  if (users === 0) return 'NOT known: no users are known yet';
+  if (isReplicated(channel)) return `everything is replicated (${countOf(users, 'user')})`;
+  const parts = [`${counts.replicated} of ${countOf(users, 'user')} replicated`];
+  for (const standing of standings)
+    if (standing !== 'replicated' && counts[standing] > 0) parts.push(`${counts[standing]} ${standing}`);
+  if (channel.paused) parts.push('the channel is PAUSED');
   if (lagMs !== undefined) parts.push(`oldest change ${formatSpan(lagMs)} ago`);
   if (running > 0) parts.push(`${running} being synced`);
-  if (quarantined > 0) parts.push(`${quarantined} quarantined`);
   return parts.join(', ');
 }
 
@@ -56,8 +60,8 @@ function userLines(user: UserHealth, now: number): string[] {
     facts.push(`last success ${formatSpan(now - user.lastSuccessAt)} ago`);
   else facts.push('never replicated');
   if (user.failuresInRow > 0) facts.push(`${countOf(user.failuresInRow, 'failure')} in a row`);
-  if (user.state !== 'running' && user.state !== 'quarantined' && user.nextSyncAt !== undefined)
-    facts.push(`next try ${inSpan(user.nextSyncAt - now)}`);
+  const isWaiting = !['running', 'quarantined', 'paused'].includes(user.state);
+  if (isWaiting && user.nextSyncAt !== undefined) facts.push(`next try ${inSpan(user.nextSyncAt - now)}`);
   const lines = [`${user.user} (${user.channel}): ${facts.join(', ')}`, `  why: ${user.why}`];
   if (user.remedy !== undefined) lines.push(`  do:  ${user.remedy}`);
   return lines;

@@ -98,7 +98,16 @@ describe('check', () => {
     expect(held.stdout).toContain(' quarantined=1;0;0;0 ');
   });
 
+  it('warns of what is not known to be replicated, though no change waits', async () => {
+    await queue.add('default', [bob]);
+    const { code, stdout } = await rig.run(['check']);
+    expect(code).toBe(1);
+    expect(stdout).toContain('DSYNCD WARNING - default: 1 user never synced |');
+  });
+
   it('counts users behind and the age of the oldest change', async () => {
+    await request();
+    await sync(synced);
     await request();
     expect((await rig.run(['check'])).code).toBe(0);
     const behind = await rig.run(['check', '--behind-critical', '0']);
@@ -163,6 +172,8 @@ describe('drain', () => {
 
   it('names who is behind when the time is up', async () => {
     await request();
+    await sync(synced);
+    await request();
     const { code, stdout } = await rig.run(['drain', 'default', '--timeout', '0']);
     expect(code).toBe(1);
     expect(stdout).toMatch(/ann@example\.com \(default\): waiting, [\s\S]*not drained after/);
@@ -207,14 +218,13 @@ describe('failover check', () => {
     await queue.add('default', [bob]);
     const { code, stdout } = await check();
     expect(code).toBe(1);
-    expect(stdout).toContain(
-      'bob@example.com (default): never replicated\n1 user never replicated\nNOT ready',
-    );
+    expect(stdout).toContain('bob@example.com (default): never synced, ');
+    expect(stdout).toContain('channel default: 1 user never synced\nNOT ready');
     expect(JSON.parse((await check('--json')).stdout)).toMatchObject({
       ready: false,
       missingSeconds: null,
       neverSynced: [{ username: bob, channel: 'default' }],
-      reasons: ['1 user never replicated'],
+      reasons: ['channel default: 1 user never synced'],
     });
   });
 
@@ -235,6 +245,6 @@ describe('failover check', () => {
     await sync(expired);
     const { code, stdout } = await check('--rpo', '600');
     expect(code).toBe(1);
-    expect(stdout).toContain('the last sync of 1 user failed');
+    expect(stdout).toContain('channel default: 1 user quarantined');
   });
 });

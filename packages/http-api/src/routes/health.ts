@@ -8,6 +8,7 @@ const readinessSchema = Type.Object(
     usersNeverSynced: Type.Integer({ description: 'Users of whom no full sync has succeeded yet.' }),
     oldestLagSeconds: Type.Number({ description: 'How long the oldest change of any user waits.' }),
     maxLagSeconds: Type.Number({ description: 'The limit.' }),
+    reasons: Type.Array(Type.String(), { description: 'Why not, one sentence each; no user is named.' }),
   },
   { ...strict, title: 'Readiness for a failover' },
 );
@@ -43,7 +44,7 @@ export function healthRoutes(app: App, { parts, overview, metricsPage }: RouteCo
       schema: {
         summary: 'Is everything on the replica, so that this host can be done without?',
         description:
-          '200 when no user is behind by more than the limit and every known user was fully synced once, else 503.',
+          '200 when every known user is replicated, but for changes younger than the limit, and nothing keeps the next ones from following; else 503.',
         querystring: Type.Object(
           {
             max_lag: Type.Optional(
@@ -63,9 +64,9 @@ export function healthRoutes(app: App, { parts, overview, metricsPage }: RouteCo
     },
     async ({ query }, reply) => {
       const maxLagMs = query.max_lag === undefined ? parts.failoverMaxLagMs() : query.max_lag * 1000;
-      const readiness = await overview.readiness(maxLagMs, query.channel);
-      const ready = readiness.usersBehind === 0 && readiness.usersNeverSynced === 0;
-      return reply.code(ready ? 200 : 503).send({ ready, ...readiness, maxLagSeconds: maxLagMs / 1000 });
+      const { isReady: ready, ...readiness } = await overview.readiness(maxLagMs, query.channel);
+      const body = { ready, ...readiness, reasons: [...readiness.reasons], maxLagSeconds: maxLagMs / 1000 };
+      return reply.code(ready ? 200 : 503).send(body);
     },
   );
 

@@ -18,21 +18,23 @@ if call('SISMEMBER', base .. 'sessions', a.session) == 0 then return {} end
 local best, bestUser
 local bestRank = math.huge
 local wakeAt = math.huge
-for _, ch in ipairs(a.channels) do
-  local gate = gateAt(ch)
-  if gate <= now then promote(ch, ${promotedMax}) end
-  local first = call('ZRANGE', key('ready', ch), 0, 0, 'WITHSCORES')
-  if first[1] then
-    if gate <= now then
+-- Those whom nobody asked for go when no other is due, and as many at once as the replicator says.
+local kinds = a.quiet and { 'ready', 'quiet' } or { 'ready' }
+for _, kind in ipairs(kinds) do
+  for _, ch in ipairs(a.channels) do
+    local gate = gateAt(ch)
+    if gate <= now then promote(ch, ${promotedMax}) end
+    local first = call('ZRANGE', key(kind, ch), 0, 0, 'WITHSCORES')
+    if first[1] and gate <= now then
       local score = tonumber(first[2])
       if score < bestRank then best, bestUser, bestRank = ch, first[1], score end
-    else
+    elseif first[1] then
       wakeAt = math.min(wakeAt, gate)
     end
-  else
     local next = call('ZRANGE', key('waiting', ch), 0, 0, 'WITHSCORES')
     if next[1] then wakeAt = math.min(wakeAt, math.max(tonumber(next[2]), gate)) end
   end
+  if best then break end
 end
 if not best then return { false, wakeAt == math.huge and '-1' or string.format('%.0f', wakeAt) } end
 
@@ -140,7 +142,10 @@ elseif a.hasState and a.keepsState then
   mark(r, HAS_STATE)
   call('HSET', key('states', ch), user, ARGV[2])
 end
-if a.outcome == 'ok' then r[SUCCESS] = now end
+if a.outcome == 'ok' then
+  r[SUCCESS] = now
+  if not l.doubted then clear(r, DOUBTED) end
+end
 
 local function takeUpMore()
   r[PRIO] = more and more.prio or 0

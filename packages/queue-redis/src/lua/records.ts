@@ -1,4 +1,8 @@
+import { changingSyncsMin, type Standing, standings } from '@dsyncd/core';
 import { timing } from '@dsyncd/queue';
+
+/** How a user stands is a number here: 0 for not counted, then in the order of the words. */
+const number = (standing: Standing): number => 1 + standings.indexOf(standing);
 
 /**
  * What every script begins with: the records of users and where each user stands.
@@ -13,8 +17,8 @@ local a = cjson.decode(ARGV[1])
 local now, interval = a.now, a.interval
 local base = string.sub(KEYS[1], 1, -5)
 local call = redis.call
-local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED, PAUSED = 2, 4, 8, 16, 32, 64
-local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, SPREAD, PLACE =
+local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED, PAUSED, DOUBTED = 2, 4, 8, 16, 32, 64, 128
+local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, STANDING, PLACE =
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 local AGEING = {${timing.ageingMs.slice(1).join(', ')}}
 
@@ -30,7 +34,7 @@ local function clear(r, bits) r[FLAGS] = bit.band(r[FLAGS], bit.bnot(bits)) end
 
 -- What of a record was counted elsewhere when it was read.
 local counted = {}
-local function remember(r) counted[r] = { asked = r[ASKED], unproven = not has(r, FULL_SYNCED) } end
+local function remember(r) counted[r] = { asked = r[ASKED] } end
 
 local function get(ch, user)
   local text = call('HGET', key('users', ch), user)
@@ -40,10 +44,9 @@ local function get(ch, user)
   return r
 end
 
-local function create(ch, user, spread)
+local function create(ch)
   if a.usersMax and call('HLEN', key('users', ch)) >= a.usersMax then return nil end
-  local r = { 1, 0, 0, 0, now, 0, 0, 0, 0, 0, spread, 0 }
-  call('HINCRBY', key('count', ch), 'unproven', 1)
+  local r = { 1, 0, 0, 0, now, 0, 0, 0, 0, 0, 0, 0 }
   remember(r)
   return r
 end
@@ -63,8 +66,8 @@ local function saveLease(id, l) call('HSET', base .. 'leases', id, cjson.encode(
 
 local function dueAt(r)
   if r[PRIO] > 0 or r[HOLD] > 0 then return r[HOLD] end
-  if has(r, FULL_SYNCED) then return r[FULLBASE] + interval end
-  return r[FULLBASE] + math.floor(interval * r[SPREAD] + 0.5)
+  if has(r, DOUBTED) then return 0 end
+  return has(r, FULL_SYNCED) and r[FULLBASE] + interval or r[FULLBASE]
 end
 
 local function rank(r, due)
@@ -91,23 +94,40 @@ local function countBucket(ch, r, bucket)
   r[BUCKET] = bucket
 end
 
-local function countRest(ch, user, r, asked, unproven)
-  local before = counted[r]
-  if before.asked ~= asked then
-    if asked > 0 then call('ZADD', key('oldest', ch), asked, user)
-    else call('ZREM', key('oldest', ch), user) end
-  end
-  if before.unproven ~= unproven then
-    call('HINCRBY', key('count', ch), 'unproven', unproven and 1 or -1)
-  end
-  counted[r] = { asked = asked, unproven = unproven }
+-- As standingOf in core says it.
+local function standingOf(r)
+  if has(r, QUARANTINED) then return ${number('quarantined')} end
+  if has(r, PAUSED) then return ${number('paused')} end
+  if has(r, FAILED) then return ${number('failing')} end
+  if not has(r, FULL_SYNCED) then return ${number('never synced')} end
+  if r[SOONS] >= ${changingSyncsMin} then return ${number('changing')} end
+  if r[ASKED] > 0 or r[SOONS] > 0 then return ${number('behind')} end
+  return has(r, DOUBTED) and ${number('not known')} or ${number('replicated')}
+end
+
+local function countStanding(ch, r, standing)
+  if r[STANDING] == standing then return end
+  local counts = key('count', ch)
+  -- Earlier versions kept a fraction below 1 there.
+  if r[STANDING] >= 1 then call('HINCRBY', counts, 's' .. r[STANDING], -1) end
+  if standing ~= 0 then call('HINCRBY', counts, 's' .. standing, 1) end
+  r[STANDING] = standing
+end
+
+local function noteOldest(ch, user, r, asked)
+  if counted[r].asked == asked then return end
+  if asked > 0 then call('ZADD', key('oldest', ch), asked, user)
+  else call('ZREM', key('oldest', ch), user) end
+  counted[r].asked = asked
 end
 
 local function moveTo(ch, user, r, place, score)
   if r[PLACE] == 1 and place ~= 1 then call('ZREM', key('ready', ch), user) end
   if r[PLACE] == 2 and place ~= 2 then call('ZREM', key('waiting', ch), user) end
+  if r[PLACE] == 3 and place ~= 3 then call('ZREM', key('quiet', ch), user) end
   if place == 1 then call('ZADD', key('ready', ch), score, user) end
   if place == 2 then call('ZADD', key('waiting', ch), score, user) end
+  if place == 3 and r[PLACE] ~= 3 then call('ZADD', key('quiet', ch), score, user) end
   r[PLACE] = place
 end
 
@@ -118,10 +138,12 @@ local function place(ch, user, r)
   local due = dueAt(r)
   local ready = not held and due <= now
   if held then moveTo(ch, user, r, 0)
+  elseif ready and r[PRIO] == 0 and r[HOLD] == 0 then moveTo(ch, user, r, 3, due == 0 and now or due)
   elseif ready then moveTo(ch, user, r, 1, rank(r, due))
   else moveTo(ch, user, r, 2, due) end
   countBucket(ch, r, bucketOf(r, busyOn, ch, ready))
-  countRest(ch, user, r, r[ASKED], not has(r, FULL_SYNCED))
+  countStanding(ch, r, standingOf(r))
+  noteOldest(ch, user, r, r[ASKED])
   call('HSET', key('users', ch), user, cjson.encode(r))
   return ready
 end
@@ -129,7 +151,8 @@ end
 local function forget(ch, user, r)
   moveTo(ch, user, r, 0)
   countBucket(ch, r, 0)
-  countRest(ch, user, r, 0, false)
+  countStanding(ch, r, 0)
+  noteOldest(ch, user, r, 0)
   for _, kind in ipairs({ 'users', 'states', 'failures' }) do call('HDEL', key(kind, ch), user) end
 end
 
@@ -153,7 +176,10 @@ end
 
 local function readyCount()
   local sum = 0
-  for _, ch in ipairs(a.channels) do sum = sum + call('ZCARD', key('ready', ch)) end
+  for _, ch in ipairs(a.channels) do
+    sum = sum + call('ZCARD', key('ready', ch))
+    if a.quiet then sum = sum + call('ZCARD', key('quiet', ch)) end
+  end
   return sum
 end
 `;

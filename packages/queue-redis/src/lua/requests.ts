@@ -28,14 +28,14 @@ local function mergeMore(id, prio, full, byOperator)
 end
 
 -- True when the user is ready now and was not before; nil when there are too many users.
-local function request(ch, user, spread, prio, full, byOperator)
+local function request(ch, user, prio, full, byOperator)
   local r = get(ch, user)
   local busyOn, id = running(user)
   local isPlain = not full and not byOperator
   if r and not busyOn and isPlain and r[PRIO] >= prio and (prio < 3 or r[HOLD] == 0) then return false end
   local changed = not r
   if not r then
-    r = create(ch, user, spread)
+    r = create(ch)
     if not r then return nil end
   end
   if busyOn == ch then mergeMore(id, prio, full, byOperator) end
@@ -49,13 +49,13 @@ local function request(ch, user, spread, prio, full, byOperator)
 end
 `;
 
-/** `rows`: name, spread, priority, full, byOperator. Answers how many became ready, or -1: too many users. */
+/** `rows`: name, priority, full, byOperator. Answers how many became ready, or -1: too many users. */
 export const requestScript = `
 local woken = 0
 for _, ch in ipairs(a.onto) do
   call('SADD', base .. 'channels', ch)
   for _, w in ipairs(a.rows) do
-    local ready = request(ch, w[1], w[2], w[3], w[4] == 1, w[5] == 1)
+    local ready = request(ch, w[1], w[2], w[3] == 1, w[4] == 1)
     if ready == nil then return -1 end
     if ready then woken = woken + 1 end
   end
@@ -63,17 +63,31 @@ end
 return woken
 `;
 
-/** `rows`: name, spread. Known users stay as they are. Answers -1 when there are too many users, else 0. */
+/**
+ * `names`: users to be known; with `doubted` it is not known whether they are replicated. Answers how many are
+ * due because of it, or -1: too many users.
+ */
 export const addScript = `
 call('SADD', base .. 'channels', a.channel)
-for _, w in ipairs(a.rows) do
-  if call('HEXISTS', key('users', a.channel), w[1]) == 0 then
-    local r = create(a.channel, w[1], w[2])
+local due = 0
+for _, name in ipairs(a.names) do
+  local r = get(a.channel, name)
+  local isNew = not r
+  if isNew then
+    r = create(a.channel)
     if not r then return -1 end
-    place(a.channel, w[1], r)
   end
+  local busyOn, id = running(name)
+  local l = a.doubted and busyOn == a.channel and lease(id)
+  if l then
+    l.doubted = true
+    saveLease(id, l)
+  end
+  local isDoubt = a.doubted and not has(r, DOUBTED)
+  if isDoubt then mark(r, DOUBTED) end
+  if (isNew or isDoubt) and place(a.channel, name, r) then due = due + 1 end
 end
-return 0
+return due
 `;
 
 export const removeScript = `

@@ -5,6 +5,7 @@ import { describeOverview } from './overview.ts';
 import { describePause } from './pause.ts';
 import { describeRequests } from './requests.ts';
 import { describeSchedule } from './schedule.ts';
+import { describeStanding } from './standing.ts';
 import { describeUsers } from './users.ts';
 import { describeWaiters } from './waiters.ts';
 
@@ -21,5 +22,6 @@ export function describeReplicationQueue(name: string, open: OpenQueue): void {
     describeUsers(open);
     describeOverview(open);
     describePause(open);
+    describeStanding(open);
   });
 }

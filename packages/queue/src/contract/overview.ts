@@ -85,26 +85,5 @@ export function describeOverview(open: OpenQueue): void {
       expect(await bench.queue.lagCounts('default', [])).toEqual([]);
       await bench.queue.close();
     });
-
-    it('counts users who were never fully synced', async () => {
-      const bench = await ContractBench.open(open);
-      const neverSynced = async (): Promise<number> =>
-        (await bench.queue.channelStatus('default')).neverSynced;
-      await bench.queue.add('default', ['ann', 'bob'].map(parseUserName));
-      expect(await neverSynced()).toBe(2);
-      await bench.request('ann', 'low');
-      await bench.sync(peerDown);
-      expect(await neverSynced()).toBe(2);
-      bench.clock.advance(5000);
-      await bench.sync({ outcome: 'ok', full: false });
-      expect(await neverSynced(), 'a part is not all').toBe(2);
-      await bench.request('ann', 'low', { byOperator: true });
-      expect((await bench.sync()).user).toBe('ann');
-      expect(await neverSynced()).toBe(1);
-      await bench.queue.remove('default', parseUserName('bob'));
-      await bench.queue.remove('default', parseUserName('ann'));
-      expect(await neverSynced()).toBe(0);
-      await bench.queue.close();
-    });
   });
 }

@@ -90,24 +90,28 @@ export function describeSchedule(open: OpenQueue): void {
       await bench.queue.close();
     });
 
-    it('of users added at once are spread over the interval, at least one in each eighth', async () => {
+    it('of users who were never synced come at once, but behind every change', async () => {
       const bench = await ContractBench.open(open);
-      const users = Array.from({ length: 200 }, (_, index) => parseUserName(`user${index}`));
-      await bench.queue.add('default', users);
-      const counts: number[] = [];
-      for (let eighth = 0; eighth < 8; eighth++) {
-        bench.clock.advance(contractSettings.fullSyncIntervalMs / 8);
-        let count = 0;
-        for (let claim = await bench.claimNow(); claim !== undefined; claim = await bench.claimNow()) {
-          expect(claim.type).toBe('full');
-          await bench.queue.complete(claim, done);
-          count++;
-        }
-        counts.push(count);
-      }
-      expect(counts.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(users.length);
-      expect(Math.min(...counts)).toBeGreaterThan(5);
-      expect(Math.max(...counts)).toBeLessThan(60);
+      await bench.queue.add('default', ['new', 'newer'].map(parseUserName));
+      bench.clock.advance(3_600_000);
+      await bench.request('ann', 'low');
+      expect(await bench.claim()).toMatchObject({ user: 'ann' });
+      expect(await bench.claim()).toMatchObject({ user: 'new', type: 'full', priority: 'none' });
+      expect(await bench.claim()).toMatchObject({ user: 'newer' });
+      await bench.queue.close();
+    });
+
+    it('that nobody asked for take only so many workers', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.queue.configure({ ...contractSettings, quietSyncsMax: 1 });
+      await bench.queue.add('default', ['new', 'newer'].map(parseUserName));
+      const first = await bench.claim();
+      expect(await bench.claimNow(), 'one runs').toBeUndefined();
+      await bench.request('ann', 'low');
+      expect(await bench.claim(), 'a change has room').toMatchObject({ user: 'ann' });
+      expect(await bench.claimNow()).toBeUndefined();
+      await bench.queue.complete(first, done);
+      expect(await bench.claim()).toMatchObject({ user: 'newer' });
       await bench.queue.close();
     });
 

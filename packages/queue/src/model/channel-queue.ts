@@ -1,10 +1,17 @@
-import type { Random } from '@dsyncd/core';
-import { type ChannelStatus, priorities, type SyncType, type UserFilter, type UserStatus } from '../port.ts';
+import { type Random, type Standing, type StandingCounts, standingOf, standings } from '@dsyncd/core';
+import {
+  type ChannelStatus,
+  fitsFilter,
+  priorities,
+  type SyncType,
+  type UserFilter,
+  type UserStatus,
+} from '../port.ts';
 import { Breaker } from './breaker.ts';
 import { FailureTexts } from './failure-texts.ts';
 import { IndexedHeap } from './indexed-heap.ts';
 import { mergeWish, type RunningClaim } from './running-claim.ts';
-import { nameFraction, timing } from './timing.ts';
+import { timing } from './timing.ts';
 import { flag, UserRecords } from './user-records.ts';
 import type { UserTable } from './user-table.ts';
 
@@ -39,8 +46,10 @@ export interface ChannelTiming {
 /**
  * One channel's users and the order in which they are due.
  *
- * A known user is in one of three places: `ready` (due, ordered by rank), `waiting` (ordered by the
- * instant when it becomes due), or in neither, while it is being synced on whatever channel, quarantined or paused.
+ * A known user is in one of four places: `ready` (due and asked for, ordered by rank), `quiet` (due though nobody
+ * asked: a first sync, a doubt, the full-sync interval), `waiting` (ordered by the instant when it becomes due), or in
+ * none, while it is being synced on whatever channel, quarantined or paused. Quiet users go when no other is ready,
+ * and only so many at once: a thousand first syncs must not make a delivery wait.
  */
 export class ChannelQueue {
   readonly name: string;
@@ -54,11 +63,12 @@ export class ChannelQueue {
   timing: ChannelTiming;
   readonly #users: UserTable;
   readonly #ready = new IndexedHeap();
+  readonly #quiet = new IndexedHeap();
   readonly #waiting = new IndexedHeap();
   readonly #oldest = new IndexedHeap();
   readonly #counts = new Array<number>(10).fill(0);
+  readonly #standings = new Array<number>(standings.length + 1).fill(0);
   #known = 0;
-  #unproven = 0;
 
   constructor(name: string, index: number, users: UserTable, random: Random, channelTiming: ChannelTiming) {
     this.name = name;
@@ -70,7 +80,7 @@ export class ChannelQueue {
 
   reserve(capacity: number): void {
     this.records.reserve(capacity);
-    for (const heap of [this.#ready, this.#waiting, this.#oldest]) heap.reserve(capacity);
+    for (const heap of [this.#ready, this.#quiet, this.#waiting, this.#oldest]) heap.reserve(capacity);
   }
 
   knows(user: number): boolean {
@@ -154,6 +164,18 @@ export class ChannelQueue {
     return true;
   }
 
+  /** Mail may have changed unseen; true when that was not known yet. */
+  doubt(user: number, now: number): boolean {
+    const { records } = this;
+    const isNew = this.add(user, now);
+    const running = this.#users.runningOf(user);
+    if (running !== undefined && running.channel === this.index) running.isDoubtedAgain = true;
+    if (records.has(user, flag.doubted)) return isNew;
+    records.mark(user, flag.doubted);
+    this.place(user, now);
+    return true;
+  }
+
   forget(user: number): void {
     if (!this.knows(user)) return;
     this.records.wipe(user);
@@ -173,16 +195,15 @@ export class ChannelQueue {
       !this.knows(user) || this.#users.isRunning(user) || records.has(user, flag.quarantined | flag.paused);
     const dueAt = isHeld ? Number.POSITIVE_INFINITY : this.dueAt(user);
     const isReady = dueAt <= now;
-    if (isReady) {
-      this.#waiting.delete(user);
-      this.#ready.set(user, this.#rank(user, dueAt));
-    } else {
-      this.#ready.delete(user);
-      if (isHeld) this.#waiting.delete(user);
-      else this.#waiting.set(user, dueAt);
-    }
+    const isQuiet = isReady && !records.isPending(user) && records.notBefore[user] === 0;
+    if (isReady && !isQuiet) this.#ready.set(user, this.#rank(user, dueAt));
+    else this.#ready.delete(user);
+    if (!isQuiet) this.#quiet.delete(user);
+    else if (!this.#quiet.has(user)) this.#quiet.set(user, dueAt === 0 ? now : dueAt);
+    if (isReady || isHeld) this.#waiting.delete(user);
+    else this.#waiting.set(user, dueAt);
     this.#count(user, this.#bucketOf(user, isReady));
-    this.#countUnproven(user);
+    this.#countStanding(user);
   }
 
   /** When the user may be synced next, if not held; at most now means: due. */
@@ -190,10 +211,9 @@ export class ChannelQueue {
     const { records } = this;
     const notBefore = records.notBefore[user] as number;
     if (records.isPending(user) || notBefore > 0) return notBefore;
+    if (records.has(user, flag.doubted)) return 0;
     const base = records.fullBaseAt[user] as number;
-    const intervalMs = this.timing.fullSyncIntervalMs;
-    if (records.has(user, flag.fullSynced)) return base + intervalMs;
-    return base + Math.round(intervalMs * nameFraction(this.#users.nameOf(user) ?? ''));
+    return records.has(user, flag.fullSynced) ? base + this.timing.fullSyncIntervalMs : base;
   }
 
   #rank(user: number, dueAt: number): number {
@@ -214,22 +234,27 @@ export class ChannelQueue {
     }
   }
 
-  /** Rank of the next due user, the smaller the sooner; Infinity when none is due or the channel is held back. */
-  firstRank(now: number): number {
-    if (!this.isConfigured || this.isPaused || this.breaker.gateAt > now) return Number.POSITIVE_INFINITY;
-    this.promote(now);
-    return this.#ready.firstKey;
+  /** Who of those that were asked for is next; undefined when none is due or the channel is held back. */
+  firstAsked(now: number): NextUser | undefined {
+    return this.#first(this.#ready, now);
   }
 
-  get firstUser(): number {
-    return this.#ready.firstId;
+  /** Who is next of those that nobody asked for. */
+  firstQuiet(now: number): NextUser | undefined {
+    return this.#first(this.#quiet, now);
+  }
+
+  #first(heap: IndexedHeap, now: number): NextUser | undefined {
+    if (!this.isConfigured || this.isPaused || this.breaker.gateAt > now) return undefined;
+    this.promote(now);
+    return heap.size === 0 ? undefined : { channel: this, user: heap.firstId, rank: heap.firstKey };
   }
 
   /** When to look again, if nothing happens before; Infinity when only an event can make someone due. */
-  wakeAt(now: number): number {
+  wakeAt(now: number, isQuietFull: boolean): number {
     if (!this.isConfigured || this.isPaused) return Number.POSITIVE_INFINITY;
-    const dueAt = this.#ready.size > 0 ? now : this.#waiting.firstKey;
-    return Math.max(dueAt, this.breaker.gateAt);
+    const isDue = this.#ready.size > 0 || (this.#quiet.size > 0 && !isQuietFull);
+    return Math.max(isDue ? now : this.#waiting.firstKey, this.breaker.gateAt);
   }
 
   syncType(user: number, now: number): SyncType {
@@ -263,11 +288,27 @@ export class ChannelQueue {
     this.#counts[now] = (this.#counts[now] as number) + 1;
   }
 
-  #countUnproven(user: number): void {
-    const { flags, unproven } = this.records;
-    const now = ((flags[user] ?? 0) & (flag.known | flag.fullSynced)) === flag.known ? 1 : 0;
-    this.#unproven += now - (unproven[user] ?? 0);
-    unproven[user] = now;
+  #countStanding(user: number): void {
+    const { standing } = this.records;
+    const before = standing[user] ?? 0;
+    const now = this.knows(user) ? 1 + standings.indexOf(this.#standingOf(user)) : 0;
+    if (before === now) return;
+    standing[user] = now;
+    this.#standings[before] = (this.#standings[before] as number) - 1;
+    this.#standings[now] = (this.#standings[now] as number) + 1;
+  }
+
+  #standingOf(user: number): Standing {
+    const { records } = this;
+    return standingOf({
+      requestedAt: instant(records.requestedAt[user]),
+      failed: records.has(user, flag.failed),
+      quarantined: records.has(user, flag.quarantined),
+      paused: records.has(user, flag.paused),
+      doubted: records.has(user, flag.doubted),
+      fullSynced: records.has(user, flag.fullSynced),
+      soonsInRow: records.soons[user] ?? 0,
+    });
   }
 
   /** How many users' oldest change waits longer than each of the limits, which ascend. */
@@ -286,10 +327,8 @@ export class ChannelQueue {
   fits(user: number, only: UserFilter | undefined): boolean {
     const { records } = this;
     if (only === undefined) return this.knows(user);
-    if (only === 'paused') return records.has(user, flag.paused);
-    const wanted = only === 'quarantined' ? flag.quarantined : flag.failed | flag.quarantined;
-    if (records.has(user, wanted)) return true;
-    return only === 'behind' && (records.requestedAt[user] ?? 0) > 0;
+    if (!this.knows(user)) return false;
+    return fitsFilter(this.#standingOf(user), only) || (only === 'paused' && records.has(user, flag.paused));
   }
 
   status(now: number): ChannelStatus {
@@ -306,7 +345,9 @@ export class ChannelQueue {
       pausedUsers: count(bucket.paused),
       running: count(bucket.running),
       users: this.#known,
-      neverSynced: this.#unproven,
+      standings: Object.fromEntries(
+        standings.map((standing, index) => [standing, this.#standings[index + 1] as number]),
+      ) as StandingCounts,
       paused: this.isPaused,
       oldestRequestAt: this.#oldest.size === 0 ? undefined : this.#oldest.firstKey,
       breaker: this.breaker.status(),
@@ -333,9 +374,13 @@ export class ChannelQueue {
       paused: records.has(user, flag.paused),
       failure: this.failures.get(user),
       failuresInRow: records.failures[user] as number,
-      nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : instant(records.requestedAt[user]),
+      nextSyncAt: isHeld
+        ? undefined
+        : (instant(dueAt) ?? instant(records.requestedAt[user]) ?? instant(records.fullBaseAt[user])),
       requestedAt: instant(records.requestedAt[user]),
       running: running !== undefined,
+      standing: this.#standingOf(user),
+      soonsInRow: records.soons[user] as number,
     };
   }
 
@@ -343,6 +388,14 @@ export class ChannelQueue {
     const running = this.#users.runningOf(user);
     return running?.channel === this.index && !running.isStale ? running : undefined;
   }
+}
+
+/** Who could be synced next. */
+export interface NextUser {
+  readonly channel: ChannelQueue;
+  readonly user: number;
+  /** The smaller the sooner. */
+  readonly rank: number;
 }
 
 const instant = (at: number | undefined): number | undefined =>

@@ -69,7 +69,10 @@ export function finishSync(ending: Ending): Finish {
     if (claim.more?.full !== true) records.clear(user, flag.wantsFull);
   }
   const state = storeState(ending, rule.keepsState, rule.next === 'forget');
-  if (outcome === 'ok') records.lastSuccessAt[user] = now;
+  if (outcome === 'ok') {
+    records.lastSuccessAt[user] = now;
+    if (!claim.isDoubtedAgain) records.clear(user, flag.doubted);
+  }
   consequences[rule.next](ending);
   if (claim.more !== undefined) channel.hurry(user, claim.more);
   const isHeldBack = tellBreaker(ending);

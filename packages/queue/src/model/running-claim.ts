@@ -23,6 +23,8 @@ export interface RunningClaim {
   readonly isProbe: boolean;
   /** The user was removed meanwhile: the outcome is of no interest. */
   isStale: boolean;
+  /** Doubt that came while the sync ran is not dispelled by it. */
+  isDoubtedAgain: boolean;
   more: MoreWork | undefined;
 }
 

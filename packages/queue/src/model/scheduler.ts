@@ -1,6 +1,6 @@
 import { compileMask, DsyncdError, fail, isUserName, type Random, type UserName } from '@dsyncd/core';
 import { type Completion, priorities, type QueueSettings, type RunningSync } from '../port.ts';
-import { ChannelQueue, type Wish } from './channel-queue.ts';
+import { ChannelQueue, type NextUser, type Wish } from './channel-queue.ts';
 import { finishSync } from './finish-sync.ts';
 import type { ClaimHead, Finish, RunningClaim } from './running-claim.ts';
 import { readRow } from './user-records.ts';
@@ -163,6 +163,13 @@ export class Scheduler {
     return user;
   }
 
+  /** Whether the user is replicated is not known: it is synced soon, though nobody asked. */
+  doubt(channel: ChannelQueue, name: UserName, now: number): number {
+    const user = this.users.obtain(name);
+    if (channel.doubt(user, now)) this.#onChange(channel.index, user);
+    return user;
+  }
+
   /** Answers the id that the user had, or undefined when it was not known. */
   remove(channel: ChannelQueue, name: string): number | undefined {
     const user = this.users.idOf(name);
@@ -210,15 +217,18 @@ export class Scheduler {
 
   /** The next due sync over all channels, now running. */
   claim(now: number): ClaimHead | undefined {
-    let best: ChannelQueue | undefined;
-    let bestRank = Number.POSITIVE_INFINITY;
-    for (const channel of this.#channels) {
-      const rank = channel.firstRank(now);
-      if (rank >= bestRank) continue;
-      best = channel;
-      bestRank = rank;
-    }
-    return best === undefined ? undefined : this.#start(best, best.firstUser, now);
+    const asked = soonest(this.#channels.map((channel) => channel.firstAsked(now)));
+    const next =
+      asked ??
+      (this.#isQuietFull ? undefined : soonest(this.#channels.map((channel) => channel.firstQuiet(now))));
+    return next === undefined ? undefined : this.#start(next.channel, next.user, now);
+  }
+
+  /** Do as many syncs run that nobody asked for as may? */
+  get #isQuietFull(): boolean {
+    let running = 0;
+    for (const { priority } of this.#claims.values()) if (priority === 0) running++;
+    return running >= (this.#settings.quietSyncsMax ?? Number.POSITIVE_INFINITY);
   }
 
   #start(channel: ChannelQueue, user: number, now: number): ClaimHead {
@@ -236,6 +246,7 @@ export class Scheduler {
       startedAt: now,
       isProbe: channel.breaker.started(),
       isStale: false,
+      isDoubtedAgain: false,
       more: undefined,
     };
     this.users.start(user, claim);
@@ -300,8 +311,9 @@ export class Scheduler {
 
   /** When {@link claim} may have something, if nothing happens before; Infinity when never. */
   wakeAt(now: number): number {
+    const isQuietFull = this.#isQuietFull;
     let at = Number.POSITIVE_INFINITY;
-    for (const channel of this.#channels) at = Math.min(at, channel.wakeAt(now));
+    for (const channel of this.#channels) at = Math.min(at, channel.wakeAt(now, isQuietFull));
     return at;
   }
 
@@ -325,3 +337,9 @@ export class Scheduler {
     return true;
   }
 }
+
+const soonest = (next: readonly (NextUser | undefined)[]): NextUser | undefined =>
+  next.reduce<NextUser | undefined>(
+    (best, each) => (each !== undefined && (best === undefined || each.rank < best.rank) ? each : best),
+    undefined,
+  );

@@ -33,12 +33,3 @@ export const soonMs = (timesInRow: number): number =>
   Math.round(
     Math.min(timing.soonMaxMs, timing.soonFirstMs * timing.soonGrowth ** Math.min(timesInRow - 1, 20)),
   );
-
-/** A fraction from 0 to 1 (exclusive) that is always the same for a name: FNV-1a. */
-export function nameFraction(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < name.length; index++)
-    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
-}

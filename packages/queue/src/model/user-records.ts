@@ -12,6 +12,8 @@ export const flag = {
   fullSynced: 32,
   /** Stopped by a person. */
   paused: 64,
+  /** Mail may have changed while nobody listened. */
+  doubted: 128,
 } as const;
 
 /**
@@ -35,8 +37,8 @@ export class UserRecords {
   /** How often in a row the user was busy or changed. */
   soons = new Uint8Array(0);
   bucket = new Uint8Array(0);
-  /** 1 for a known user who was never fully synced, as it was counted last. */
-  unproven = new Uint8Array(0);
+  /** How the user was counted last: 1 and the index into `standings`; 0: not at all. */
+  standing = new Uint8Array(0);
 
   reserve(capacity: number): void {
     if (capacity <= this.flags.length) return;
@@ -50,7 +52,7 @@ export class UserRecords {
     this.failures = growUint8(this.failures, capacity);
     this.soons = growUint8(this.soons, capacity);
     this.bucket = growUint8(this.bucket, capacity);
-    this.unproven = growUint8(this.unproven, capacity);
+    this.standing = growUint8(this.standing, capacity);
   }
 
   has(user: number, bit: number): boolean {
@@ -123,7 +125,7 @@ export function readRow(
   };
   const count = (index: number, max: number): number =>
     Math.min(max, Math.max(0, Math.floor(row[offset + index] ?? 0) || 0));
-  records.flags[user] = count(0, 127) | flag.known;
+  records.flags[user] = count(0, 255) | flag.known;
   records.priority[user] = count(1, 3);
   records.requestedAt[user] = records.isPending(user) ? instant(2, limits.now) || limits.now : 0;
   records.lastFastAt[user] = instant(3, limits.now);

@@ -50,7 +50,7 @@ async function troublesOf(queue: Readings, { name, replica }: Channel, lagMs: nu
       channel: name,
       text: `changes of ${countOf(lateOnly, 'user')} are not on ${replica} yet${status.paused ? ': the channel is paused' : ''}`,
       hint: status.paused
-        ? 'dsyncadm resume lets it go on'
+        ? `the dashboard, or POST /v1/channels/${name}/resume of the HTTP API, lets it go on`
         : 'dsyncadm status says whose; more replication_max_conns may help',
       since: status.oldestRequestAt,
     });
