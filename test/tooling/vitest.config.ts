@@ -12,8 +12,6 @@ export default defineConfig({
     // Not to judge speed: a busy machine is no failure.
     testTimeout: 90_000,
     hookTimeout: 120_000,
-    // Real programs on a machine that others use too; a test that needed its second try is marked in the output.
-    retry: process.env.CI === 'true' ? 1 : 0,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -1,5 +1,5 @@
 import { asUid, DsyncdError, type MailGuid } from '@dsyncd/core';
-import type { MailboxAttribute, MailboxMail, MailboxStatus, MailChange, StagedBody } from '@dsyncd/mailstore';
+import type { MailboxAttribute, MailboxStatus, MailChange } from '@dsyncd/mailstore';
 import type { Attribute, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
 import { type Assigned, assignOneWay, assignUids } from './assign-uids.ts';
@@ -7,6 +7,7 @@ import { isDovecotsNewer, isTheirsNewer } from './attributes.ts';
 import { compareUid, type Decision, isSameGuid, type LocalNew, type RemoteNew } from './compare.ts';
 import { type Entry, readEntries } from './entries.ts';
 import type { Importer, ImportOptions, ImportResult } from './importer.ts';
+import { LostBodies } from './lost-bodies.ts';
 import { mergeFlags } from './merge-flags.ts';
 import { type ExpungeChange, NewMails } from './new-mails.ts';
 import { MailboxWriter } from './writer.ts';
@@ -33,7 +34,7 @@ export class MailboxImport implements Importer {
   /** Highest UID up to which both sides' UIDs tell the same story: a Dovecot takes nothing new below it. */
   #matchedUid = 0;
   #hasMismatch = false;
-  #lost = new Map<string, number>();
+  readonly #lost: LostBodies;
   #ourAttributes: ReadonlyMap<string, MailboxAttribute> | undefined;
   #conflicts = 0;
   #renumbered = 0;
@@ -43,6 +44,7 @@ export class MailboxImport implements Importer {
   constructor(options: ImportOptions) {
     this.#options = options;
     const { mailbox, snapshot, since, user, isMaster, isDryRun, counts } = options;
+    this.#lost = new LostBodies(mailbox);
     this.#writer = new MailboxWriter(mailbox, snapshot, { isDryRun });
     this.#newMails = new NewMails({
       user,
@@ -63,14 +65,10 @@ export class MailboxImport implements Importer {
 
   /** To be called first: changes get modseqs above all that either side ever gave out. */
   async start(): Promise<void> {
-    const { mailbox, remote, snapshot, since } = this.#options;
+    const { remote, snapshot, since } = this.#options;
     if (remote.highestModSeq > snapshot.highestModSeq)
       this.#writer.beginWith({ type: 'raise', highestModSeq: remote.highestModSeq });
-    if (since.lastCommonUid > 0) return;
-    for (const uid of await mailbox.lostBodies()) {
-      const mail = await mailbox.mail(uid);
-      if (mail !== undefined) this.#lost.set(mail.guid, uid);
-    }
+    if (since.lastCommonUid === 0) await this.#lost.find();
   }
 
   async addAttribute(theirs: Attribute): Promise<void> {
@@ -243,7 +241,7 @@ export class MailboxImport implements Importer {
     for (const [index, local] of toOffer.entries()) assigned.push({ local, uid: uidNext + index });
     const requests = await this.#newMails.plan(assigned, this.#takeReplaced(assigned));
     if (isDryRun) counts.mailsReceived += assigned.filter(({ local }) => local === undefined).length;
-    for (const guid of isDryRun ? [] : this.#lost.keys())
+    for (const guid of isDryRun ? [] : this.#lost.guids)
       if (!this.#newMails.isWaitingFor(guid)) requests.push({ type: 'request', guid });
     return requests;
   }
@@ -290,18 +288,16 @@ export class MailboxImport implements Importer {
 
   /** Takes a body that was asked for. */
   async addMail(item: MailItem, body: AsyncIterable<Uint8Array> | undefined): Promise<void> {
-    const { user, mailbox, counts } = this.#options;
+    const { user, counts } = this.#options;
     const guid = item.guid;
     if (guid === undefined) return;
     const staged =
       body === undefined
         ? undefined
         : await user.stageBody(counted(body, (bytes) => (counts.bytesReceived += bytes)));
-    const lostUid = this.#lost.get(guid);
-    if (lostUid === undefined || this.#newMails.isWaitingFor(guid))
+    if (!this.#lost.has(guid) || this.#newMails.isWaitingFor(guid))
       return this.#newMails.take(guid, item, staged);
-    this.#lost.delete(guid);
-    if (staged !== undefined) await restore(mailbox, lostUid, staged);
+    await this.#lost.restore(guid, staged);
   }
 
   /** After the peer's last mail: writes the rest and says where the mailbox stands now. */
@@ -339,16 +335,5 @@ export class MailboxImport implements Importer {
   async abort(): Promise<void> {
     await this.#writer.abandon();
     await this.#newMails.discard();
-  }
-}
-
-async function restore(mailbox: MailboxMail, uid: number, staged: StagedBody): Promise<void> {
-  try {
-    await mailbox.restoreBody(asUid(uid), staged);
-  } catch (error) {
-    await staged.discard();
-    // The mail was expunged meanwhile, or the replica's body is another one: ours stays known as lost.
-    const tolerated = ['DSYNCD_STORE_NO_MAIL', 'DSYNCD_STORE_BODY_DIFFERS'];
-    if (!(error instanceof DsyncdError) || !tolerated.includes(error.code)) throw error;
   }
 }
