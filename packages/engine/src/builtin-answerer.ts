@@ -3,6 +3,7 @@ import { newProgress, refuseSync, runSlave } from '@dsyncd/dsync';
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
 import type { SyncAnswerer } from '@dsyncd/transport';
+import { HardMailsOfUsers } from './hard-mails-of-users.ts';
 import type { SyncResult } from './port.ts';
 
 export interface BuiltinAnswererOptions {
@@ -18,6 +19,7 @@ export interface BuiltinAnswererOptions {
 /** The other end of a sync: answers a dsyncd or a Dovecot from the built-in store. */
 export class BuiltinAnswerer implements SyncAnswerer {
   readonly #options: BuiltinAnswererOptions;
+  readonly #hardMails = new HardMailsOfUsers();
 
   constructor(options: BuiltinAnswererOptions) {
     this.#options = options;
@@ -32,7 +34,14 @@ export class BuiltinAnswerer implements SyncAnswerer {
     const mail = await this.#open(user, link);
     const progress = newProgress();
     try {
-      const result = await runSlave({ user: mail, link, hostname, lockTimeoutMs: lockTimeoutMs(), progress });
+      const result = await runSlave({
+        user: mail,
+        link,
+        hostname,
+        lockTimeoutMs: lockTimeoutMs(),
+        progress,
+        hardMails: this.#hardMails.of(user),
+      });
       return { reusable: result.isReusable };
     } finally {
       // Also what came before the sync broke: the next one will not tell of it again.

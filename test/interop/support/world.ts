@@ -44,6 +44,15 @@ export class World {
   readonly #peers: Readonly<Record<Transport, Peer>>;
   readonly #engines: Readonly<Record<Transport, BuiltinEngine>>;
 
+  #tryPeer: Peer | undefined;
+  /** One for all, for it remembers what a peer refused. */
+  readonly #tryEngine = new BuiltinEngine({
+    store: { open: (...args) => this.store.open(...args) } as MailStore,
+    hostname: 'later.example.com',
+    lockTimeoutMs: () => 10_000,
+    peerOf: () => this.#tryPeer,
+  });
+
   private constructor(parts: {
     mailFormat: MailFormat;
     dovecot: Dovecot;
@@ -182,14 +191,9 @@ export class World {
     const destination = parseDestination(`tcp:127.0.0.1:${port}`, { doveadmPort: 1 });
     const peer = createPeer(destination, { secret, tls: {} });
     try {
-      const engine = new BuiltinEngine({
-        store: this.store,
-        hostname: 'later.example.com',
-        lockTimeoutMs: () => 10_000,
-        peerOf: () => peer,
-      });
+      this.#tryPeer = peer;
       const task = { user: parseUserName(user), channel: 'default', type, state: undefined };
-      return await engine.sync({ ...task, signal: AbortSignal.timeout(60_000) });
+      return await this.#tryEngine.sync({ ...task, signal: AbortSignal.timeout(60_000) });
     } finally {
       await peer.close();
     }

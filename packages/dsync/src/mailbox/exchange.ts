@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
-import { asMailGuid, bytesOfText, byteTextLength, DsyncdError, limits, textOfBytes } from '@dsyncd/core';
-import type { MailboxMail, MailboxStatus, MailRecord } from '@dsyncd/mailstore';
+import { bytesOfText, byteTextLength, DsyncdError, limits, textOfBytes } from '@dsyncd/core';
+import type { MailboxMail, MailboxStatus } from '@dsyncd/mailstore';
 import type { Attribute, DsyncStream, MailboxHeader, MailRequest } from '@dsyncd/protocol';
-import { counted } from '../counts.ts';
 import type { Session } from '../session.ts';
 import { type CommonPoint, exportAttributes, exportChanges } from './export.ts';
 import { MailboxImport } from './import.ts';
 import type { Importer, ImportOptions, ImportResult } from './importer.ts';
 import { MailboxOverwrite } from './overwrite.ts';
 import { checkPeerUid } from './peer-numbers.ts';
+import { sendMails } from './send-mails.ts';
 
 export interface MailboxExchange {
   readonly mailbox: MailboxMail;
@@ -202,153 +202,3 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
 
 const attributesTooLarge = (what: string): DsyncdError =>
   new DsyncdError('DSYNCD_PEER_LIMIT', what, { outcome: 'operator', hint: 'shorten them on the peer' });
-
-const guidsAtOnce = 500;
-/** Bodies that are opened while the ones before them are sent. */
-const bodiesAhead = 32;
-
-type BodyName = { readonly guid: string } | { readonly uid: MailRecord['uid'] };
-
-interface OpenedMail {
-  readonly name: BodyName;
-  /** Missing: expunged meanwhile. */
-  readonly mail: MailRecord | undefined;
-  /** Missing: gone or lost. */
-  readonly body: Readable | undefined;
-}
-
-async function sendMails(
-  session: Session,
-  mailbox: MailboxMail,
-  requests: readonly MailRequest[],
-): Promise<void> {
-  const ordered = session.peerCan('expunges') ? requests : await inOrderOfUid(mailbox, requests);
-  for (let from = 0; from < ordered.length; from += guidsAtOnce) {
-    const part = ordered.slice(from, from + guidsAtOnce);
-    const mails = await mailsOf(mailbox, part);
-    await inOrder(
-      part,
-      async (request) => openMail(session, mailbox, mails, request),
-      async (opened) => sendMail(session, opened),
-      ({ body }) => void body?.destroy(),
-    );
-  }
-}
-
-async function mailsOf(
-  mailbox: MailboxMail,
-  requests: readonly MailRequest[],
-): Promise<ReadonlyMap<string, MailRecord>> {
-  const guids = requests.flatMap(({ guid }) => (guid === undefined || guid === '' ? [] : [asMailGuid(guid)]));
-  return new Map((await mailbox.mailsByGuid(guids)).map((mail) => [mail.guid as string, mail]));
-}
-
-/**
- * A Dovecot asks in no order, and keeps what it has when a sync is cut. What it has without a gap goes on as it
- * is; mails in a gap have to get new UIDs first.
- */
-async function inOrderOfUid(mailbox: MailboxMail, requests: readonly MailRequest[]): Promise<MailRequest[]> {
-  const uids = new Map<MailRequest, number>();
-  for (let from = 0; from < requests.length; from += guidsAtOnce) {
-    const part = requests.slice(from, from + guidsAtOnce);
-    const mails = await mailsOf(mailbox, part);
-    for (const request of part) uids.set(request, request.uid ?? mails.get(request.guid ?? '')?.uid ?? 0);
-  }
-  return [...requests].sort((a, b) => (uids.get(a) ?? 0) - (uids.get(b) ?? 0));
-}
-
-/** Prepares some items ahead of the one whose turn it is; what a failure leaves unused is dropped. */
-async function inOrder<Item, Ready>(
-  items: readonly Item[],
-  prepare: (item: Item) => Promise<Ready>,
-  use: (ready: Ready) => Promise<void>,
-  drop: (ready: Ready) => void,
-): Promise<void> {
-  const ahead: Promise<Ready>[] = [];
-  let next = 0;
-  const fill = (): void => {
-    for (; next < items.length && ahead.length < bodiesAhead; next++) {
-      const item = items[next];
-      if (item === undefined) continue;
-      const ready = prepare(item);
-      // It is looked at in its turn; when that never comes, no one must trip over it.
-      ready.catch(() => {});
-      ahead.push(ready);
-    }
-  };
-  fill();
-  try {
-    for (let ready = ahead.shift(); ready !== undefined; ready = ahead.shift()) {
-      fill();
-      await use(await ready);
-    }
-  } finally {
-    for (const ready of ahead) ready.then(drop, () => {});
-  }
-}
-
-async function openMail(
-  session: Session,
-  mailbox: MailboxMail,
-  mails: ReadonlyMap<string, MailRecord>,
-  { guid, uid }: MailRequest,
-): Promise<OpenedMail> {
-  if (guid === undefined || guid === '') {
-    const name = { uid: uid ?? (0 as MailRecord['uid']) };
-    const mail = uid === undefined ? undefined : await mailbox.mail(uid);
-    return { name, mail, body: mail && (await openBody(session, mailbox, mail)) };
-  }
-  const mail = mails.get(guid);
-  const body = mail && (await openBody(session, mailbox, mail));
-  if (mail === undefined || body !== undefined) return { name: { guid }, mail, body };
-  // Our own import may have given it another UID since it was looked up.
-  const [renumbered] = await mailbox.mailsByGuid([asMailGuid(guid)]);
-  if (renumbered === undefined || renumbered.uid === mail.uid) return { name: { guid }, mail, body };
-  return { name: { guid }, mail: renumbered, body: await openBody(session, mailbox, renumbered) };
-}
-
-async function sendMail(session: Session, { name, mail, body }: OpenedMail): Promise<void> {
-  const { stream, counts } = session;
-  await stream.send({
-    type: 'mail',
-    ...('guid' in name ? { guid: asMailGuid(name.guid) } : { uid: name.uid }),
-    ...(mail === undefined ? {} : { receivedAt: mail.receivedAt, savedAt: mail.savedAt }),
-    ...(mail?.pop3Uidl === undefined ? {} : { pop3Uidl: mail.pop3Uidl }),
-    ...(mail?.pop3Order === undefined ? {} : { pop3Order: mail.pop3Order }),
-    hasStream: body !== undefined,
-  });
-  if (body === undefined) return;
-  counts.mailsSent++;
-  await stream.sendBody(counted(body, (bytes) => (counts.bytesSent += bytes)));
-}
-
-async function openBody(
-  session: Session,
-  mailbox: MailboxMail,
-  mail: MailRecord,
-): Promise<Readable | undefined> {
-  try {
-    return await mailbox.body(mail.uid);
-  } catch (error) {
-    if (!(error instanceof DsyncdError)) throw error;
-    if (error.code === 'DSYNCD_STORE_NO_MAIL') return undefined;
-    if (error.code !== 'DSYNCD_STORE_BODY_LOST') throw error;
-    noteLostBody(session, `the body of UID ${mail.uid} in mailbox ${mailbox.guid} is lost on this host`);
-    return undefined;
-  }
-}
-
-/**
- * The peer asks for a body that we have lost. A full sync fetches back what the peer can give of all
- * that is lost; one that comes to the same again would only do so for ever.
- */
-function noteLostBody(session: Session, what: string): void {
-  if (session.syncType === 'full') {
-    session.conflicts.push(
-      `${what} and not on the peer either: restore it from a backup, or expunge the mail`,
-    );
-    return;
-  }
-  session.requiresFullResync = true;
-  session.changes.push(what);
-}

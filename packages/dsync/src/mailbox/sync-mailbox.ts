@@ -4,6 +4,7 @@ import type { MailboxHeader, MailboxSyncState } from '@dsyncd/protocol';
 import type { Session } from '../session.ts';
 import { exchangeMailbox } from './exchange.ts';
 import type { CommonPoint } from './export.ts';
+import { namingRefused } from './hard-mails.ts';
 import type { ImportResult } from './importer.ts';
 import { checkPeerHeader } from './peer-numbers.ts';
 
@@ -98,9 +99,17 @@ export async function syncMailbox(
     ? snapshot.uidValidity
     : await adoptUidValidity(session, snapshot, remote);
   if (!needsSync(session, snapshot, remote)) return;
-  const result = await exchangeMailbox(session, { mailbox, snapshot, remote, since });
-  noteResult(session, mailbox, result);
-  await settleState(session, { ...result, guid: mailbox.guid, uidValidity }, remote);
+  try {
+    const result = await exchangeMailbox(session, { mailbox, snapshot, remote, since });
+    noteResult(session, mailbox, result);
+    await settleState(session, { ...result, guid: mailbox.guid, uidValidity }, remote);
+  } catch (error) {
+    const { offered, hardMails, user } = session;
+    if (offered === undefined) throw error;
+    hardMails.add(offered.guid);
+    throw await namingRefused(error, { guid: mailbox.guid, uid: offered.uid }, user);
+  }
+  session.offered = undefined;
 }
 
 async function adoptUidValidity(

@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dovecotProblem, type MailSnapshot } from '@dsyncd/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World } from './support/world.ts';
+
+const leaders = ['theirs', 'ours'] as const;
+const userOf = (leader: string): string => `${leader}@example.com`;
+
+/** Dovecot takes no mail of more than 100 KB. */
+const sizeLimit = [
+  'mail_plugins = quota',
+  'plugin {',
+  '  quota = count:User quota',
+  '  quota_vsizes = yes',
+  '  quota_max_mail_size = 100k',
+  '}',
+];
+
+const mailOf = (index: number, lines: number): Buffer =>
+  Buffer.from(`Subject: mail ${index}\r\n\r\n${`${'x'.repeat(70)}\r\n`.repeat(lines)}`);
+const bodiesOf = ({ mailboxes }: MailSnapshot): string[] =>
+  (mailboxes.get('INBOX')?.mails ?? []).map((line) => line.split(' ').at(-1) ?? '').sort();
+
+const version = '2.3';
+for (const mailFormat of ['sdbox', 'maildir'] as const)
+  describe.skipIf(dovecotProblem(version) !== undefined)(`Dovecot ${version} with ${mailFormat}`, () => {
+    let world: World;
+    let folder: string;
+
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'refused-'));
+      world = await World.start({
+        version,
+        mailFormat,
+        users: leaders.map(userOf),
+        folder,
+        settings: sizeLimit,
+      });
+    });
+
+    afterAll(async () => {
+      await world.stop();
+      rmSync(folder, { recursive: true });
+    });
+
+    it.each(leaders)(
+      'a mail that it refuses stays here, is named, and holds up no other, led by %s',
+      async (leader) => {
+        const user = userOf(leader);
+        await world.addUser(user);
+        const { ours, theirs } = world.sides(user);
+        await ours.save('INBOX', [mailOf(0, 3000), mailOf(1, 1), mailOf(2, 1)]);
+        let said = '';
+        const sync = async (): Promise<void> => {
+          if (leader === 'ours') {
+            const { outcome, failure } = await world.trySync(world.dovecot.place.doveadmPort, user, 'normal');
+            expect(outcome).not.toBe('ok');
+            said += `${failure?.reason ?? ''}\n`;
+          } else await world.dovecot.tryDoveadm(['sync', '-u', user, `tcp:127.0.0.1:${world.serverPort}`]);
+        };
+        for (let round = 0; round < 4; round++) await sync();
+        await ours.save('INBOX', [mailOf(3, 1)]);
+        for (let round = 0; round < 3; round++) await sync();
+
+        const here = bodiesOf(await ours.list({ withBodies: true }));
+        const there = bodiesOf(await theirs.list({ withBodies: true }));
+        expect(new Set(here).size).toBe(4);
+        expect(here).toHaveLength(4);
+        expect(there).toHaveLength(3);
+        expect(here).toEqual(expect.arrayContaining(there));
+        if (leader === 'ours') expect(said).toMatch(/cannot save the mail with UID \d+ of mailbox INBOX/);
+      },
+    );
+  });
