@@ -1,11 +1,13 @@
 import { obstaclesOf } from '@dsyncd/core';
-import type { ChannelReport, UserReport } from '@dsyncd/protocol';
+import type { ChannelReport, HostTrouble, UserReport } from '@dsyncd/protocol';
 
 /** What `dsyncadm status` found out. */
 export interface ReplicationHealth {
   /** Everybody stands as replicated, but for changes that are on their way and do not wait longer than they should. */
   readonly isHealthy: boolean;
   readonly channels: readonly ChannelHealth[];
+  /** What is wrong with the host itself. */
+  readonly troubles: readonly HostTrouble[];
   /** Those who are behind, the one who waits longest first. */
   readonly behind: readonly UserHealth[];
 }
@@ -41,6 +43,7 @@ export type UserState =
 export interface HealthInput {
   readonly channels: readonly ChannelReport[];
   readonly behind: readonly UserReport[];
+  readonly troubles?: readonly HostTrouble[];
   /** Unix milliseconds. */
   readonly now: number;
   /** A change that waits longer than this makes replication unhealthy. */
@@ -48,13 +51,23 @@ export interface HealthInput {
 }
 
 /** Judges the reports of a replicator. Pure. */
-export function judgeHealth({ channels, behind, now, lagMsMax }: HealthInput): ReplicationHealth {
+export function judgeHealth({
+  channels,
+  behind,
+  now,
+  lagMsMax,
+  troubles = [],
+}: HealthInput): ReplicationHealth {
   const byName = new Map(channels.map((report) => [report.channel, report]));
   const users = behind.map((user) => judgeUser(user, byName.get(user.channel), now)).sort(byUrgency);
   const judgedChannels = channels.map((report) => judgeChannel(report, users, { now, lagMsMax }));
   return {
-    isHealthy: channels.length > 0 && judgedChannels.every(({ obstacles }) => obstacles.length === 0),
+    isHealthy:
+      troubles.length === 0 &&
+      channels.length > 0 &&
+      judgedChannels.every(({ obstacles }) => obstacles.length === 0),
     channels: judgedChannels,
+    troubles,
     behind: users,
   };
 }

@@ -8,6 +8,7 @@ import { type Daemon, takeInheritedFiles } from '@dsyncd/program';
 import {
   type Channel,
   doveadmSocketName,
+  HostTroubles,
   listenDoveadm,
   MissedChanges,
   matchingUsers,
@@ -18,6 +19,7 @@ import {
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
 import { FleetDuties } from './fleet-duties.ts';
+import { hostLooks } from './host-looks.ts';
 import { openHttp } from './http.ts';
 import { ListenedUntil } from './listened-until.ts';
 import { startListeners } from './listeners.ts';
@@ -77,7 +79,17 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       http?.syncEnded(sync);
     },
   });
+  const troubles = new HostTroubles(
+    hostLooks(
+      () => config,
+      () => mail.users(),
+      systemClock.now,
+    ),
+    systemClock,
+    logger,
+  );
   const doveadm = await listenDoveadm({
+    troubles: () => troubles.found,
     path: join(config.listeners.replicator.dir, doveadmSocketName),
     access: config.listeners.replicator,
     queue,
@@ -128,6 +140,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     listened.keep(storedUntil);
   });
   missed.start();
+  void troubles.start();
   duties.begin();
   const alerts = startAlerts({ config: () => config, queue, channels, logger });
   isReady = true;
@@ -159,6 +172,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       stopping.abort();
       const refreshed = refresh.stop();
       alerts.stop();
+      troubles.stop();
       const missedSettled = missed.stop();
       // What is written from now on, nobody hears; what was written before is read out.
       const closedAt = systemClock.now();

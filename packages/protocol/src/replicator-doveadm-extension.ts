@@ -12,6 +12,7 @@
  * | `CHANNELS` | a line a channel: {@link encodeChannelReport}; then an empty line |
  * | `USERS MASK FLAGS` | a line for each matching user and channel: {@link encodeUserReport}; then an empty line; FLAGS with `b`: only users who do not stand as replicated |
  * | `SYNCS` | a line for each running sync: {@link encodeSyncReport}; then an empty line |
+ * | `TROUBLES` | from minor version {@link troublesMinor} on; a line for each thing that is wrong with the host: {@link HostTrouble}; then an empty line |
  *
  * Without `CHANNEL` all commands are about every channel: REPLICATE, ADD and REMOVE act on all,
  * STATUS counts all.
@@ -25,6 +26,8 @@ import { DsyncdError, quote, type Standing, type StandingCounts, standings } fro
 
 /** Minor version of the greeting of a server that knows this extension. */
 export const replicatorExtensionMinor = 1;
+/** Minor version from which on a server knows TROUBLES, too. */
+export const troublesMinor = 2;
 
 /** Longest reason or hint in a report; with two of them a line stays well below `limits.lineBytesMax`. */
 export const reportTextCharsMax = 1000;
@@ -33,7 +36,28 @@ export type ExtensionCommand =
   | { readonly type: 'channel'; readonly channel: string }
   | { readonly type: 'channels' }
   | { readonly type: 'users'; readonly mask: string; readonly behindOnly: boolean }
-  | { readonly type: 'syncs' };
+  | { readonly type: 'syncs' }
+  | { readonly type: 'troubles' };
+
+/** Something that is wrong with the host of a dsyncd, and stands in the way of its replication. */
+export interface HostTrouble {
+  /** Which check found it; as `dsyncadm doctor` names it. */
+  readonly check: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export const encodeHostTrouble = ({ check, message, remedy }: HostTrouble): string[] => [
+  check,
+  message.slice(0, reportTextCharsMax),
+  remedy.slice(0, reportTextCharsMax),
+];
+
+export const decodeHostTrouble = ([
+  check = '',
+  message = '',
+  remedy = '',
+]: readonly string[]): HostTrouble => ({ check, message, remedy });
 
 /** One channel, as of the moment of the answer. The fields of the queue's ChannelStatus and where the mail goes. */
 export interface ChannelReport {
@@ -99,6 +123,8 @@ export function encodeExtensionCommand(command: ExtensionCommand): string[] {
       return ['USERS', command.mask, command.behindOnly ? 'b' : ''];
     case 'syncs':
       return ['SYNCS'];
+    case 'troubles':
+      return ['TROUBLES'];
   }
 }
 
@@ -106,6 +132,7 @@ export function encodeExtensionCommand(command: ExtensionCommand): string[] {
 export function decodeExtensionCommand(fields: readonly string[]): ExtensionCommand | undefined {
   const [name, first, second] = fields;
   if (name === 'CHANNELS' && fields.length === 1) return { type: 'channels' };
+  if (name === 'TROUBLES' && fields.length === 1) return { type: 'troubles' };
   if (name === 'SYNCS' && fields.length === 1) return { type: 'syncs' };
   if (name === 'CHANNEL' && fields.length === 2 && first) return { type: 'channel', channel: first };
   if (name === 'USERS' && first && fields.length <= 3)

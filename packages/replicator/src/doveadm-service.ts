@@ -3,8 +3,10 @@ import {
   decodeExtensionCommand,
   type ExtensionCommand,
   encodeChannelReport,
+  encodeHostTrouble,
   encodeSyncReport,
   encodeUserReport,
+  type HostTrouble,
 } from '@dsyncd/protocol';
 import { priorities, type ReplicationQueue, type RequestPriority, type RunningSync } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
@@ -17,6 +19,8 @@ export interface DoveadmServiceOptions {
   readonly users: (mask: string) => AsyncIterable<UserName>;
   readonly connsMax: () => number;
   readonly now: () => number;
+  /** What is wrong with this host now. Missing: nobody looks. */
+  readonly troubles?: () => readonly HostTrouble[];
   readonly logger: Logger;
 }
 
@@ -179,6 +183,9 @@ export class DoveadmService {
         break;
       case 'syncs':
         for (const sync of this.#running()) yield encodeSyncReport(sync);
+        break;
+      case 'troubles':
+        for (const trouble of this.#options.troubles?.() ?? []) yield encodeHostTrouble(trouble);
         break;
     }
     yield endOfList;

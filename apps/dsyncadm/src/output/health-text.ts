@@ -16,6 +16,10 @@ export function healthText(health: ReplicationHealth, options: HealthTextOptions
   const shown = health.behind.slice(0, options.usersMax);
   const hiddenCount = health.behind.length - shown.length;
   return [
+    ...health.troubles.flatMap(({ check, message, remedy }) => [
+      `this host, ${check}: ${message}`,
+      `  do:  ${remedy}`,
+    ]),
     ...health.channels.flatMap((channel) => channelLines(channel, options.now)),
     ...(shown.length === 0 ? [] : ['']),
     ...shown.flatMap((user) => userLines(user, options.now)),

@@ -2,12 +2,15 @@ import { DsyncdError, quote } from '@dsyncd/core';
 import {
   type ChannelReport,
   decodeChannelReport,
+  decodeHostTrouble,
   decodeUserReport,
   type ExtensionCommand,
   encodeExtensionCommand,
+  type HostTrouble,
   joinTabs,
   replicatorExtensionMinor,
   splitTabs,
+  troublesMinor,
   type UserReport,
 } from '@dsyncd/protocol';
 import { notPossible, usageError } from '../errors.ts';
@@ -101,6 +104,12 @@ export class ReplicatorClient {
   /** Users for whom the replica may lack something. */
   async behind(mask: string): Promise<readonly UserReport[]> {
     return (await this.#extendedList({ type: 'users', mask, behindOnly: true })).map(decodeUserReport);
+  }
+
+  /** What is wrong with its host; nothing from a dsyncd that does not look yet. */
+  async troubles(): Promise<readonly HostTrouble[]> {
+    if (this.#extensionMinor < troublesMinor) return [];
+    return (await this.#extendedList({ type: 'troubles' })).map(decodeHostTrouble);
   }
 
   /** Users that it knows, a report a user and channel. */

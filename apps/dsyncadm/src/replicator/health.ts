@@ -22,9 +22,11 @@ export async function healthOf(
 ): Promise<ReplicationHealth> {
   const channels = await client.channels();
   const behind = await client.behind(mask);
+  const troubles = await client.troubles();
   return judgeHealth({
     channels: channels.filter(({ channel }) => wanted === undefined || channel === wanted),
     behind,
+    troubles,
     now: now(),
     lagMsMax: lagMax * 1000,
   });

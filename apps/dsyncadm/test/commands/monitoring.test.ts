@@ -1,7 +1,7 @@
 import { parseUserName, silentLogger, systemClock, systemRandom } from '@dsyncd/core';
 import type { UnixServer } from '@dsyncd/notify';
 import { type Completion, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
-import { listenDoveadm } from '@dsyncd/replicator';
+import { HostTroubles, listenDoveadm } from '@dsyncd/replicator';
 import { until } from '@dsyncd/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ann, Rig } from '../rig.ts';
@@ -13,11 +13,19 @@ let rig: Rig;
 let queue: ReplicationQueue;
 let server: UnixServer;
 let channels: readonly string[];
+let troubles: HostTroubles;
+let isExpired = false;
 /** How often a client asked how the channels are. */
 let channelsAsked = 0;
 
 async function openReplicator(names: readonly string[]): Promise<void> {
   channels = names;
+  const certificate = {
+    check: 'certificate',
+    remedy: 'renew it',
+    look: async () => (isExpired ? 'the certificate has expired' : undefined),
+  };
+  troubles = new HostTroubles([certificate], systemClock, silentLogger);
   queue = openMemoryQueue({
     clock: systemClock,
     random: systemRandom,
@@ -34,6 +42,7 @@ async function openReplicator(names: readonly string[]): Promise<void> {
       yield* [annUser, bob];
     },
     connsMax: () => 2,
+    troubles: () => troubles.found,
     now: () => Date.now(),
     logger: silentLogger,
   });
@@ -67,6 +76,25 @@ const peerDown: Completion = {
   ...failure('DSYNCD_CONNECT', 'connection refused | really'),
 };
 const expired: Completion = { outcome: 'operator', ...failure('DSYNCD_TLS', 'certificate expired') };
+
+it('tells what is wrong with the host in status, check and failover check until it is mended', async () => {
+  await request();
+  await sync(synced);
+  isExpired = true;
+  await troubles.look();
+  const status = await rig.run(['status']);
+  expect(status.code).toBe(1);
+  expect(status.stdout).toContain('this host, certificate: the certificate has expired\n  do:  renew it\n');
+  const check = await rig.run(['check']);
+  expect(check.code).toBe(2);
+  expect(check.stdout).toMatch(/^DSYNCD CRITICAL - this host: the certificate has expired /);
+  const failover = await rig.run(['failover', 'check']);
+  expect(failover.stdout).toContain('this host: the certificate has expired\nNOT ready');
+  isExpired = false;
+  await troubles.look();
+  expect((await rig.run(['status'])).code).toBe(0);
+  expect((await rig.run(['check'])).code).toBe(0);
+});
 
 describe('check', () => {
   it('is OK with performance data when all is well', async () => {
