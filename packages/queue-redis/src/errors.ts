@@ -6,9 +6,6 @@ export const noSuchChannel = (channel: string): DsyncdError =>
     hint: 'the channels are the [channels.NAME] sections of the configuration',
   });
 
-export const closedError = (): DsyncdError =>
-  new DsyncdError('DSYNCD_QUEUE_CLOSED', 'the queue is closed', { outcome: 'transient' });
-
 export const tooManyUsers = (usersMax: number): DsyncdError =>
   new DsyncdError(
     'DSYNCD_QUEUE_USERS_MAX',

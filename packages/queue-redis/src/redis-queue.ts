@@ -3,6 +3,7 @@ import {
   type ChannelStatus,
   type Claim,
   type Completion,
+  closedError,
   type IntakeBatch,
   type IntakeResult,
   priorities,
@@ -16,7 +17,7 @@ import {
   type UserStatus,
 } from '@dsyncd/queue';
 import type { Claims } from './claims.ts';
-import { closedError, noSuchChannel, tooManyUsers } from './errors.ts';
+import { noSuchChannel, tooManyUsers } from './errors.ts';
 import type { IdleWorkers } from './idle-workers.ts';
 import { redisLimits } from './options.ts';
 import {
@@ -62,14 +63,9 @@ export class RedisQueue implements ReplicationQueue {
 
   async request(channel: string, requests: readonly Request[]): Promise<void> {
     this.#check(channel);
-    const rows = requests.map(
-      ({ user, priority, full = false, byOperator = false }): Row => [
-        user,
-        priorities.indexOf(priority),
-        Number(full),
-        Number(byOperator),
-      ],
-    );
+    const rows = requests.map(({ user, priority, full, byOperator }): Row => {
+      return [user, priorities.indexOf(priority), full === true ? 1 : 0, byOperator === true ? 1 : 0];
+    });
     await this.#merge([channel], rows);
   }
 

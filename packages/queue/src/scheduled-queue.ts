@@ -1,35 +1,29 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  type Clock,
-  compileMask,
-  DsyncdError,
-  hasWildcard,
-  type OutcomeKind,
-  type UserName,
-} from '@dsyncd/core';
+import { type Clock, compileMask, hasWildcard, type OutcomeKind, type UserName } from '@dsyncd/core';
 import { Claimers } from './claimers.ts';
 import { readCursor } from './cursor.ts';
+import { closedError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
 import type { ClaimHead, Finish } from './model/running-claim.ts';
 import type { Scheduler, UserRange } from './model/scheduler.ts';
 import { flag } from './model/user-records.ts';
-import type {
-  ChannelStatus,
-  Claim,
-  Completion,
-  IntakeBatch,
-  IntakeResult,
-  QueueSettings,
-  ReplicationQueue,
-  Request,
-  RequestPriority,
-  RunningSync,
-  UserPage,
-  UserQuery,
-  UserStatus,
+import {
+  type ChannelStatus,
+  type Claim,
+  type Completion,
+  type IntakeBatch,
+  type IntakeResult,
+  priorities,
+  type QueueSettings,
+  type ReplicationQueue,
+  type Request,
+  type RequestPriority,
+  type RunningSync,
+  type UserPage,
+  type UserQuery,
+  type UserStatus,
 } from './port.ts';
-import { priorities } from './port.ts';
 import { Waiters } from './waiters.ts';
 
 /** Work over all users is cut into pieces of so many ids, so that the loop is never held up. */
@@ -275,7 +269,7 @@ export class ScheduledQueue implements ReplicationQueue {
   async *userStatus(channelName: string, mask: string): AsyncIterable<UserStatus> {
     const channel = this.#channel(channelName);
     if (!hasWildcard(mask)) {
-      const status = this.#statusOf(channel, mask);
+      const status = channel.userStatus(this.#scheduler.users.idOf(mask) ?? -1);
       if (status !== undefined) yield status;
       return;
     }
@@ -308,11 +302,6 @@ export class ScheduledQueue implements ReplicationQueue {
       if (status !== undefined) users.push(status);
     }
     return { users, next: end < bound ? String(end) : undefined };
-  }
-
-  #statusOf(channel: ChannelQueue, name: string): UserStatus | undefined {
-    const user = this.#scheduler.users.idOf(name);
-    return user === undefined ? undefined : channel.userStatus(user);
   }
 
   running(): readonly RunningSync[] {
@@ -353,6 +342,3 @@ export class ScheduledQueue implements ReplicationQueue {
     if (this.#isClosed) throw closedError();
   }
 }
-
-const closedError = (): DsyncdError =>
-  new DsyncdError('DSYNCD_QUEUE_CLOSED', 'the queue is closed', { outcome: 'transient' });

@@ -136,7 +136,7 @@ function givenUp(fields: Fields): TreeDeletes['givenUp'] {
   for (let index = 0; index < words.length; index += 2) {
     const [guid = '', by = ''] = words.slice(index, index + 2);
     if (!isMailboxGuid(guid) || !isMailboxGuid(by)) fields.bad('dsyncd_given_up');
-    list.push({ guid: guid as MailboxGuid, by: by as MailboxGuid });
+    list.push({ guid: guid, by: by });
   }
   return list;
 }

@@ -1,4 +1,4 @@
-import { type Random, type Standing, type StandingCounts, standingOf, standings } from '@dsyncd/core';
+import type { Random } from '@dsyncd/core';
 import {
   type ChannelStatus,
   fitsFilter,
@@ -8,6 +8,7 @@ import {
   type UserStatus,
 } from '../port.ts';
 import { Breaker } from './breaker.ts';
+import { type Bucket, bucket, ChannelCounts, standingOfRecord } from './channel-counts.ts';
 import { FailureTexts } from './failure-texts.ts';
 import { IndexedHeap } from './indexed-heap.ts';
 import { mergeWish, type RunningClaim } from './running-claim.ts';
@@ -15,20 +16,7 @@ import { timing } from './timing.ts';
 import { flag, UserRecords } from './user-records.ts';
 import type { UserTable } from './user-table.ts';
 
-/** What a user is counted as in the channel's status; each user is in one bucket. */
-const bucket = {
-  unknown: 0,
-  idle: 1,
-  running: 2,
-  quarantined: 3,
-  failed: 4,
-  low: 5,
-  high: 6,
-  sync: 7,
-  fullResync: 8,
-  paused: 9,
-};
-const priorityBuckets = [bucket.idle, bucket.low, bucket.high, bucket.sync];
+const priorityBuckets = [bucket.idle, bucket.low, bucket.high, bucket.sync] as const;
 const syncPriority = 3;
 
 export interface Wish {
@@ -66,8 +54,7 @@ export class ChannelQueue {
   readonly #quiet = new IndexedHeap();
   readonly #waiting = new IndexedHeap();
   readonly #oldest = new IndexedHeap();
-  readonly #counts = new Array<number>(10).fill(0);
-  readonly #standings = new Array<number>(standings.length + 1).fill(0);
+  readonly #counts = new ChannelCounts(this.records);
   #known = 0;
 
   constructor(name: string, index: number, users: UserTable, random: Random, channelTiming: ChannelTiming) {
@@ -202,8 +189,7 @@ export class ChannelQueue {
     else if (!this.#quiet.has(user)) this.#quiet.set(user, dueAt === 0 ? now : dueAt);
     if (isReady || isHeld) this.#waiting.delete(user);
     else this.#waiting.set(user, dueAt);
-    this.#count(user, this.#bucketOf(user, isReady));
-    this.#countStanding(user);
+    this.#counts.update(user, this.#bucketOf(user, isReady));
   }
 
   /** When the user may be synced next, if not held; at most now means: due. */
@@ -269,46 +255,15 @@ export class ChannelQueue {
     return this.records.has(user, flag.fullSynced) ? instant(this.records.fullBaseAt[user]) : undefined;
   }
 
-  #bucketOf(user: number, isReady: boolean): number {
+  #bucketOf(user: number, isReady: boolean): Bucket {
     const { records } = this;
     if (!this.knows(user)) return bucket.unknown;
     if (this.#users.runningOf(user)?.channel === this.index) return bucket.running;
     if (records.has(user, flag.quarantined)) return bucket.quarantined;
     if (records.has(user, flag.paused)) return bucket.paused;
     if (records.has(user, flag.failed)) return bucket.failed;
-    if (records.isPending(user)) return priorityBuckets[records.priority[user] as number] as number;
+    if (records.isPending(user)) return priorityBuckets[records.priority[user] as number] ?? bucket.idle;
     return isReady ? bucket.fullResync : bucket.idle;
-  }
-
-  #count(user: number, now: number): void {
-    const before = this.records.bucket[user] as number;
-    if (before === now) return;
-    this.records.bucket[user] = now;
-    this.#counts[before] = (this.#counts[before] as number) - 1;
-    this.#counts[now] = (this.#counts[now] as number) + 1;
-  }
-
-  #countStanding(user: number): void {
-    const { standing } = this.records;
-    const before = standing[user] ?? 0;
-    const now = this.knows(user) ? 1 + standings.indexOf(this.#standingOf(user)) : 0;
-    if (before === now) return;
-    standing[user] = now;
-    this.#standings[before] = (this.#standings[before] as number) - 1;
-    this.#standings[now] = (this.#standings[now] as number) + 1;
-  }
-
-  #standingOf(user: number): Standing {
-    const { records } = this;
-    return standingOf({
-      requestedAt: instant(records.requestedAt[user]),
-      failed: records.has(user, flag.failed),
-      quarantined: records.has(user, flag.quarantined),
-      paused: records.has(user, flag.paused),
-      doubted: records.has(user, flag.doubted),
-      fullSynced: records.has(user, flag.fullSynced),
-      soonsInRow: records.soons[user] ?? 0,
-    });
   }
 
   /** How many users' oldest change waits longer than each of the limits, which ascend. */
@@ -328,26 +283,18 @@ export class ChannelQueue {
     const { records } = this;
     if (only === undefined) return this.knows(user);
     if (!this.knows(user)) return false;
-    return fitsFilter(this.#standingOf(user), only) || (only === 'paused' && records.has(user, flag.paused));
+    return (
+      fitsFilter(standingOfRecord(records, user), only) ||
+      (only === 'paused' && records.has(user, flag.paused))
+    );
   }
 
   status(now: number): ChannelStatus {
     this.promote(now);
-    const count = (index: number): number => this.#counts[index] as number;
     return {
       channel: this.name,
-      queuedSync: count(bucket.sync),
-      queuedHigh: count(bucket.high),
-      queuedLow: count(bucket.low),
-      queuedFailed: count(bucket.failed),
-      queuedFullResync: count(bucket.fullResync),
-      quarantined: count(bucket.quarantined),
-      pausedUsers: count(bucket.paused),
-      running: count(bucket.running),
+      ...this.#counts.status(),
       users: this.#known,
-      standings: Object.fromEntries(
-        standings.map((standing, index) => [standing, this.#standings[index + 1] as number]),
-      ) as StandingCounts,
       paused: this.isPaused,
       oldestRequestAt: this.#oldest.size === 0 ? undefined : this.#oldest.firstKey,
       breaker: this.breaker.status(),
@@ -379,7 +326,7 @@ export class ChannelQueue {
         : (instant(dueAt) ?? instant(records.requestedAt[user]) ?? instant(records.fullBaseAt[user])),
       requestedAt: instant(records.requestedAt[user]),
       running: running !== undefined,
-      standing: this.#standingOf(user),
+      standing: standingOfRecord(records, user),
       soonsInRow: records.soons[user] as number,
     };
   }
