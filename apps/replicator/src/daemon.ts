@@ -108,6 +108,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     channels,
     users: (mask) => matchingUsers(mail.users(), mask),
     listeners,
+    troubles: () => troubles.found,
     isReady: () => isReady,
     logger,
   });

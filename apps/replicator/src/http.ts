@@ -6,7 +6,7 @@ import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/co
 import type { HttpApiParts, HttpPlace, TlsFiles } from '@dsyncd/http-api';
 import type { NotifyListener, NotifySink } from '@dsyncd/notify';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import type { Channel, EndedSync } from '@dsyncd/replicator';
+import type { Channel, EndedSync, HostTrouble } from '@dsyncd/replicator';
 
 export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board'> {
   readonly config: () => Config;
@@ -16,6 +16,7 @@ export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board'> {
   readonly users: (mask: string) => AsyncIterable<UserName>;
   /** By name: `fifo`, `socket`, ... */
   readonly listeners: Readonly<Record<string, NotifyListener>>;
+  readonly troubles: () => readonly HostTrouble[];
   readonly isReady: () => boolean;
   readonly logger: Logger;
 }

@@ -22,6 +22,10 @@ export const statusSchema = Type.Object(
     version: Type.String(),
     startedAt: Type.String({ format: 'date-time' }),
     ready: Type.Boolean(),
+    troubles: Type.Array(
+      Type.Object({ check: Type.String(), message: Type.String(), remedy: Type.String() }, closed),
+      { description: 'What is wrong with the host itself.' },
+    ),
     users: Type.Integer({ description: 'Known users; of the channel that knows most.' }),
     usersBehind: Type.Integer({
       description: 'Users with a change that is not replicated yet, over all channels.',

@@ -1,7 +1,7 @@
 import type { Clock, Logger, UserName } from '@dsyncd/core';
 import type { NotifySink, SocketAccess } from '@dsyncd/notify';
 import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
-import type { Channel, EndedSync } from '@dsyncd/replicator';
+import type { Channel, EndedSync, HostTrouble } from '@dsyncd/replicator';
 import type { SourceReading } from '@dsyncd/telemetry';
 import type { FastifyPluginCallback } from 'fastify';
 import type { Tokens } from './access.ts';
@@ -28,6 +28,8 @@ export interface HttpApiParts {
   readonly failoverMaxLagMs: () => number;
   /** Ways in which notifications come, the API itself not among them. */
   readonly sources: () => readonly SourceReading[];
+  /** What is wrong with the host itself. */
+  readonly troubles: () => readonly HostTrouble[];
   /** Everything is started and nothing is being stopped. */
   readonly isReady: () => boolean;
   readonly hostname: () => string;

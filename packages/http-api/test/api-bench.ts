@@ -85,6 +85,7 @@ export class ApiBench {
       connsMax: () => 3,
       failoverMaxLagMs: () => 60_000,
       sources: () => [{ source: 'fifo', taken: 7, refused: 1 }],
+      troubles: () => [],
       isReady: () => true,
       hostname: () => 'mx1.example.com',
       version: '1.2.3',

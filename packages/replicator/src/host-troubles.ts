@@ -1,6 +1,8 @@
 import type { Clock, Logger } from '@dsyncd/core';
 import type { HostTrouble } from '@dsyncd/protocol';
 
+export type { HostTrouble } from '@dsyncd/protocol';
+
 /** Looks at one thing of the host: what is wrong, or undefined. What it throws is a trouble, too. */
 export interface HostLook {
   /** As `dsyncadm doctor` names the check. */

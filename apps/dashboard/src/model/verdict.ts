@@ -26,6 +26,9 @@ interface Finding {
 export function verdictOf(status: Status, now: number): Verdict {
   const findings = [
     ...(status.ready ? [] : [{ level: 'late', text: 'dsyncd is starting or stopping.' } as const]),
+    ...status.troubles.map(
+      ({ message, remedy }): Finding => ({ level: 'bad', text: `This host: ${message}; ${remedy}.` }),
+    ),
     ...status.channels.flatMap((channel) => findingsOf(channel, status.channels.length > 1)),
   ].sort((one, other) => weight[other.level] - weight[one.level]);
   const { channels, usersBehind } = status;

@@ -44,7 +44,7 @@ export function healthRoutes(app: App, { parts, overview, metricsPage }: RouteCo
       schema: {
         summary: 'Is everything on the replica, so that this host can be done without?',
         description:
-          '200 when every known user is replicated, but for changes younger than the limit, and nothing keeps the next ones from following; else 503.',
+          '200 when every known user is replicated, but for changes younger than the limit, and nothing keeps the next ones from following, on the host itself neither; else 503.',
         querystring: Type.Object(
           {
             max_lag: Type.Optional(
