@@ -220,10 +220,8 @@ describe.skipIf(problem !== undefined)('the users of Dovecot', () => {
     const toml = await readFile(file, 'utf8');
     await writeFile(file, toml.replace('# mail_replica_field', 'mail_replica_field'));
     a.dsyncd.start();
-    await until(
-      'dsyncd lists',
-      async () =>
-        (await a.dovecot.tryDoveadm(['replicator', 'status', '*'])).stdout.includes('ann@example.com'),
+    await until('dsyncd lists', async () =>
+      (await a.dovecot.tryDoveadm(['replicator', 'status', '*'])).stdout.includes('ann@example.com'),
     );
     // The first sync of the others, which comes at once, finds that they are not to be replicated.
     expect((await statusOf(a.dovecot)).has('old@test')).toBe(false);
