@@ -15,6 +15,8 @@ export interface Daemon {
 
 /** EX_CONFIG: the service manager need not try again before somebody has changed something. */
 const configExitCode = 78;
+/** EX_TEMPFAIL: what is in the way may pass (a port in use, a full disk); the service manager tries again. */
+const temporaryExitCode = 75;
 const usageExitCode = 64;
 /** 10 s are promised to whoever stops us, even when something that we wait for (a Redis, a disk) never comes. */
 const stopMsMax = 9_500;
@@ -62,7 +64,26 @@ export function endWith(name: string, error: unknown, usage?: string): never {
     if (usage !== undefined) process.stderr.write(usage);
     process.exit(usageExitCode);
   }
-  process.exit(configExitCode);
+  process.exit(startExitCode(error));
+}
+
+/** System errors that somebody must mend before another start can do better. */
+const lastingCodes: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+]);
+const lastingSqlite = /^SQLITE_(CORRUPT|NOTADB|READONLY|PERM|AUTH|CANTOPEN)/;
+
+/** With what a program ends that could not start: 75 where the next try may succeed, else 78. */
+export function startExitCode(error: unknown): number {
+  if (error instanceof DsyncdError) return error.outcome === 'operator' ? configExitCode : temporaryExitCode;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code !== 'string' || !/^(E[A-Z0-9]+|SQLITE_[A-Z_]+)$/.test(code)) return configExitCode;
+  return lastingCodes.has(code) || lastingSqlite.test(code) ? configExitCode : temporaryExitCode;
 }
 
 const isUsageError = (error: unknown): boolean =>

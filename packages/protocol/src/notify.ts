@@ -162,6 +162,14 @@ function lineProblem(line: string): BadLineReason | undefined {
   return /[\u0000-\u0008\u000b-\u001f\u007f]/.test(line) ? 'control character' : undefined;
 }
 
-/** One line with its line feed. The parts must be free of control characters, as checked names are. */
+/**
+ * One line with its line feed. `user` must be a checked name. An origin comes from a peer: one that does not
+ * fit a line is left out, which costs one more sync, for it must not begin a line of its own.
+ */
 export const encodeNotify = (user: UserName, priority: NotifyPriority, origin?: string): string =>
-  origin === undefined ? `${user}\t${priority}\n` : `${user}\t${priority}\t${origin}\n`;
+  origin === undefined || !isOrigin(origin) ? `${user}\t${priority}\n` : `${user}\t${priority}\t${origin}\n`;
+
+const isOrigin = (origin: string): boolean =>
+  origin !== '' &&
+  !/[\u0000-\u001f\u007f\ufffd]/.test(origin) &&
+  Buffer.byteLength(origin) <= extraFieldBytesMax;

@@ -125,8 +125,9 @@ export class BodyMoves {
     removeBodies(this.#discarded);
   }
 
+  /** Takes back all that can be: a body that cannot go back must not keep the others from it. Never throws. */
   undo(): void {
-    for (const step of this.#undo.reverse()) step();
+    for (const step of this.#undo.reverse()) attempt(step);
   }
 
   #target(folder: string, name: BodyName): string {
