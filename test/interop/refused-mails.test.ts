@@ -34,7 +34,7 @@ for (const mailFormat of ['sdbox', 'maildir'] as const)
       world = await World.start({
         version,
         mailFormat,
-        users: leaders.map(userOf),
+        users: [...leaders, 'stateful'].map(userOf),
         folder,
         settings: sizeLimit,
       });
@@ -73,4 +73,27 @@ for (const mailFormat of ['sdbox', 'maildir'] as const)
         if (leader === 'ours') expect(said).toMatch(/cannot save the mail with UID \d+ of mailbox INBOX/);
       },
     );
+
+    it('a state that it keeps hides no mail that it refused', async () => {
+      const user = userOf('stateful');
+      await world.addUser(user);
+      const { ours, theirs } = world.sides(user);
+      await ours.save('INBOX', [mailOf(0, 1)]);
+      let state = '';
+      const sync = async (): Promise<number> => {
+        const args = ['sync', '-u', user, '-s', state, `tcp:127.0.0.1:${world.serverPort}`];
+        const { status, stdout } = await world.dovecot.tryDoveadm(args);
+        // As Dovecot's own replicator does: kept from a success alone.
+        state = status === 0 ? stdout.trim() : '';
+        return status;
+      };
+      expect(await sync()).toBe(0);
+      await ours.save('INBOX', [mailOf(1, 3000), mailOf(2, 1)]);
+      const statuses: number[] = [];
+      for (let round = 0; round < 6; round++) statuses.push(await sync());
+
+      expect(bodiesOf(await ours.list({ withBodies: true }))).toHaveLength(3);
+      expect(bodiesOf(await theirs.list({ withBodies: true }))).toHaveLength(2);
+      expect(statuses).not.toContain(0);
+    });
   });

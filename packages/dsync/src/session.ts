@@ -31,6 +31,8 @@ export class Session {
   readonly hardMails: HardMails;
   /** The first of the mails that a Dovecot is being sent. */
   offered: Offered | undefined;
+  /** Lowest UID of the mailbox being synced that was held back from a Dovecot: no state may go beyond it. */
+  heldBackUid: number | undefined;
   /** As our side sees it; undefined: both ways. */
   oneWay: OneWay | undefined;
   syncType: 'full' | 'changed' | 'state' = 'full';

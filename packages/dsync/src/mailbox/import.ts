@@ -274,11 +274,11 @@ export class MailboxImport implements Importer {
    * Mails of ours of whose UID a Dovecot says nothing, below one that both know. It may have expunged them and
    * forgotten that; or it never had them, because a sync was cut or it could not save them. The second cannot be
    * ruled out, so they stay. It takes them only under UIDs above all that it knows: they get such ones after those
-   * that both sides give out alike, and go with the next sync.
+   * that both sides give out alike, and go with the next sync. Beyond the last common UID of a state it takes them.
    */
   #takeNotWantedThere(): LocalNew[] {
-    const { peerKeepsExpunges, isOneWay } = this.#options;
-    if (peerKeepsExpunges || isOneWay) return [];
+    const { peerKeepsExpunges, isOneWay, since } = this.#options;
+    if (peerKeepsExpunges || isOneWay || since.lastCommonUid > 0 || since.localModSeq > 0) return [];
     const paired = new Set(this.#remoteNew.map(({ guid }) => guid));
     const isIgnored = ({ uid, guid }: LocalNew): boolean => uid < this.#matchedUid && !paired.has(guid);
     const ignored = this.#localNew.filter(isIgnored);

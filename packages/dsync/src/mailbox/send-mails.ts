@@ -89,10 +89,11 @@ async function inDovecotsOrder(
   const easy = asked.filter(({ isHeldBack }) => !isHeldBack);
   session.offered = easy[0] ?? asked[0];
   if (easy.length === 0) return asked.map(({ request }) => ({ request, isHeldBack: false }));
-  const held = asked.length - easy.length;
-  if (held > 0)
+  const held = asked.filter(({ isHeldBack }) => isHeldBack);
+  session.heldBackUid = held[0]?.uid;
+  if (held.length > 0)
     session.changes.push(
-      `${held} mails of mailbox ${mailbox.guid} at which the peer gave up before were held back for the others to go`,
+      `${held.length} mails of mailbox ${mailbox.guid} at which the peer gave up before were held back for the others to go`,
     );
   return asked;
 }

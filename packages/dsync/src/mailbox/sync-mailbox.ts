@@ -99,8 +99,12 @@ export async function syncMailbox(
     ? snapshot.uidValidity
     : await adoptUidValidity(session, snapshot, remote);
   if (!needsSync(session, snapshot, remote)) return;
+  session.heldBackUid = undefined;
   try {
-    const result = await exchangeMailbox(session, { mailbox, snapshot, remote, since });
+    const result = withoutHeldBack(
+      await exchangeMailbox(session, { mailbox, snapshot, remote, since }),
+      session.heldBackUid,
+    );
     noteResult(session, mailbox, result);
     await settleState(session, { ...result, guid: mailbox.guid, uidValidity }, remote);
   } catch (error) {
@@ -111,6 +115,16 @@ export async function syncMailbox(
   }
   session.offered = undefined;
 }
+
+/** A Dovecot takes a mail that is held back for expunged, and goes on beyond it: what we say must end before it. */
+const withoutHeldBack = (result: ImportResult, heldBackUid: number | undefined): ImportResult =>
+  heldBackUid === undefined
+    ? result
+    : {
+        ...result,
+        lastCommonUid: Math.min(result.lastCommonUid, Math.max(0, heldBackUid - 1)),
+        isChangedMeanwhile: true,
+      };
 
 async function adoptUidValidity(
   session: Session,
@@ -186,6 +200,10 @@ async function settleState(session: Session, ours: Settled, remote: MailboxHeade
   if (theirs?.guid !== guid) throw session.unexpected(theirs ?? { type: 'end' }, 'state');
   if (theirs.changedDuringSync && !isChangedMeanwhile)
     session.changes.push(`mailbox ${guid} was changed on the peer during the sync`);
+  if (!isDsyncd && session.oneWay === undefined && theirs.messagesCount !== messagesCount) {
+    noteUnequalCounts(session, { guid, ours: messagesCount, theirs: theirs.messagesCount });
+    return;
+  }
   const common = Math.min(localModSeq, theirs.lastCommonModSeq);
   session.states.set(guid, {
     guid,
@@ -196,4 +214,19 @@ async function settleState(session: Session, ours: Settled, remote: MailboxHeade
     lastCommonPvtModSeq: theirs.lastCommonPvtModSeq,
     messagesCount,
   });
+}
+
+/**
+ * Two mailboxes with different numbers of mails are not equal, whatever else was agreed on: a state would hide what one
+ * side lacks. Mail that came during the sync looks the same, and costs one more sync.
+ */
+function noteUnequalCounts(
+  session: Session,
+  { guid, ours, theirs }: { guid: MailboxHeader['guid']; ours: number; theirs: number },
+): void {
+  session.states.delete(guid);
+  // One that compared everything can do no better; and a Dovecot that leads keeps a state of its own.
+  if (session.syncType === 'full') return;
+  if (!session.isMaster) session.requiresFullResync = true;
+  session.changes.push(`mailbox ${guid} has ${mails(ours)} here and ${theirs} on the peer`);
 }
