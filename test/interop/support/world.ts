@@ -187,12 +187,12 @@ export class World {
   }
 
   /** One sync led by ours to a port of loopback, however it ends. */
-  async trySync(port: number, user: string, type: SyncTask['type']): Promise<SyncResult> {
+  async trySync(port: number, user: string, type: SyncTask['type'], state?: string): Promise<SyncResult> {
     const destination = parseDestination(`tcp:127.0.0.1:${port}`, { doveadmPort: 1 });
     const peer = createPeer(destination, { secret, tls: {} });
     try {
       this.#tryPeer = peer;
-      const task = { user: parseUserName(user), channel: 'default', type, state: undefined };
+      const task = { user: parseUserName(user), channel: 'default', type, state };
       return await this.#tryEngine.sync({ ...task, signal: AbortSignal.timeout(60_000) });
     } finally {
       await peer.close();
