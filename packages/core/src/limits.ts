@@ -21,6 +21,8 @@ export const limits = {
   peerModSeqsAheadMax: 2 ** 40,
   /** The last second of the year 9999 in Unix seconds: what comes with a later date is taken for that old. */
   unixSecondsMax: 253_402_300_799,
+  /** The first second of the year 1: what comes with an earlier date is taken for that old. */
+  unixSecondsMin: -62_135_596_800,
   keywordBytesMax: 255,
   keywordsPerMailboxMax: 1_000,
   attributeKeyBytesMax: 1_024,

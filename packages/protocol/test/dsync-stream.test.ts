@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { asMailboxGuid, asMailGuid, asModSeq, asUid, asUidValidity, limits } from '@dsyncd/core';
 import { expect, test } from 'vitest';
+import { Fields } from '../src/dsync/fields.ts';
 import { DsyncStream, decodeState, encodeState, type Received } from '../src/index.ts';
 import { scriptedLink } from './memory-link.ts';
 
@@ -169,6 +170,21 @@ test('a date that cannot be shown is taken for the last one that can', async () 
     receivedAt: limits.unixSecondsMax,
     savedAt: limits.unixSecondsMax,
   });
+});
+
+test.each([
+  ['-315619200', '-12cff780'],
+  ['18446744073393932416', 'ffffffffed300880'],
+])('a date before 1970 that comes as %s, or as %s, is one', (decimal, hexadecimal) => {
+  const fields = new Fields('mail', { received_date: decimal, received_timestamp: hexadecimal });
+  expect(fields.date('received_date')).toBe(-315_619_200);
+  expect(fields.hexDate('received_timestamp')).toBe(-315_619_200);
+});
+
+test.each(['--1', '', '1'.repeat(21), '0x1', '1.5'])('"%s" is no date', (text) => {
+  const fields = new Fields('mail', { received_date: text, received_timestamp: text });
+  expect(() => fields.date('received_date')).toThrow(/received_date/);
+  expect(() => fields.hexDate('received_timestamp')).toThrow(/received_timestamp/);
 });
 
 test('state strings keep what they say, and Dovecot can read those with one modseq', () => {

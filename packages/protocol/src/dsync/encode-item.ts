@@ -18,6 +18,11 @@ import { encodeList, encodeRecord, type Values } from './record.ts';
 const present = (flag: boolean | undefined): string | undefined => (flag === true ? '' : undefined);
 const nonZero = (value: number | undefined): string | undefined =>
   value === undefined || value === 0 ? undefined : String(value);
+const seconds = (value: number | undefined): string | undefined =>
+  value === undefined ? undefined : String(value);
+/** A Dovecot takes digits alone, and says nothing of a date up to 1970 here; the mail itself comes with it. */
+const hexDate = (value: number | undefined): string | undefined =>
+  value === undefined || value < 0 ? undefined : hex(value);
 const hex = (value: number): string | undefined => (value === 0 ? undefined : value.toString(16));
 
 const syncTypeLetters = { full: 'f', changed: 'c', state: 's' } as const;
@@ -129,7 +134,7 @@ const changeValues = (item: MailChangeItem): Values => ({
   final_flags: hex(item.finalFlags),
   keywords_reset: present(item.keywordsReset),
   keyword_changes: encodeKeywords(item.keywords),
-  received_timestamp: item.receivedAt === undefined ? undefined : hex(item.receivedAt),
+  received_timestamp: hexDate(item.receivedAt),
   dsyncd_flag_modseqs: encodeFlagModSeqs(item.flagModSeqs),
 });
 
@@ -140,8 +145,8 @@ const mailValues = (item: MailItem): Values => ({
   uid: nonZero(item.uid),
   pop3_uidl: item.pop3Uidl,
   pop3_order: nonZero(item.pop3Order),
-  received_date: nonZero(item.receivedAt),
-  saved_date: nonZero(item.savedAt),
+  received_date: seconds(item.receivedAt),
+  saved_date: seconds(item.savedAt),
   stream: present(item.hasStream),
 });
 

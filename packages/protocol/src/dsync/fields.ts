@@ -65,22 +65,25 @@ export class Fields {
   }
 
   seconds(key: string): number {
-    return this.date(key) ?? 0;
+    return Math.max(0, this.date(key) ?? 0);
   }
 
-  /** Unix seconds. A date beyond what can be shown is no reason to refuse what it belongs to. */
+  /**
+   * Unix seconds, negative before 1970: with a sign, or as the unsigned number of 64 bits that a Dovecot makes of it. A
+   * date beyond what can be shown is no reason to refuse what it belongs to.
+   */
   date(key: string): number | undefined {
-    const seconds = this.integer(key, Number.MAX_SAFE_INTEGER);
-    return seconds === undefined ? undefined : Math.min(seconds, limits.unixSecondsMax);
+    const value = this.#values[key];
+    if (value === undefined) return undefined;
+    return /^-?[0-9]{1,20}$/.test(value) ? shownDate(BigInt(value)) : this.bad(key);
   }
 
   /** As {@link date}, in hexadecimal digits. */
   hexDate(key: string): number | undefined {
-    const value = this.#values[key];
-    if (value === undefined) return undefined;
-    return /^[0-9a-f]{1,12}$/.test(value)
-      ? Math.min(Number.parseInt(value, 16), limits.unixSecondsMax)
-      : this.bad(key);
+    const [, sign, digits] = /^(-?)([0-9a-f]{1,16})$/.exec(this.#values[key] ?? '') ?? [];
+    if (digits === undefined) return this.has(key) ? this.bad(key) : undefined;
+    const seconds = BigInt(`0x${digits}`);
+    return shownDate(sign === '-' ? -seconds : seconds);
   }
 
   flags(key: string): number {
@@ -106,3 +109,6 @@ export class Fields {
     return value === undefined ? [] : decodeList(value);
   }
 }
+
+const shownDate = (seconds: bigint): number =>
+  Math.max(limits.unixSecondsMin, Math.min(limits.unixSecondsMax, Number(BigInt.asIntN(64, seconds))));
