@@ -1,4 +1,3 @@
 export { refuseSync, runMaster, runSlave } from './brain.ts';
 export { type Counts, newProgress, type Progress } from './counts.ts';
-export { HardMails } from './mailbox/hard-mails.ts';
 export type { BrainOptions, BrainResult, MasterOptions, OneWay } from './options.ts';

@@ -2,7 +2,6 @@ import type { MailboxPath } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
 import type { Counts, Progress } from './counts.ts';
-import type { HardMails } from './mailbox/hard-mails.ts';
 
 export interface BrainOptions {
   readonly user: UserMail;
@@ -11,8 +10,6 @@ export interface BrainOptions {
   readonly hostname: string;
   /** How long to wait for the user's lock, on either side. */
   readonly lockTimeoutMs: number;
-  /** Of this user, kept from sync to sync. */
-  readonly hardMails?: HardMails;
   /** Kept up to date while the sync runs. */
   readonly progress?: Progress;
 }

@@ -4,7 +4,7 @@ import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from 
 import { DsyncStream } from '@dsyncd/protocol';
 import { type Counts, newProgress, type Progress } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
-import { HardMails, type Offered } from './mailbox/hard-mails.ts';
+import type { Offered } from './mailbox/refused-mail.ts';
 import type { OneWay } from './options.ts';
 
 /** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
@@ -28,11 +28,8 @@ export class Session {
   /** The state is not to be trusted: the next sync must be a full one. */
   requiresFullResync = false;
   isDryRun = false;
-  readonly hardMails: HardMails;
   /** The first of the mails that a Dovecot is being sent. */
   offered: Offered | undefined;
-  /** Lowest UID of the mailbox being synced that was held back from a Dovecot: no state may go beyond it. */
-  heldBackUid: number | undefined;
   /** As our side sees it; undefined: both ways. */
   oneWay: OneWay | undefined;
   syncType: 'full' | 'changed' | 'state' = 'full';
@@ -46,9 +43,7 @@ export class Session {
     isMaster: boolean;
     hostname: string;
     progress?: Progress;
-    hardMails?: HardMails;
   }) {
-    this.hardMails = options.hardMails ?? new HardMails();
     this.#progress = options.progress ?? newProgress();
     this.stream = new DsyncStream(options.link);
     this.user = options.user;

@@ -3,7 +3,6 @@ import { newProgress, refuseSync, runSlave } from '@dsyncd/dsync';
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
 import type { SyncAnswerer } from '@dsyncd/transport';
-import { HardMailsOfUsers } from './hard-mails-of-users.ts';
 import type { SyncResult } from './port.ts';
 
 export interface BuiltinAnswererOptions {
@@ -19,7 +18,6 @@ export interface BuiltinAnswererOptions {
 /** The other end of a sync: answers a dsyncd or a Dovecot from the built-in store. */
 export class BuiltinAnswerer implements SyncAnswerer {
   readonly #options: BuiltinAnswererOptions;
-  readonly #hardMails = new HardMailsOfUsers();
 
   constructor(options: BuiltinAnswererOptions) {
     this.#options = options;
@@ -40,7 +38,6 @@ export class BuiltinAnswerer implements SyncAnswerer {
         hostname,
         lockTimeoutMs: lockTimeoutMs(),
         progress,
-        hardMails: this.#hardMails.of(user),
       });
       return { reusable: result.isReusable };
     } finally {

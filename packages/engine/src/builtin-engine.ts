@@ -3,7 +3,6 @@ import { type BrainResult, newProgress, type Progress, runMaster } from '@dsyncd
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import { decodeState } from '@dsyncd/protocol';
 import type { Peer, SyncConnection } from '@dsyncd/transport';
-import { HardMailsOfUsers } from './hard-mails-of-users.ts';
 import type { SyncEngine, SyncResult, SyncTask } from './port.ts';
 
 export interface BuiltinEngineOptions {
@@ -18,7 +17,6 @@ export interface BuiltinEngineOptions {
 /** Syncs the built-in store with a peer that speaks dsync: another dsyncd, or a Dovecot. */
 export class BuiltinEngine implements SyncEngine {
   readonly #options: BuiltinEngineOptions;
-  readonly #hardMails = new HardMailsOfUsers();
 
   constructor(options: BuiltinEngineOptions) {
     this.#options = options;
@@ -61,7 +59,6 @@ export class BuiltinEngine implements SyncEngine {
         user,
         link: connection.link,
         progress,
-        hardMails: this.#hardMails.of(task.user),
         hostname: this.#options.hostname,
         lockTimeoutMs: this.#options.lockTimeoutMs(),
         syncType: task.type,

@@ -4,7 +4,7 @@ import type { MailboxMail, MailRecord } from '@dsyncd/mailstore';
 import type { MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
 import type { Session } from '../session.ts';
-import type { Offered } from './hard-mails.ts';
+import type { Offered } from './refused-mail.ts';
 
 const guidsAtOnce = 500;
 /** Bodies that are opened while the ones before them are sent. */
@@ -26,36 +26,18 @@ export async function sendMails(
   mailbox: MailboxMail,
   requests: readonly MailRequest[],
 ): Promise<void> {
-  const ordered = session.peerCan('expunges')
-    ? requests.map((request) => ({ request, isHeldBack: false }))
-    : await inDovecotsOrder(session, mailbox, requests);
+  const ordered = session.peerCan('expunges') ? requests : await inDovecotsOrder(session, mailbox, requests);
   for (let from = 0; from < ordered.length; from += guidsAtOnce) {
     const part = ordered.slice(from, from + guidsAtOnce);
-    const mails = await mailsOf(
-      mailbox,
-      part.map(({ request }) => request),
-    );
+    const mails = await mailsOf(mailbox, part);
     await inOrder(
       part,
-      async ({ request, isHeldBack }) =>
-        isHeldBack ? withoutBody(request) : openMail(session, mailbox, mails, request),
+      async (request) => openMail(session, mailbox, mails, request),
       async (opened) => sendMail(session, opened),
       ({ body }) => void body?.destroy(),
     );
   }
 }
-
-interface Order {
-  readonly request: MailRequest;
-  /** Is told of without a body, as a mail that was expunged meanwhile. */
-  readonly isHeldBack: boolean;
-}
-
-const withoutBody = ({ guid = '' }: MailRequest): OpenedMail => ({
-  name: { guid },
-  mail: undefined,
-  body: undefined,
-});
 
 async function mailsOf(
   mailbox: MailboxMail,
@@ -67,35 +49,26 @@ async function mailsOf(
 
 /**
  * A Dovecot asks in no order, and keeps what it has when a sync is cut. What it has without a gap goes on as it
- * is; mails in a gap have to get new UIDs first: so they go by UID. Those at which it gave up before do not go while there
- * are others: with sdbox one mail that it cannot save undoes all that came with it.
+ * is; mails in a gap have to get new UIDs first: so they go by UID. In any other order, or with some left out, one that it
+ * cannot save damages the index of sdbox (seen with 2.3.19): such a mail holds up those behind it.
  */
 async function inDovecotsOrder(
   session: Session,
   mailbox: MailboxMail,
   requests: readonly MailRequest[],
-): Promise<readonly Order[]> {
-  const asked: (Order & Offered)[] = [];
+): Promise<readonly MailRequest[]> {
+  const asked: (Offered & { readonly request: MailRequest })[] = [];
   for (let from = 0; from < requests.length; from += guidsAtOnce) {
     const part = requests.slice(from, from + guidsAtOnce);
     const mails = await mailsOf(mailbox, part);
     for (const request of part) {
       const guid = request.guid ?? '';
-      const isHeldBack = session.hardMails.has(guid);
-      asked.push({ request, isHeldBack, guid, uid: request.uid ?? mails.get(guid)?.uid ?? 0 });
+      asked.push({ request, guid, uid: request.uid ?? mails.get(guid)?.uid ?? 0 });
     }
   }
   asked.sort((a, b) => a.uid - b.uid);
-  const easy = asked.filter(({ isHeldBack }) => !isHeldBack);
-  session.offered = easy[0] ?? asked[0];
-  if (easy.length === 0) return asked.map(({ request }) => ({ request, isHeldBack: false }));
-  const held = asked.filter(({ isHeldBack }) => isHeldBack);
-  session.heldBackUid = held[0]?.uid;
-  if (held.length > 0)
-    session.changes.push(
-      `${held.length} mails of mailbox ${mailbox.guid} at which the peer gave up before were held back for the others to go`,
-    );
-  return asked;
+  session.offered = asked[0];
+  return asked.map(({ request }) => request);
 }
 
 /** Prepares some items ahead of the one whose turn it is; what a failure leaves unused is dropped. */

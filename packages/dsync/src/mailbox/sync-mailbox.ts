@@ -4,9 +4,9 @@ import type { MailboxHeader, MailboxSyncState } from '@dsyncd/protocol';
 import type { Session } from '../session.ts';
 import { exchangeMailbox } from './exchange.ts';
 import type { CommonPoint } from './export.ts';
-import { namingRefused } from './hard-mails.ts';
 import type { ImportResult } from './importer.ts';
 import { checkPeerHeader } from './peer-numbers.ts';
+import { namingRefused } from './refused-mail.ts';
 
 const nothingInCommon: CommonPoint = { lastCommonUid: 0, localModSeq: 0 };
 
@@ -99,32 +99,17 @@ export async function syncMailbox(
     ? snapshot.uidValidity
     : await adoptUidValidity(session, snapshot, remote);
   if (!needsSync(session, snapshot, remote)) return;
-  session.heldBackUid = undefined;
   try {
-    const result = withoutHeldBack(
-      await exchangeMailbox(session, { mailbox, snapshot, remote, since }),
-      session.heldBackUid,
-    );
+    const result = await exchangeMailbox(session, { mailbox, snapshot, remote, since });
     noteResult(session, mailbox, result);
     await settleState(session, { ...result, guid: mailbox.guid, uidValidity }, remote);
   } catch (error) {
-    const { offered, hardMails, user } = session;
+    const { offered, user } = session;
     if (offered === undefined) throw error;
-    hardMails.add(offered.guid);
     throw await namingRefused(error, { guid: mailbox.guid, uid: offered.uid }, user);
   }
   session.offered = undefined;
 }
-
-/** A Dovecot takes a mail that is held back for expunged, and goes on beyond it: what we say must end before it. */
-const withoutHeldBack = (result: ImportResult, heldBackUid: number | undefined): ImportResult =>
-  heldBackUid === undefined
-    ? result
-    : {
-        ...result,
-        lastCommonUid: Math.min(result.lastCommonUid, Math.max(0, heldBackUid - 1)),
-        isChangedMeanwhile: true,
-      };
 
 async function adoptUidValidity(
   session: Session,

@@ -1,0 +1,29 @@
+import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
+import type { UserMail } from '@dsyncd/mailstore';
+
+/** The first of the mails that a Dovecot asked for: when it gives the sync up it says of none that it cannot save it. */
+export interface Offered {
+  readonly guid: string;
+  readonly uid: number;
+}
+
+const gaveUpCodes: ReadonlySet<string> = new Set(['DSYNCD_PEER_GAVE_UP', 'DSYNCD_PEER_FAILED']);
+
+/** The error of a sync that a Dovecot gave up while it was sent mails, with the mail's name. */
+export async function namingRefused(
+  error: unknown,
+  { guid, uid }: { readonly guid: MailboxGuid; readonly uid: number },
+  user: UserMail,
+): Promise<unknown> {
+  if (!(error instanceof DsyncdError) || !gaveUpCodes.has(error.code)) return error;
+  const { nodes } = await user.tree();
+  const path = nodes.find(({ mailbox }) => mailbox?.guid === guid)?.path.join('/') ?? guid;
+  return new DsyncdError(
+    'DSYNCD_MAIL_REFUSED',
+    `${error.message}: it cannot save a mail of mailbox ${path}, with UID ${uid} or one of the next`,
+    {
+      outcome: 'transient',
+      hint: 'its log says why: a limit on the size of mails, a quota, a full disk, or a folder that it may not write to; deliver it there by hand or expunge it here',
+    },
+  );
+}
