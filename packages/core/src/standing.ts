@@ -28,16 +28,13 @@ export type Standing = (typeof standings)[number];
 /** So many users of a channel stand like that. */
 export type StandingCounts = Readonly<Record<Standing, number>>;
 
-export const noStandings: StandingCounts = {
-  replicated: 0,
-  behind: 0,
-  changing: 0,
-  'not known': 0,
-  'never synced': 0,
-  failing: 0,
-  paused: 0,
-  quarantined: 0,
-};
+/** @param count - how many stand like that; `index` is the place of the word in {@link standings} */
+export const standingCounts = (count: (standing: Standing, index: number) => number): StandingCounts =>
+  Object.fromEntries(
+    standings.map((standing, index) => [standing, count(standing, index)]),
+  ) as StandingCounts;
+
+export const noStandings: StandingCounts = standingCounts(() => 0);
 
 /** From here on "the mailbox changed meanwhile" is no passing thing. */
 export const changingSyncsMin = 5;

@@ -4,7 +4,6 @@ import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from 
 import { DsyncStream } from '@dsyncd/protocol';
 import { type Counts, newProgress, type Progress } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
-import type { Offered } from './mailbox/refused-mail.ts';
 import type { OneWay } from './options.ts';
 
 /** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
@@ -28,8 +27,8 @@ export class Session {
   /** The state is not to be trusted: the next sync must be a full one. */
   requiresFullResync = false;
   isDryRun = false;
-  /** The first of the mails that a Dovecot is being sent. */
-  offered: Offered | undefined;
+  /** UID of the first of the mails that a Dovecot is being sent: when it gives up, it does not say at which. */
+  offeredUid: number | undefined;
   /** As our side sees it; undefined: both ways. */
   oneWay: OneWay | undefined;
   syncType: 'full' | 'changed' | 'state' = 'full';

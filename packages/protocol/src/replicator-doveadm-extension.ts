@@ -22,7 +22,14 @@
  * Unix milliseconds.
  */
 
-import { DsyncdError, quote, type Standing, type StandingCounts, standings } from '@dsyncd/core';
+import {
+  DsyncdError,
+  quote,
+  type Standing,
+  type StandingCounts,
+  standingCounts,
+  standings,
+} from '@dsyncd/core';
 
 /** Minor version of the greeting of a server that knows this extension. */
 export const replicatorExtensionMinor = 1;
@@ -177,9 +184,7 @@ export function decodeChannelReport(fields: readonly string[]): ChannelReport {
     running: values.count('running'),
     users: values.count('users'),
     paused: values.count('paused') > 0,
-    standings: Object.fromEntries(
-      standings.map((standing) => [standing, values.count(keyOf(standing))]),
-    ) as StandingCounts,
+    standings: standingCounts((standing) => values.count(keyOf(standing))),
     oldestRequestAt: values.number('oldest_request'),
     breaker: {
       state: values.oneOf('breaker', ['closed', 'open', 'half-open']),

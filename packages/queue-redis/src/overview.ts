@@ -1,4 +1,4 @@
-import { DsyncdError, type StandingCounts, standingOf, standings, type UserName } from '@dsyncd/core';
+import { DsyncdError, standingCounts, standingOf, type UserName } from '@dsyncd/core';
 import {
   type BreakerStatus,
   type ChannelStatus,
@@ -40,9 +40,7 @@ export function channelStatus(channel: string, raw: RawStatus): ChannelStatus {
     pausedUsers: count(9),
     running: count(2),
     users: raw.users,
-    standings: Object.fromEntries(
-      standings.map((standing, index) => [standing, count(`s${index + 1}`)]),
-    ) as StandingCounts,
+    standings: standingCounts((_, index) => count(`s${index + 1}`)),
     paused: raw.paused,
     oldestRequestAt: raw.oldest === '' ? undefined : Number(raw.oldest),
     breaker: breakerStatus(raw.breaker),
@@ -97,8 +95,7 @@ export function userStatus(
 }
 
 export function fits(status: UserStatus, only: UserFilter | undefined): boolean {
-  if (only === undefined) return true;
-  return fitsFilter(status.standing, only) || (only === 'paused' && status.paused);
+  return only === undefined || fitsFilter(status, only);
 }
 
 /** Where a page begins: a cursor of HSCAN, and how many users of what it gives are behind us. */

@@ -155,8 +155,13 @@ export interface ReplicationQueue {
 /** `behind`: whoever is not replicated, for whatever reason. `failed`: quarantined ones too. */
 export type UserFilter = 'behind' | 'failed' | 'quarantined' | 'paused';
 
-export function fitsFilter(standing: Standing, only: UserFilter): boolean {
+export function fitsFilter(
+  { standing, paused }: Pick<UserStatus, 'standing' | 'paused'>,
+  only: UserFilter,
+): boolean {
   if (only === 'behind') return standing !== 'replicated';
+  // One who is quarantined may be paused, too.
+  if (only === 'paused') return paused;
   return standing === only || (only === 'failed' && (standing === 'failing' || standing === 'quarantined'));
 }
 

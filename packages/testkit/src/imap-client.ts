@@ -1,44 +1,28 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { LineConnection } from './line-connection.ts';
 
 /** A command that the server refused: NO or BAD. */
 export class ImapRefusal extends Error {}
 
 /** A small IMAP client: one connection, commands one after another, names and answers without literals. */
 export class ImapClient {
-  readonly #socket: Socket;
-  #buffer = '';
-  #isClosed = false;
-  #wake: () => void = () => {};
+  readonly #connection: LineConnection;
   #tag = 0;
   #selected = '';
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => {
-      this.#buffer += text;
-      this.#wake();
-    });
-    socket.on('close', () => {
-      this.#isClosed = true;
-      this.#wake();
-    });
-    // The reader learns of an error by the close that follows it.
-    socket.on('error', () => {});
+  private constructor(connection: LineConnection) {
+    this.#connection = connection;
   }
 
   static async connect(port: number, user: string, password = 'secret'): Promise<ImapClient> {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    const client = new ImapClient(socket);
-    await client.#line();
+    const connection = await LineConnection.open(port);
+    const client = new ImapClient(connection);
+    await connection.line();
     await client.command(`LOGIN ${quote(user)} ${quote(password)}`);
     return client;
   }
 
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#connection.isClosed;
   }
 
   /**
@@ -47,10 +31,10 @@ export class ImapClient {
    */
   async command(text: string): Promise<readonly string[]> {
     const tag = `t${++this.#tag}`;
-    this.#socket.write(`${tag} ${text}\r\n`, 'latin1');
+    this.#connection.write(`${tag} ${text}\r\n`);
     const untagged: string[] = [];
     for (;;) {
-      const line = await this.#line();
+      const line = await this.#connection.line();
       if (!line.startsWith(`${tag} `)) {
         untagged.push(line);
         continue;
@@ -79,22 +63,7 @@ export class ImapClient {
   }
 
   close(): void {
-    this.#socket.destroy();
-  }
-
-  async #line(): Promise<string> {
-    for (;;) {
-      const end = this.#buffer.indexOf('\r\n');
-      if (end >= 0) {
-        const line = this.#buffer.slice(0, end);
-        this.#buffer = this.#buffer.slice(end + 2);
-        return line;
-      }
-      if (this.#isClosed) throw new Error('the IMAP server closed the connection');
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+    this.#connection.close();
   }
 }
 

@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { LineConnection } from './line-connection.ts';
 
 /** A mail as it goes over the wire must end with CRLF; what does not gets one, as every MTA would do it. */
 export const asSent = (body: Buffer): Buffer =>
@@ -9,31 +8,15 @@ const crlf = Buffer.from('\r\n');
 
 /** A small LMTP client: one connection, mails one after another. */
 export class LmtpClient {
-  readonly #socket: Socket;
-  #buffer = '';
-  #closed = false;
-  #wake: () => void = () => {};
+  readonly #connection: LineConnection;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => {
-      this.#buffer += text;
-      this.#wake();
-    });
-    socket.on('close', () => {
-      this.#closed = true;
-      this.#wake();
-    });
-    // The reader learns of an error by the close that follows it.
-    socket.on('error', () => {});
+  private constructor(connection: LineConnection) {
+    this.#connection = connection;
   }
 
   /** @param address - path of a unix socket, or a port on loopback */
   static async connect(address: string | number): Promise<LmtpClient> {
-    const socket = typeof address === 'string' ? connect(address) : connect(address, '127.0.0.1');
-    await once(socket, 'connect');
-    const client = new LmtpClient(socket);
+    const client = new LmtpClient(await LineConnection.open(address));
     await client.#expect('220');
     client.#send('LHLO localhost\r\n');
     await client.#expect('250');
@@ -56,7 +39,7 @@ export class LmtpClient {
     if (refusals.size < recipients.length) {
       this.#send('DATA\r\n');
       await this.#expect('354');
-      this.#socket.write(stuffDots(asSent(body)));
+      this.#connection.write(stuffDots(asSent(body)));
       this.#send('.\r\n');
     }
     const replies: string[] = [];
@@ -69,11 +52,11 @@ export class LmtpClient {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#connection.close();
   }
 
   #send(text: string): void {
-    this.#socket.write(text, 'latin1');
+    this.#connection.write(text);
   }
 
   async #expect(code: string): Promise<void> {
@@ -84,17 +67,8 @@ export class LmtpClient {
   /** The last line of the next reply. */
   async #reply(): Promise<string> {
     for (;;) {
-      const end = this.#buffer.indexOf('\r\n');
-      if (end >= 0) {
-        const line = this.#buffer.slice(0, end);
-        this.#buffer = this.#buffer.slice(end + 2);
-        if (line[3] === '-') continue;
-        return line;
-      }
-      if (this.#closed) throw new Error('LMTP connection closed by the server');
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      const line = await this.#connection.line();
+      if (line[3] !== '-') return line;
     }
   }
 }

@@ -280,9 +280,11 @@ export class MailboxImport implements Importer {
     const { peerKeepsExpunges, isOneWay, since } = this.#options;
     if (peerKeepsExpunges || isOneWay || since.lastCommonUid > 0 || since.localModSeq > 0) return [];
     const paired = new Set(this.#remoteNew.map(({ guid }) => guid));
-    const isIgnored = ({ uid, guid }: LocalNew): boolean => uid < this.#matchedUid && !paired.has(guid);
-    const ignored = this.#localNew.filter(isIgnored);
-    if (ignored.length > 0) this.#localNew = this.#localNew.filter((mail) => !isIgnored(mail));
+    const ignored: LocalNew[] = [];
+    const taken: LocalNew[] = [];
+    for (const mail of this.#localNew)
+      (mail.uid < this.#matchedUid && !paired.has(mail.guid) ? ignored : taken).push(mail);
+    this.#localNew = taken;
     return ignored;
   }
 

@@ -1,12 +1,6 @@
 import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
 
-/** The first of the mails that a Dovecot asked for: when it gives the sync up it says of none that it cannot save it. */
-export interface Offered {
-  readonly guid: string;
-  readonly uid: number;
-}
-
 const gaveUpCodes: ReadonlySet<string> = new Set(['DSYNCD_PEER_GAVE_UP', 'DSYNCD_PEER_FAILED']);
 
 /** The error of a sync that a Dovecot gave up while it was sent mails, with the mail's name. */

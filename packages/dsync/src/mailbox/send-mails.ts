@@ -4,7 +4,6 @@ import type { MailboxMail, MailRecord } from '@dsyncd/mailstore';
 import type { MailRequest } from '@dsyncd/protocol';
 import { counted } from '../counts.ts';
 import type { Session } from '../session.ts';
-import type { Offered } from './refused-mail.ts';
 
 const guidsAtOnce = 500;
 /** Bodies that are opened while the ones before them are sent. */
@@ -57,17 +56,15 @@ async function inDovecotsOrder(
   mailbox: MailboxMail,
   requests: readonly MailRequest[],
 ): Promise<readonly MailRequest[]> {
-  const asked: (Offered & { readonly request: MailRequest })[] = [];
+  const asked: { readonly request: MailRequest; readonly uid: number }[] = [];
   for (let from = 0; from < requests.length; from += guidsAtOnce) {
     const part = requests.slice(from, from + guidsAtOnce);
     const mails = await mailsOf(mailbox, part);
-    for (const request of part) {
-      const guid = request.guid ?? '';
-      asked.push({ request, guid, uid: request.uid ?? mails.get(guid)?.uid ?? 0 });
-    }
+    for (const request of part)
+      asked.push({ request, uid: request.uid ?? mails.get(request.guid ?? '')?.uid ?? 0 });
   }
   asked.sort((a, b) => a.uid - b.uid);
-  session.offered = asked[0];
+  session.offeredUid = asked[0]?.uid;
   return asked.map(({ request }) => request);
 }
 

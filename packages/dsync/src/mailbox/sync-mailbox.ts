@@ -104,11 +104,11 @@ export async function syncMailbox(
     noteResult(session, mailbox, result);
     await settleState(session, { ...result, guid: mailbox.guid, uidValidity }, remote);
   } catch (error) {
-    const { offered, user } = session;
-    if (offered === undefined) throw error;
-    throw await namingRefused(error, { guid: mailbox.guid, uid: offered.uid }, user);
+    const { offeredUid: uid, user } = session;
+    if (uid === undefined) throw error;
+    throw await namingRefused(error, { guid: mailbox.guid, uid }, user);
   }
-  session.offered = undefined;
+  session.offeredUid = undefined;
 }
 
 async function adoptUidValidity(

@@ -18,12 +18,18 @@ if call('SISMEMBER', base .. 'sessions', a.session) == 0 then return {} end
 local best, bestUser
 local bestRank = math.huge
 local wakeAt = math.huge
+local gates = {}
+for _, ch in ipairs(a.channels) do
+  gates[ch] = gateAt(ch)
+  if gates[ch] <= now then promote(ch, ${promotedMax}) end
+  local next = call('ZRANGE', key('waiting', ch), 0, 0, 'WITHSCORES')
+  if next[1] then wakeAt = math.min(wakeAt, math.max(tonumber(next[2]), gates[ch])) end
+end
 -- Those whom nobody asked for go when no other is due, and as many at once as the replicator says.
 local kinds = a.quiet and { 'ready', 'quiet' } or { 'ready' }
 for _, kind in ipairs(kinds) do
   for _, ch in ipairs(a.channels) do
-    local gate = gateAt(ch)
-    if gate <= now then promote(ch, ${promotedMax}) end
+    local gate = gates[ch]
     local first = call('ZRANGE', key(kind, ch), 0, 0, 'WITHSCORES')
     if first[1] and gate <= now then
       local score = tonumber(first[2])
@@ -31,8 +37,6 @@ for _, kind in ipairs(kinds) do
     elseif first[1] then
       wakeAt = math.min(wakeAt, gate)
     end
-    local next = call('ZRANGE', key('waiting', ch), 0, 0, 'WITHSCORES')
-    if next[1] then wakeAt = math.min(wakeAt, math.max(tonumber(next[2]), gate)) end
   end
   if best then break end
 end

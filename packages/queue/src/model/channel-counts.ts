@@ -1,4 +1,4 @@
-import { type Standing, type StandingCounts, standingOf, standings } from '@dsyncd/core';
+import { type Standing, standingCounts, standingOf, standings } from '@dsyncd/core';
 import type { ChannelStatus } from '../port.ts';
 import { flag, type UserRecords } from './user-records.ts';
 
@@ -69,9 +69,7 @@ export class ChannelCounts {
       quarantined: count(bucket.quarantined),
       pausedUsers: count(bucket.paused),
       running: count(bucket.running),
-      standings: Object.fromEntries(
-        standings.map((standing, index) => [standing, this.#standings[index + 1] as number]),
-      ) as StandingCounts,
+      standings: standingCounts((_, index) => this.#standings[index + 1] as number),
     };
   }
 }

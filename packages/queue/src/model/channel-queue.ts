@@ -280,13 +280,10 @@ export class ChannelQueue {
   }
 
   fits(user: number, only: UserFilter | undefined): boolean {
+    if (only === undefined || !this.knows(user)) return this.knows(user);
     const { records } = this;
-    if (only === undefined) return this.knows(user);
-    if (!this.knows(user)) return false;
-    return (
-      fitsFilter(standingOfRecord(records, user), only) ||
-      (only === 'paused' && records.has(user, flag.paused))
-    );
+    const status = { standing: standingOfRecord(records, user), paused: records.has(user, flag.paused) };
+    return fitsFilter(status, only);
   }
 
   status(now: number): ChannelStatus {
