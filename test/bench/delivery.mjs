@@ -12,8 +12,9 @@ export async function measureDelivery(pick) {
   // Programs that have run for a while: by then their code is compiled.
   const warm = pick(300, 2);
   return await withPair([], async ({ a, b }) => {
-    await a.start();
+    // First the one without mail: the other begins its first syncs at once.
     await b.start();
+    await a.start();
     const user = parseUserName('anna@example.com');
     const folder = join(b.folder, 'mail', user, 'Maildir', 'cur');
     const client = await LmtpClient.connect(a.lmtpPath);

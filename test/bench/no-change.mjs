@@ -19,8 +19,9 @@ export async function measureNoChange(pick) {
         await mail.close();
       }
       await store.close();
-      await a.start();
+      // First the one without mail: the other begins its first syncs at once.
       await b.start();
+      await a.start();
       const replicator = await ReplicatorSocket.connect(join(a.baseDir, 'replicator-doveadm'));
       await until(
         'every user is known',

@@ -215,7 +215,7 @@ export class Dovecot {
     return rows;
   }
 
-  /** Delivers mails by LMTP, one after another. */
+  /** Delivers mails by LMTP, one after another. Throws with the end of the log when one was not taken. */
   async deliver(user: string, bodies: readonly Buffer[]): Promise<void> {
     const client = await LmtpClient.connect(this.place.lmtpPort);
     try {
@@ -223,6 +223,8 @@ export class Dovecot {
         const [reply] = await client.deliver([user], body);
         if (reply?.startsWith('250') !== true) throw new Error(`LMTP: ${reply}`);
       }
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.log().slice(-2_000)}`, { cause: error });
     } finally {
       client.close();
     }
