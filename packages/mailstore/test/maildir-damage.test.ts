@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -70,6 +71,29 @@ async function text(mailbox: MailboxMail, uid: Uid): Promise<string> {
 
 const index = () => join(home, 'dsyncd-index.sqlite');
 const damaged = { code: 'DSYNCD_STORE_INDEX_DAMAGED', outcome: 'operator' };
+
+describe('the index', () => {
+  const modes = (): readonly string[] =>
+    readdirSync(home)
+      .filter((name) => statSync(join(home, name)).isFile())
+      .map((name) => `${name} ${(statSync(join(home, name)).mode & 0o777).toString(8)}`);
+
+  it('is readable for its owner only, with all that stands beside it', async () => {
+    const all = ['dsyncd-index.sqlite 600', 'dsyncd-index.sqlite-journal 600'];
+    await save(await inboxOf(), 'a mail');
+    expect(modes()).toEqual(all);
+    await store.close();
+    // As earlier versions left them.
+    for (const name of ['', '-journal']) chmodSync(`${index()}${name}`, 0o644);
+    store = openStore(folder, { workers: 1 });
+    mail = await store.open(user);
+    expect(modes()).toEqual(all);
+    await store.rebuildIndex(user);
+    mail = await store.open(user);
+    await save(await inboxOf(), 'another mail');
+    for (const line of modes()) expect(line).toMatch(/ 600$/);
+  });
+});
 
 describe('a damaged index', () => {
   const damages: readonly (readonly [string, () => void])[] = [

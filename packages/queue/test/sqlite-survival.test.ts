@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseUserName } from '@dsyncd/core';
@@ -158,10 +159,31 @@ describe('a second process', () => {
 });
 
 describe('the file', () => {
-  it('is readable for its owner only', async () => {
+  it('is readable for its owner only, with all that stands beside it', async () => {
     const place = new QueueFolder();
-    await (await place.open()).close();
-    expect(statSync(place.file).mode & 0o777).toBe(0o600);
+    const modes = (): Record<string, string> =>
+      Object.fromEntries(
+        readdirSync(place.folder).map((name) => [
+          name,
+          (statSync(join(place.folder, name)).mode & 0o777).toString(8),
+        ]),
+      );
+    const queue = await place.open();
+    await queue.request('default', [{ user: ann, priority: 'low' }]);
+    const expected = {
+      'queue.sqlite': '600',
+      'queue.sqlite-shm': '600',
+      'queue.sqlite-wal': '600',
+      'queue.sqlite.lock': '600',
+      'queue.sqlite.lock-journal': '600',
+    };
+    expect(modes()).toEqual(expected);
+    await queue.close();
+    // As earlier versions left them.
+    for (const name of readdirSync(place.folder)) chmodSync(join(place.folder, name), 0o644);
+    const again = await place.open();
+    expect(modes()).toEqual(expected);
+    await again.close();
   });
 
   it.each([

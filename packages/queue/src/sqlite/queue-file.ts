@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
 import Database from 'better-sqlite3';
 import {
@@ -11,6 +11,7 @@ import {
   type OpenedFile,
   type UsersPage,
 } from './messages.ts';
+import { makePrivate } from './private-file.ts';
 import {
   applicationId,
   createTables,
@@ -136,8 +137,7 @@ export class QueueFile implements FileCalls {
   }
 
   #openDatabase(): void {
-    // User names are nobody else's business: made with this mode before SQLite opens it.
-    closeSync(openSync(this.#file, 'a', 0o600));
+    makePrivate(this.#file);
     const database = new Database(this.#file, { timeout: busyTimeoutMs });
     this.#database = database;
     database.pragma('journal_mode = WAL');
@@ -201,6 +201,7 @@ const isDamage = (error: unknown): error is Error =>
   /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 
 function takeLock(lockFile: string): Database.Database {
+  makePrivate(lockFile);
   const lock = new Database(lockFile, { timeout: lockTimeoutMs });
   try {
     lock.exec('BEGIN EXCLUSIVE');

@@ -6,6 +6,7 @@ import { noUserError } from '../../errors.ts';
 import { indexDamagedError, indexNewerError, storeError } from '../errors.ts';
 import { indexFile, mailboxNoteName, maildir, tmpFolder } from '../home-files.ts';
 import type { HomePlace } from '../wire.ts';
+import { makePrivate } from './private-file.ts';
 import { createSchema, readSchemaVersion, schemaVersion } from './schema.ts';
 import { UserIndex } from './user-index.ts';
 
@@ -21,6 +22,7 @@ export function openIndex(place: HomePlace, create: boolean): { index: UserIndex
   try {
     const isMissing = !existsSync(file);
     if (isMissing) prepareHome(place, create, file);
+    makePrivate(file);
     const db = new SqliteDatabase(file, { timeout: busyTimeoutMs });
     try {
       db.pragma('journal_mode = truncate');

@@ -13,6 +13,7 @@ import type { HomePlace, RebuildReport } from '../wire.ts';
 import { unlinkIfThere } from './body-files.ts';
 import { readNote } from './notes.ts';
 import { syncPath } from './open-index.ts';
+import { makePrivate } from './private-file.ts';
 import { createSchema } from './schema.ts';
 
 /** UIDs above the highest one found that are given up: mails that were expunged may have had them. */
@@ -28,6 +29,7 @@ export function rebuildIndex(place: HomePlace, now: number): RebuildReport {
   const fresh = `${file}.rebuild`;
   for (const rest of ['', '-journal']) unlinkIfThere(`${fresh}${rest}`);
   const folders = findFolders(place.home);
+  makePrivate(fresh);
   const db = new SqliteDatabase(fresh);
   let mailboxes: RebuildReport['mailboxes'];
   try {
