@@ -334,13 +334,29 @@ const mountTmpfs = (path: string): boolean =>
   process.getuid?.() === 0 &&
   spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=2m', 'dsyncd-test', path]).status === 0;
 
+async function* largeBody(chunks = 1): AsyncGenerator<Uint8Array> {
+  for (let count = 0; count < chunks; count++) yield Buffer.alloc(100_000, 'x');
+}
+
+describe('a body that stops coming', () => {
+  it('leaves no file, whenever that is', async () => {
+    async function* broken(chunks: number): AsyncGenerator<Uint8Array> {
+      yield* largeBody(chunks);
+      throw new Error('the client is gone');
+    }
+    for (const chunks of [1, 2, 5])
+      await expect(mail.stageBody(broken(chunks))).rejects.toThrow('the client is gone');
+    expect(readdirSync(join(home, 'Maildir/tmp'))).toEqual([]);
+  });
+});
+
 describe('a full disk', () => {
   it('is told, leaves no half mail, and is over once there is room', async (context) => {
     const small = join(folder, 'small');
     mkdirSync(small);
     if (!mountTmpfs(small)) return context.skip('needs root, who may mount');
+    const full = openStore(small, { workers: 1 });
     try {
-      const full = openStore(small, { workers: 1 });
       mail = await full.open(user, { create: true });
       const inbox = await inboxOf();
       const errors: unknown[] = [];
@@ -358,6 +374,10 @@ describe('a full disk', () => {
       const mails = await inbox.mails(asUid(1), 100_000);
       expect(mails).toHaveLength(saved);
       for (const { uid, size } of mails) expect((await text(inbox, uid)).length).toBe(size);
+      // Too big for memory: these are refused while they come.
+      for (const body of [largeBody(), largeBody(5)])
+        await expect(mail.stageBody(body)).rejects.toMatchObject({ code: 'DSYNCD_STORE_DISK_FULL' });
+      expect(readdirSync(join(small, user, 'Maildir/tmp'))).toEqual([]);
       rmSync(bodyFile(join(small, user), inbox.guid, asUid(1)));
       rmSync(bodyFile(join(small, user), inbox.guid, asUid(2)));
       await inbox.apply([
@@ -365,8 +385,8 @@ describe('a full disk', () => {
         { type: 'expunge', uid: asUid(2) },
       ]);
       expect(await save(inbox, 'room again')).toBeGreaterThan(saved);
-      await full.close();
     } finally {
+      await full.close();
       expect(spawnSync('/bin/umount', [small]).status).toBe(0);
     }
   });

@@ -58,7 +58,14 @@ export class MailboxWriter {
     if (changes.length === 0 || this.#isDryRun) return before;
     this.#changes = [];
     this.#onSaved = new Map();
-    this.#writing = before.then(() => this.#write(changes, onSaved));
+    this.#writing = before.then(
+      () => this.#write(changes, onSaved),
+      // Not tried after a batch that failed, but what was staged for it must not stay behind.
+      async (error: unknown) => {
+        await discardStaged(changes);
+        throw error;
+      },
+    );
     // Whoever waits for this batch, or pushes the next one, sees what went wrong.
     this.#writing.catch(() => {});
     return before;

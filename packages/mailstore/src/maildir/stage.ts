@@ -91,16 +91,18 @@ export async function stageBody(source: AsyncIterable<Uint8Array>, parts: StageP
     for await (const chunk of source) {
       counter.add(chunk);
       if (counter.size > parts.bytesMax) throw limitError(`a mail of more than ${parts.bytesMax} bytes`);
-      if (file !== undefined) await file.write(chunk);
+      if (file !== undefined) await file.write([chunk]);
       else {
         chunks.push(chunk);
-        if (!parts.memory.hasRoom(counter.size)) file = await TmpFile.create(parts, chunks);
+        if (parts.memory.hasRoom(counter.size)) continue;
+        file = await TmpFile.create(parts);
+        await file.write(chunks);
       }
     }
     await file?.finish();
   } catch (error) {
     await file?.remove();
-    throw file === undefined ? error : storeError(error, parts.place, file.path);
+    throw error;
   }
   const sizes = { size: counter.size, virtualSize: counter.virtualSize };
   const wire: WireStage =
@@ -121,41 +123,62 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
   return bytes;
 }
 
+/** A body in `tmp`. What fails about the file is told as an error of the store; it is there until {@link remove}. */
 class TmpFile {
   readonly name: string;
-  readonly path: string;
+  readonly #path: string;
+  readonly #place: HomePlace;
   readonly #stream: ReturnType<typeof createWriteStream>;
 
-  private constructor(folder: string, name: string) {
+  private constructor(place: HomePlace, name: string) {
     this.name = name;
-    this.path = join(folder, name);
+    this.#place = place;
+    this.#path = join(tmpFolder(place.home), name);
     // `flush` has the bytes on disk before it is closed.
-    this.#stream = createWriteStream(this.path, { flags: 'wx', mode: 0o600, flush: true });
+    this.#stream = createWriteStream(this.#path, { flags: 'wx', mode: 0o600, flush: true });
     // Told by the next write or by `finish`.
     this.#stream.on('error', () => undefined);
   }
 
-  static async create(parts: StageParts, chunks: readonly Uint8Array[]): Promise<TmpFile> {
-    const folder = tmpFolder(parts.place.home);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = new TmpFile(folder, parts.newTmpName());
-    for (const chunk of chunks) await file.write(chunk);
-    return file;
+  static async create({ place, newTmpName }: StageParts): Promise<TmpFile> {
+    const folder = tmpFolder(place.home);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw storeError(error, place, folder);
+    }
+    return new TmpFile(place, newTmpName());
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    if (this.#stream.errored) throw this.#stream.errored;
-    if (!this.#stream.write(chunk)) await once(this.#stream, 'drain');
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    for (const chunk of chunks)
+      await this.#told(async () => {
+        if (this.#stream.errored) throw this.#stream.errored;
+        if (!this.#stream.write(chunk)) await once(this.#stream, 'drain');
+      });
   }
 
   async finish(): Promise<void> {
-    this.#stream.end();
-    await finished(this.#stream);
+    await this.#told(async () => {
+      this.#stream.end();
+      await finished(this.#stream);
+    });
   }
 
+  /** Waits for the stream to be closed: one that is being opened would make the file once more. */
   async remove(): Promise<void> {
     this.#stream.destroy();
-    await removeIfThere(this.path);
+    if (!this.#stream.closed)
+      await new Promise<void>((resolve) => this.#stream.once('close', () => resolve()));
+    await removeIfThere(this.#path);
+  }
+
+  async #told(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throw storeError(error, this.#place, this.#path);
+    }
   }
 }
 
