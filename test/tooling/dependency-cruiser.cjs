@@ -12,6 +12,7 @@ const mayImport = {
   telemetry: ['core'],
   program: ['core', 'config', 'mailstore', 'telemetry', 'transport'],
   replicator: ['core', 'protocol', 'queue', 'engine', 'notify'],
+  doctor: ['core', 'protocol', 'config', 'engine', 'mailstore', 'notify', 'program', 'transport'],
   'http-api': ['core', 'protocol', 'queue', 'replicator', 'notify', 'telemetry'],
   'queue-redis': ['core', 'queue'],
   testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue', 'transport'],

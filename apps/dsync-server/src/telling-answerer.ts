@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Config } from '@dsyncd/config';
 import type { MailStore } from '@dsyncd/mailstore';
+import { programVersion } from '@dsyncd/program';
 import type { PeerAbout } from '@dsyncd/protocol';
 import type { SyncAnswerer } from '@dsyncd/transport';
 
@@ -22,13 +22,7 @@ export const tellingAnswerer = (
 
 const aboutOf = ({ hostname, channels }: Config): PeerAbout => ({
   hostname,
-  version,
+  version: programVersion(),
   now: Date.now(),
   channels: channels.map(({ name, mailReplica }) => ({ name, replica: mailReplica })),
 });
-
-const version = (
-  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    readonly version: string;
-  }
-).version;

@@ -1,8 +1,7 @@
 import { access, constants, readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { type Config, readSecret, type SslConfig } from '@dsyncd/config';
+import { type Config, mailHomesFolder, readSecret, type SslConfig } from '@dsyncd/config';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
-import { mailHomesFolder } from './mail-homes.ts';
 
 /** One thing about a configuration that an operator should know. */
 export interface ConfigFinding {

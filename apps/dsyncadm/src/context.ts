@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config } from '@dsyncd/config';
+import { type Config, mailHomesFolder } from '@dsyncd/config';
 import {
   type Clock,
   DsyncdError,
@@ -12,7 +12,6 @@ import {
 import type { SyncResult } from '@dsyncd/engine';
 import type { MaildirStore, UserMail } from '@dsyncd/mailstore';
 import { notPossible } from './errors.ts';
-import { mailHomesFolder } from './mail-homes.ts';
 import type { OneOffSync } from './one-off-sync.ts';
 import { stderrLogger } from './output/stderr-logger.ts';
 import type { Terminal } from './output/terminal.ts';

@@ -2,9 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '@dsyncd/config';
 import { systemClock } from '@dsyncd/core';
+import { findTroubles } from '@dsyncd/doctor';
 import { hasImported } from '@dsyncd/engine';
 import type { NotifyListener } from '@dsyncd/notify';
-import { type Daemon, takeInheritedFiles } from '@dsyncd/program';
+import { type Daemon, programVersion, takeInheritedFiles } from '@dsyncd/program';
 import {
   type Channel,
   doveadmSocketName,
@@ -19,7 +20,6 @@ import {
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
 import { FleetDuties } from './fleet-duties.ts';
-import { hostLooks } from './host-looks.ts';
 import { openHttp } from './http.ts';
 import { ListenedUntil } from './listened-until.ts';
 import { startListeners } from './listeners.ts';
@@ -80,11 +80,14 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     },
   });
   const troubles = new HostTroubles(
-    hostLooks(
-      () => config,
-      () => mail.users(),
-      systemClock.now,
-    ),
+    async () =>
+      (await findTroubles(config, { clock: systemClock, version: programVersion() })).map(
+        ({ check, channel, message, remedy = '' }) => ({
+          check: channel === undefined ? check : `${check} (${channel})`,
+          message,
+          remedy,
+        }),
+      ),
     systemClock,
     logger,
   );

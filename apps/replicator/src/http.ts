@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Config, type HttpConfig, readSecret } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
 import type { HttpApiParts, HttpPlace, TlsFiles } from '@dsyncd/http-api';
 import type { NotifyListener, NotifySink } from '@dsyncd/notify';
+import { programVersion } from '@dsyncd/program';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostTrouble } from '@dsyncd/replicator';
 
@@ -50,7 +51,7 @@ export async function openHttp(parts: HttpSideParts): Promise<HttpSide | undefin
         refused: badLines,
       })),
     hostname: () => config().hostname,
-    version: ownVersion(),
+    version: programVersion(),
     clock: systemClock,
   });
   logger.info({ url: api.url }, 'HTTP API listens');
@@ -108,11 +109,4 @@ async function readPem(file: string): Promise<string> {
 function dashboard(): { readonly dashboardFolder?: string } {
   const folder = fileURLToPath(new URL('../../dashboard/dist/', import.meta.url));
   return existsSync(`${folder}index.html`) ? { dashboardFolder: folder } : {};
-}
-
-function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    readonly version: string;
-  };
-  return version;
 }

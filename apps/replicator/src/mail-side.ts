@@ -86,7 +86,7 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
 const authTimeoutMs = 15_000;
 
 async function openDovecot(config: () => Config, clock: Clock, logger: Logger): Promise<MailSide> {
-  const virtual = await virtualMailboxes(logger);
+  const virtual = await virtualMailboxes(config(), logger);
   let server = await doveadmServer(config());
   const auth = new AuthClient({
     socketPath: () => config().dovecot.authSocketPath,

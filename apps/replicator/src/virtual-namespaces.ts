@@ -1,21 +1,14 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { blocksOf, doveconfLimits, parseDoveconf, settingOf } from '@dsyncd/config';
+import { blocksOf, type Config, parseDoveconf, settingOf } from '@dsyncd/config';
 import type { Logger } from '@dsyncd/core';
-
-const timeoutMs = 15_000;
+import { runDoveconf } from '@dsyncd/doctor';
 
 /**
  * Masks of the mailboxes that Dovecot only makes up from others, as its configuration has them: no other host could take
  * them over. None where the configuration cannot be read.
  */
-export async function virtualMailboxes(logger: Logger): Promise<readonly string[]> {
+export async function virtualMailboxes(config: Config, logger: Logger): Promise<readonly string[]> {
   try {
-    const { stdout } = await promisify(execFile)('doveconf', ['-n'], {
-      timeout: timeoutMs,
-      maxBuffer: doveconfLimits.textBytesMax,
-    });
-    return virtualMasks(stdout);
+    return virtualMasks(await runDoveconf(config));
   } catch (error) {
     logger.info(
       { error },

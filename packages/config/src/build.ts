@@ -123,6 +123,7 @@ function buildDovecot(
   return {
     doveadmSocketPath: place,
     authSocketPath: dovecot.auth_socket_path,
+    ...given('configFile', dovecot.config_file),
     userInclude: dovecot.user_include,
     userExclude: dovecot.user_exclude,
     firstValidUid: dovecot.first_valid_uid,

@@ -63,6 +63,8 @@ export interface DovecotConfig {
   /** Absolute path of a socket, or `HOST:PORT`. */
   readonly doveadmSocketPath: string;
   readonly authSocketPath: string;
+  /** Missing: where Dovecot itself looks. */
+  readonly configFile?: string;
   readonly userInclude: readonly string[];
   readonly userExclude: readonly string[];
   /** 0: any. */

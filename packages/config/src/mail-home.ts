@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { DsyncdError, quote, type UserName } from '@dsyncd/core';
 
 /** `mail_home` cut into texts and variables. */
@@ -69,6 +70,12 @@ export function mailHomeOf(pattern: string, user: UserName): string {
     return value;
   }
 }
+
+/** The folder that holds the homes of all users: a `mail_home`, ours or Dovecot's, up to its first variable. */
+export const folderOfHomes = (mailHome: string): string => dirname(`${mailHome.split('%')[0]}x`);
+
+export const mailHomesFolder = ({ mailHome }: { readonly mailHome: string }): string =>
+  folderOfHomes(mailHome);
 
 /** The folder of a user's indexes by `mail_index_path`; undefined: userdb is to be asked. */
 export function indexFolderOf(

@@ -115,6 +115,12 @@ const dovecotSettings = Type.Object(
       default: '/run/dovecot/auth-userdb',
       description: 'Socket of its auth service, which lists the users and says what userdb knows of each.',
     }),
+    config_file: Type.Optional(
+      path({
+        description:
+          'Its configuration, which `doveconf -n` is asked for. Default: where that Dovecot has it. Needed where several run on one host.',
+      }),
+    ),
     user_include: masks({
       default: ['*'],
       description: 'Users to replicate, as masks with `*` and `?`.',

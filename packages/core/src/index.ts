@@ -8,3 +8,4 @@ export * from './names.ts';
 export * from './outcome.ts';
 export * from './ports.ts';
 export * from './standing.ts';
+export * from './wording.ts';

@@ -3,27 +3,26 @@ import type { HostTrouble } from '@dsyncd/protocol';
 
 export type { HostTrouble } from '@dsyncd/protocol';
 
-/** Looks at one thing of the host: what is wrong, or undefined. What it throws is a trouble, too. */
-export interface HostLook {
-  /** As `dsyncadm doctor` names the check. */
-  readonly check: string;
-  readonly remedy: string;
-  look(): Promise<string | undefined>;
-}
+const everyMs = 15_000;
+/** What was seen is looked at again soon: it may have been a moment's thing, and who mends it waits for the answer. */
+const againMs = 2_000;
 
-const everyMs = 20_000;
-
-/** Looks again and again for what is wrong with this host, so that status can tell it before anyone asks. */
+/**
+ * Looks again and again for what is wrong with this host and its ways to the others, so that status can tell it before
+ * anyone asks. A trouble is one only when it is seen twice in a row.
+ */
 export class HostTroubles {
-  readonly #looks: readonly HostLook[];
+  readonly #look: () => Promise<readonly HostTrouble[]>;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  #seen: readonly HostTrouble[] = [];
   #found: readonly HostTrouble[] = [];
   #cancel: (() => void) | undefined;
   #isStopped = false;
 
-  constructor(looks: readonly HostLook[], clock: Clock, logger: Logger) {
-    this.#looks = looks;
+  /** @param look - what is wrong now; of two with the same `check` only one is told */
+  constructor(look: () => Promise<readonly HostTrouble[]>, clock: Clock, logger: Logger) {
+    this.#look = look;
     this.#clock = clock;
     this.#logger = logger;
   }
@@ -32,11 +31,11 @@ export class HostTroubles {
     return this.#found;
   }
 
-  /** Looks now, and every 20 seconds from then on. Never rejects. */
+  /** Looks now, and again and again from then on. Never rejects. */
   async start(): Promise<void> {
     await this.look();
     if (this.#isStopped) return;
-    this.#cancel = this.#clock.after(everyMs, () => void this.start());
+    this.#cancel = this.#clock.after(this.#seen.length > 0 ? againMs : everyMs, () => void this.start());
   }
 
   stop(): void {
@@ -45,20 +44,19 @@ export class HostTroubles {
   }
 
   async look(): Promise<void> {
-    const before = new Set(this.#found.map(({ message }) => message));
-    const found = await Promise.all(this.#looks.map(troubleOf));
-    this.#found = found.filter((trouble) => trouble !== undefined);
+    const seen = await this.#look().catch((error: unknown) => {
+      this.#logger.error({ error }, 'this host could not be looked at');
+      return [];
+    });
+    const seenBefore = new Set(this.#seen.map(({ check }) => check));
+    const foundBefore = new Set(this.#found.map(({ check }) => check));
+    this.#seen = seen;
+    this.#found = seen.filter(({ check }) => seenBefore.has(check));
     for (const { check, message, remedy } of this.#found)
-      if (!before.has(message))
+      if (!foundBefore.has(check))
         this.#logger.error({ check, reason: message, hint: remedy }, 'host in trouble');
-  }
-}
-
-async function troubleOf({ check, remedy, look }: HostLook): Promise<HostTrouble | undefined> {
-  try {
-    const message = await look();
-    return message === undefined ? undefined : { check, message, remedy };
-  } catch (error) {
-    return { check, message: error instanceof Error ? error.message : String(error), remedy };
+    for (const check of foundBefore)
+      if (!this.#found.some((trouble) => trouble.check === check))
+        this.#logger.info({ check }, 'host trouble is over');
   }
 }

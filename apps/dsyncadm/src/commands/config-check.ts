@@ -1,9 +1,9 @@
+import { countOf } from '@dsyncd/core';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { ConfigFinding } from '../config-check.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { countOf } from '../output/counts.ts';
 
 interface Options {
   readonly json?: boolean;

@@ -1,14 +1,14 @@
 import type { ChannelConfig, Config } from '@dsyncd/config';
-import { parseUserName } from '@dsyncd/core';
+import { countOf, parseUserName } from '@dsyncd/core';
+import type { Result, Severity } from '@dsyncd/doctor';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
-import type { Result } from '../doctor/check.ts';
-import type { Severity } from '../doctor/finding.ts';
 import { notPossible, usageError } from '../errors.ts';
+import { readTextFile } from '../input/text-file.ts';
 import { parseWholeNumber } from '../input/whole-number.ts';
-import { countOf } from '../output/counts.ts';
 import { printable } from '../output/table.ts';
+import { programVersion } from '../version.ts';
 
 interface Options {
   readonly doveconf?: string;
@@ -56,8 +56,10 @@ async function examineHost(context: CommandContext, options: Options): Promise<v
     options.probe === undefined
       ? undefined
       : { user: parseUserName(options.probe), timeoutMs: options.probeTimeout * 1000 };
-  const { openScene } = await import('../doctor/scene.ts');
+  const { doveconfLimits } = await import('@dsyncd/config');
+  const { openScene } = await import('@dsyncd/doctor');
   const { examine } = await import('../doctor/run.ts');
+  const { doveconf } = options;
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort(new Error('interrupted'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
@@ -65,8 +67,10 @@ async function examineHost(context: CommandContext, options: Options): Promise<v
     config,
     clock,
     signal: interrupt.signal,
-    stdin: terminal.stdin,
-    doveconfFile: options.doveconf,
+    version: programVersion(),
+    ...(doveconf === undefined
+      ? {}
+      : { doveconfText: () => readTextFile(doveconf, terminal.stdin, doveconfLimits.textBytesMax) }),
   });
   const results: Result[] = [];
   try {

@@ -1,10 +1,9 @@
+import { countOf, formatSpan } from '@dsyncd/core';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { parseWholeNumber } from '../input/whole-number.ts';
-import { countOf } from '../output/counts.ts';
-import { formatSpan } from '../output/durations.ts';
 import { healthJson } from '../output/health-json.ts';
 import { healthText } from '../output/health-text.ts';
 import type { ReplicationHealth } from '../replication-health.ts';

@@ -1,10 +1,10 @@
+import { countOf } from '@dsyncd/core';
 import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { checkUidSet } from '../input/uid-set.ts';
 import { copyMails } from '../mail-copying.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
-import { countOf } from '../output/counts.ts';
 
 interface Options {
   readonly user: string;

@@ -1,3 +1,4 @@
+import { countOf } from '@dsyncd/core';
 import { flagBits, type MailChange, type MailRecord } from '@dsyncd/mailstore';
 import { Argument, type Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
@@ -6,7 +7,6 @@ import { usageError } from '../errors.ts';
 import { type FlagSet, parseFlags } from '../input/flags.ts';
 import { checkUidSet } from '../input/uid-set.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
-import { countOf } from '../output/counts.ts';
 
 interface Options {
   readonly user: string;

@@ -1,3 +1,4 @@
+import { countOf } from '@dsyncd/core';
 import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
@@ -5,7 +6,6 @@ import { usageError } from '../errors.ts';
 import { checkUidSet } from '../input/uid-set.ts';
 import { copyMails, expungeMails } from '../mail-copying.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
-import { countOf } from '../output/counts.ts';
 
 interface Options {
   readonly user: string;

@@ -1,8 +1,8 @@
+import { countOf } from '@dsyncd/core';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption, addUserOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { countOf } from '../output/counts.ts';
 import { printable } from '../output/table.ts';
 import { checkStore, type StoreReport } from '../store-check.ts';
 

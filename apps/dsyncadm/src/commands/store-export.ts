@@ -1,12 +1,11 @@
 import { join, resolve } from 'node:path';
-import { compileMask, isUserName, type UserName } from '@dsyncd/core';
+import { compileMask, countOf, isUserName, type UserName } from '@dsyncd/core';
 import { type DovecotExportReport, exportDovecot, type MaildirStore } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { forEachUser } from '../each-user.ts';
 import { noUsers } from '../errors.ts';
-import { countOf } from '../output/counts.ts';
 import { printable } from '../output/table.ts';
 
 interface Options {

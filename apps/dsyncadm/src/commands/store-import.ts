@@ -1,13 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { compileMask, isUserName, type UserName } from '@dsyncd/core';
+import { compileMask, countOf, isUserName, type UserName } from '@dsyncd/core';
 import { type DovecotImportReport, importDovecot } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { forEachUser } from '../each-user.ts';
 import { noUsers } from '../errors.ts';
-import { countOf } from '../output/counts.ts';
 import { printable } from '../output/table.ts';
 
 interface Options {

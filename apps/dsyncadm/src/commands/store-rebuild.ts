@@ -1,10 +1,9 @@
-import { DsyncdError, parseUserName, type UserName } from '@dsyncd/core';
+import { countOf, DsyncdError, parseUserName, type UserName } from '@dsyncd/core';
 import type { MaildirStore } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts, addUserOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { notPossible } from '../errors.ts';
-import { countOf } from '../output/counts.ts';
 import { printable } from '../output/table.ts';
 
 interface Options {

@@ -1,11 +1,10 @@
-import { DsyncdError, outcomeRules, parseUserName } from '@dsyncd/core';
+import { countOf, DsyncdError, outcomeRules, parseUserName } from '@dsyncd/core';
 import type { SyncCounts, SyncResult } from '@dsyncd/engine';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { parseMailboxName } from '../input/mailbox-name.ts';
-import { countOf } from '../output/counts.ts';
 import { printable } from '../output/table.ts';
 
 interface Options {

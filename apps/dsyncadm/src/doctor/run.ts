@@ -1,9 +1,15 @@
 import type { ChannelConfig } from '@dsyncd/config';
+import {
+  channelChecks,
+  hostChecks,
+  type Result,
+  runChannelCheck,
+  runHostCheck,
+  type Scene,
+} from '@dsyncd/doctor';
 import type { CommandContext } from '../context.ts';
-import { type Result, runChannelCheck, runHostCheck } from './check.ts';
-import { channelChecks, hostChecks } from './checks/index.ts';
+import { dsyncdRuns } from './dsyncd-runs.ts';
 import { type ProbeOptions, probe } from './probe/probe.ts';
-import type { Scene } from './scene.ts';
 
 export interface ExamineOptions {
   readonly channels: readonly ChannelConfig[];
@@ -17,7 +23,7 @@ export async function* examine(
   context: CommandContext,
   { channels, probe: wanted }: ExamineOptions,
 ): AsyncGenerator<Result> {
-  for (const check of hostChecks) yield* await runHostCheck(check, scene);
+  for (const check of [dsyncdRuns, ...hostChecks]) yield* await runHostCheck(check, scene);
   for (const channel of channels)
     for (const check of channelChecks) yield* await runChannelCheck(check, scene, channel);
   if (wanted === undefined) return;

@@ -1,5 +1,5 @@
-import { obstaclesOf, type StandingCounts } from '@dsyncd/core';
-import type { ChannelHealth, ReplicationHealth } from '../replication-health.ts';
+import { countOf, obstaclesOf, type StandingCounts } from '@dsyncd/core';
+import type { ChannelHealth, ReplicationHealth, UserHealth } from '../replication-health.ts';
 
 /** Exit codes and words of Nagios and Icinga plugins. */
 export const pluginStates = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
@@ -40,7 +40,7 @@ export function judgeForPlugin(health: ReplicationHealth, limits: MetricLimits):
     const metrics = metricsOf(channel, health);
     for (const name of metricNames) {
       const state = stateOf(metrics[name], limits[name]);
-      if (state !== 'OK') problems.push({ state, text: problemText(name, metrics[name], channel) });
+      if (state !== 'OK') problems.push({ state, text: problemText(name, metrics[name], channel, health) });
     }
     for (const text of obstaclesOf({ ...channel, standings: withoutMeasured(channel.standings) }, 0))
       if (channel.breaker.state === 'closed')
@@ -50,7 +50,7 @@ export function judgeForPlugin(health: ReplicationHealth, limits: MetricLimits):
   const users = Math.max(...channels.map((channel) => channel.users));
   const text =
     problems.length === 0
-      ? `${channels.map(({ channel }) => channel).join(', ')}: ${users} users, nothing overdue`
+      ? `${channels.map(({ channel }) => channel).join(', ')}: ${countOf(users, 'user')}, nothing overdue`
       : problems
           .sort((a, b) => pluginExitCode(b.state) - pluginExitCode(a.state))
           .map((problem) => problem.text)
@@ -88,17 +88,35 @@ const worstOf = (states: readonly PluginState[]): PluginState =>
     'OK',
   );
 
-const problemTexts: Readonly<Record<MetricName, (value: number, channel: ChannelHealth) => string>> = {
+type ProblemText = (value: number, channel: ChannelHealth, health: ReplicationHealth) => string;
+
+const problemTexts: Readonly<Record<MetricName, ProblemText>> = {
   lag: (value) => `oldest change waits for ${value} s`,
-  behind: (value) => `${value} users behind`,
-  failed: (value) => `${value} users failing`,
-  quarantined: (value) => `${value} users quarantined`,
+  behind: (value) => `${countOf(value, 'user')} behind`,
+  failed: (value, channel, health) =>
+    `${countOf(value, 'user')} failing${example(health, channel, ({ failed, quarantined }) => failed && !quarantined)}`,
+  quarantined: (value, channel, health) =>
+    `${countOf(value, 'user')} quarantined${example(health, channel, ({ quarantined }) => quarantined)}`,
   breaker: (_, { replica, breaker }) =>
     `peer ${replica} down${breaker.lastReason === undefined ? '' : `: ${breaker.lastReason}`}`,
 };
 
-const problemText = (name: MetricName, value: number, channel: ChannelHealth): string =>
-  `${channel.channel}: ${problemTexts[name](value, channel)}`;
+/** A line of a monitoring system has room for one of them. */
+function example(
+  { behind }: ReplicationHealth,
+  { channel }: ChannelHealth,
+  isOne: (user: UserHealth) => boolean,
+): string {
+  const user = behind.find((each) => each.channel === channel && isOne(each));
+  return user === undefined ? '' : ` (${user.user}: ${user.why})`;
+}
+
+const problemText = (
+  name: MetricName,
+  value: number,
+  channel: ChannelHealth,
+  health: ReplicationHealth,
+): string => `${channel.channel}: ${problemTexts[name](value, channel, health)}`;
 
 /** `|` parts text from data, and a line end would end the answer. */
 const clean = (text: string): string => text.replaceAll('|', '/').replaceAll(/[\u0000-\u001f\u007f]+/g, ' ');

@@ -1,5 +1,4 @@
-import { obstaclesOf } from '@dsyncd/core';
-import { formatSpan } from '../output/durations.ts';
+import { formatSpan, obstaclesOf } from '@dsyncd/core';
 import type { ReplicationHealth } from '../replication-health.ts';
 
 export interface FailoverInput {

@@ -9,18 +9,6 @@ export function formatHms(seconds: number): string {
 export const formatAgo = (atSeconds: number, nowSeconds: number): string =>
   atSeconds === 0 ? '-' : formatHms(nowSeconds - atSeconds);
 
-/** A span for a sentence: `0.3 s`, `42 s`, `12 min`, `3 h 20 min`, `5 days`. */
-export function formatSpan(spanMs: number): string {
-  const seconds = Math.max(0, spanMs) / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 100) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 100) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} days`;
-}
-
 /** ISO 8601 in UTC with whole seconds, for lists and JSON. */
 export const formatInstant = (atMs: number): string =>
   `${new Date(within(atMs)).toISOString().slice(0, 19)}Z`;

@@ -1,5 +1,5 @@
+import { formatSpan } from '@dsyncd/core';
 import type { BackendView, FleetAnswer } from '@dsyncd/http-api/answers';
-import { formatSpan } from './durations.ts';
 import { type Column, formatList } from './table.ts';
 
 const text = (title: string): Column => ({ title });

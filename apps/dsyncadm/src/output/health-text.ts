@@ -1,7 +1,6 @@
-import { isReplicated, standings } from '@dsyncd/core';
+import { countOf, formatSpan, isReplicated, standings } from '@dsyncd/core';
 import type { ChannelHealth, ReplicationHealth, UserHealth } from '../replication-health.ts';
-import { countOf } from './counts.ts';
-import { formatInstant, formatSpan } from './durations.ts';
+import { formatInstant } from './durations.ts';
 import { printable } from './table.ts';
 
 export interface HealthTextOptions {

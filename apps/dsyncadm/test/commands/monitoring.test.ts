@@ -20,12 +20,8 @@ let channelsAsked = 0;
 
 async function openReplicator(names: readonly string[]): Promise<void> {
   channels = names;
-  const certificate = {
-    check: 'certificate',
-    remedy: 'renew it',
-    look: async () => (isExpired ? 'the certificate has expired' : undefined),
-  };
-  troubles = new HostTroubles([certificate], systemClock, silentLogger);
+  const expired = { check: 'certificate', message: 'the certificate has expired', remedy: 'renew it' };
+  troubles = new HostTroubles(async () => (isExpired ? [expired] : []), systemClock, silentLogger);
   queue = openMemoryQueue({
     clock: systemClock,
     random: systemRandom,
@@ -82,6 +78,7 @@ it('tells what is wrong with the host in status, check and failover check until 
   await sync(synced);
   isExpired = true;
   await troubles.look();
+  await troubles.look();
   const status = await rig.run(['status']);
   expect(status.code).toBe(1);
   expect(status.stdout).toContain('this host, certificate: the certificate has expired\n  do:  renew it\n');
@@ -91,6 +88,7 @@ it('tells what is wrong with the host in status, check and failover check until 
   const failover = await rig.run(['failover', 'check']);
   expect(failover.stdout).toContain('this host: the certificate has expired\nNOT ready');
   isExpired = false;
+  await troubles.look();
   await troubles.look();
   expect((await rig.run(['status'])).code).toBe(0);
   expect((await rig.run(['check'])).code).toBe(0);
@@ -104,7 +102,7 @@ describe('check', () => {
       code: 0,
       stderr: '',
       stdout:
-        'DSYNCD OK - default: 1 users, nothing overdue | lag=0s;60;300;0 behind=0;;;0 failed=0;0;;0 quarantined=0;0;;0 breaker=0;0;1;0 users=1;;;0 running=0;;;0\n',
+        'DSYNCD OK - default: 1 user, nothing overdue | lag=0s;60;300;0 behind=0;;;0 failed=0;0;;0 quarantined=0;0;;0 breaker=0;0;1;0 users=1;;;0 running=0;;;0\n',
     });
   });
 
@@ -113,7 +111,9 @@ describe('check', () => {
     await sync(peerDown);
     const warned = await rig.run(['check']);
     expect(warned.code).toBe(1);
-    expect(warned.stdout).toMatch(/^DSYNCD WARNING - default: 1 users failing \| .* failed=1;0;;0 /);
+    expect(warned.stdout).toMatch(
+      /^DSYNCD WARNING - default: 1 user failing \(ann@example\.com: [^|]+\) \| .* failed=1;0;;0 /,
+    );
     expect((await rig.run(['check', '--failed-warning', '1'])).code).toBe(0);
     expect((await rig.run(['check', '--failed-critical', '0'])).code).toBe(2);
     await request(bob);
@@ -121,7 +121,7 @@ describe('check', () => {
     const held = await rig.run(['check', '--quarantined-critical', '0']);
     expect(held.code).toBe(2);
     expect(held.stdout).toMatch(
-      /^DSYNCD CRITICAL - default: 1 users quarantined; default: 1 users failing \| /,
+      /^DSYNCD CRITICAL - default: 1 user quarantined \(.+\); default: 1 user failing \(.+\) \| /,
     );
     expect(held.stdout).toContain(' quarantined=1;0;0;0 ');
   });
@@ -140,7 +140,7 @@ describe('check', () => {
     expect((await rig.run(['check'])).code).toBe(0);
     const behind = await rig.run(['check', '--behind-critical', '0']);
     expect(behind).toMatchObject({ code: 2, stderr: '' });
-    expect(behind.stdout).toContain('CRITICAL - default: 1 users behind |');
+    expect(behind.stdout).toContain('CRITICAL - default: 1 user behind |');
   });
 
   it('is critical when the peer is down, and keeps the reason on its line', async () => {

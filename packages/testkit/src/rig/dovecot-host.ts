@@ -98,7 +98,7 @@ export class DovecotHost {
       // The dsync of the other side runs as the mail user, and is to reach replicator-doveadm.
       .replace('mode = "0600"', `mode = "0660"\ngroup = "${mailGroup}"`)
       .replaceAll('"vmail"', JSON.stringify(mailGroup))
-      .replace('[dovecot]', ['[dovecot]', ...dovecotSettings].join('\n'))
+      .replace('[dovecot]', ['[dovecot]', ...this.#configFile(), ...dovecotSettings].join('\n'))
       .replace('[channels.default]', [...settings, '[channels.default]'].join('\n'));
     await writeFile(this.secretFile, `${this.dovecot.secret}\n`, { mode: 0o600 });
     // dsyncd may run as the mail user.
@@ -108,6 +108,12 @@ export class DovecotHost {
     if (version !== '2.3') return;
     await this.#linkSockets();
     if (this.#options.holdsFifo !== false) await this.#holdFifo();
+  }
+
+  /** Dovecot 2.4 has its tools in a root of its own, where dsyncd cannot ask them. */
+  #configFile(): readonly string[] {
+    const { place, version } = this.dovecot;
+    return version === '2.3' ? [`config_file = ${JSON.stringify(place.configFile)}`] : [];
   }
 
   /** What dsyncd.socket does. */

@@ -1,5 +1,5 @@
 import type { UserName } from '@dsyncd/core';
-import type { Doveadm } from '../doveadm.ts';
+import type { Doveadm } from '@dsyncd/doctor';
 import type { ProbeEye, ProbeFlag, ProbeHand, Sight } from './sides.ts';
 
 /** Of the doveadm protocol in Dovecot 2.3. */

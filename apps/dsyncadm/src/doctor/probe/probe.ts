@@ -1,10 +1,18 @@
 import type { ChannelConfig } from '@dsyncd/config';
-import { DsyncdError, parseDestination, systemRandom, type UserName } from '@dsyncd/core';
+import { DsyncdError, formatSpan, parseDestination, systemRandom, type UserName } from '@dsyncd/core';
+import {
+  type Finding,
+  NotCheckable,
+  ok,
+  planFar,
+  problem,
+  problemOf,
+  type Result,
+  type Scene,
+  unchecked,
+  warning,
+} from '@dsyncd/doctor';
 import type { CommandContext } from '../../context.ts';
-import { formatSpan } from '../../output/durations.ts';
-import type { Result } from '../check.ts';
-import { type Finding, NotCheckable, ok, problem, problemOf, unchecked, warning } from '../finding.ts';
-import { planFar, type Scene } from '../scene.ts';
 import { BuiltinHand } from './builtin-side.ts';
 import { DoveadmSide } from './doveadm-side.ts';
 import { type Ends, type Step, stepsOf } from './steps.ts';

@@ -1,7 +1,6 @@
 import { DsyncdError, type UserName } from '@dsyncd/core';
+import { receiveMailbox, type Scene } from '@dsyncd/doctor';
 import type { createPeer } from '@dsyncd/transport';
-import { receiveMailbox } from '../one-mailbox-sync.ts';
-import type { Scene } from '../scene.ts';
 import { sightOf } from './builtin-side.ts';
 import type { ProbeEye, Sight } from './sides.ts';
 

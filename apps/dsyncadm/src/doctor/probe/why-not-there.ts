@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { ChannelConfig } from '@dsyncd/config';
 import type { UserName } from '@dsyncd/core';
+import type { Scene } from '@dsyncd/doctor';
 import { ReplicatorClient } from '../../replicator/client.ts';
-import type { Scene } from '../scene.ts';
 
 interface Explanation {
   readonly reason: string;

@@ -9,7 +9,7 @@ import {
 } from '@dsyncd/engine';
 import { planPeer } from '@dsyncd/program';
 import { Doveadm } from './doveadm.ts';
-import { type Doveconf, loadDoveconf } from './doveconf.ts';
+import { type Doveconf, loadDoveconf, runDoveconf } from './doveconf.ts';
 import { type FarSide, openFarSide } from './far-side.ts';
 import { NotCheckable } from './finding.ts';
 import { type MailOwner, mailOwnerOf } from './mail-owner.ts';
@@ -19,12 +19,16 @@ export interface Scene {
   readonly config: Config;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Of the dsyncd here. */
+  readonly version: string;
   /** Of the Dovecot here. */
   doveconf(): Promise<Doveconf>;
   /** The doveadm service of the Dovecot here. */
   localDoveadm(): Promise<Doveadm>;
   /** Whom this host replicates. */
   users(): Promise<readonly UserName[]>;
+  /** One of them; undefined: there is none. */
+  anyUser(): Promise<UserName | undefined>;
   /** Listed users whose names cannot be ours; after {@link users}. */
   unusable(): Unusable;
   /** Who changed, by the times of Dovecot's index files. */
@@ -43,9 +47,10 @@ export interface SceneOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly stdin: NodeJS.ReadableStream;
-  /** Output of `doveconf -n`; missing: it is run. */
-  readonly doveconfFile: string | undefined;
+  /** Gives what `doveconf -n` prints; missing: it is run. */
+  readonly doveconfText?: () => Promise<string>;
+  /** Of dsyncd. */
+  readonly version: string;
 }
 
 const authTimeoutMs = 10_000;
@@ -54,8 +59,8 @@ export function openScene({
   config,
   clock,
   signal,
-  stdin,
-  doveconfFile,
+  doveconfText,
+  version,
 }: SceneOptions): Scene & { close(): void } {
   const auth = new AuthClient({
     socketPath: () => config.dovecot.authSocketPath,
@@ -66,23 +71,30 @@ export function openScene({
   const rules = { include: userInclude, exclude: userExclude, uidMin: config.dovecot.firstValidUid };
   const dovecotUsers = new DovecotUsers({ auth, rules: () => rules, clock });
   const isDovecot = config.mailEngine === 'dovecot';
+  const listed = (): AsyncIterable<UserName> =>
+    isDovecot ? dovecotUsers.list() : listUsers(config.mailHome);
   const far = new Map<string, Promise<FarSide>>();
   const logIn = (channel: ChannelConfig): Promise<FarSide> => {
     const present = far.get(channel.name) ?? openFar(config, channel, clock, signal);
     far.set(channel.name, present);
     return present;
   };
-  const doveconf = once(() => loadDoveconf(doveconfFile, stdin));
+  const doveconf = once(() => loadDoveconf(doveconfText ?? (() => runDoveconf(config))));
   return {
     config,
     clock,
     signal,
+    version,
     doveconf,
     localDoveadm: once(async () => new Doveadm(await localAddress(config), clock, signal)),
     users: once(async () => {
       const users: UserName[] = [];
-      for await (const user of isDovecot ? dovecotUsers.list() : listUsers(config.mailHome)) users.push(user);
+      for await (const user of listed()) users.push(user);
       return users.sort();
+    }),
+    anyUser: once(async () => {
+      for await (const user of listed()) return user;
+      return undefined;
     }),
     unusable: () => dovecotUsers.unusable,
     async mailOwner(user) {

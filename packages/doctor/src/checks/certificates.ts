@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { PeerCertificate } from 'node:tls';
 import { parseDestination } from '@dsyncd/core';
 import type { ChannelCheck, HostCheck } from '../check.ts';
@@ -29,6 +31,17 @@ export const ownCertificate: HostCheck = {
       `our certificate is not for ${wrong.name} (${wrong.why}): the other host would turn away`,
       `get one for ${wrong.name}, or use in mail_replica there a name that it has`,
     );
+  },
+};
+
+/** The same by its file, without a connection: whether its time is over. */
+export const ownCertificateFile: HostCheck = {
+  name: 'certificate',
+  async run({ config, clock }) {
+    const { serverCertFile } = config.ssl;
+    if (config.mailEngine !== 'builtin' || serverCertFile === undefined) return undefined;
+    const { validTo } = new X509Certificate(await readFile(serverCertFile));
+    return judgeTime(validTo, clock.now(), `the certificate ${serverCertFile}`);
   },
 };
 
@@ -92,18 +105,19 @@ async function see({ config, signal }: Scene, place: Place): Promise<Seen> {
 
 /** Pure. */
 export function judgeCertificate({ certificate, distrust }: Seen, now: number, what: string): Finding {
-  const daysLeft = Math.floor((Date.parse(certificate.valid_to) - now) / dayMs);
-  if (daysLeft < 0)
-    return problem(`${what} has expired on ${certificate.valid_to}`, 'renew it and reload the service');
-  if (distrust !== undefined)
-    return problem(
-      `${what} is not signed by an authority that we trust (${distrust})`,
-      'set ssl.client_ca_file on both hosts to the authority that signed their certificates',
-    );
+  const time = judgeTime(certificate.valid_to, now, what);
+  if (time.severity === 'problem' || distrust === undefined) return time;
+  return problem(
+    `${what} is not signed by an authority that we trust (${distrust})`,
+    'set ssl.client_ca_file on both hosts to the authority that signed their certificates',
+  );
+}
+
+function judgeTime(validTo: string, now: number, what: string): Finding {
+  const daysLeft = Math.floor((Date.parse(validTo) - now) / dayMs);
+  const remedy = 'renew it and reload the service';
+  if (daysLeft < 0) return problem(`${what} has expired on ${validTo}`, remedy);
   if (daysLeft < daysLeftWarning)
-    return warning(
-      `${what} expires in ${daysLeft} days, on ${certificate.valid_to}`,
-      'renew it and reload the service',
-    );
+    return warning(`${what} expires in ${daysLeft} days, on ${validTo}`, remedy);
   return ok(`${what} is good for ${daysLeft} days`);
 }

@@ -1,4 +1,4 @@
-import { formatSpan } from '../../output/durations.ts';
+import { formatSpan } from '@dsyncd/core';
 import type { ChannelCheck } from '../check.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
 

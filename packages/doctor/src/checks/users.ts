@@ -1,7 +1,7 @@
-import { quote } from '@dsyncd/core';
-import { countOf } from '../../output/counts.ts';
+import { countOf, quote } from '@dsyncd/core';
 import type { ChannelCheck, HostCheck } from '../check.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
+import type { Scene } from '../scene.ts';
 
 /** So many names are told. */
 const namesMax = 5;
@@ -17,14 +17,23 @@ export const userList: HostCheck = {
         'rename them: a name has at most 255 bytes of UTF-8 without control characters, and no part between "/" that is empty, "." or ".."; or leave them out with user_exclude',
       );
     if (users.length > 0) return ok(`${countOf(users.length, 'user')} listed`);
-    return scene.config.mailEngine === 'dovecot'
-      ? problem(
-          'Dovecot lists no user who is to be replicated',
-          "`doveadm user '*'` must print them (iterate_query, iterate filter); look at user_include and user_exclude, too",
-        )
-      : warning('no user has a home yet', 'deliver a mail, or correct mail_home if there are users');
+    return noUser(scene);
   },
 };
+
+/** Can users be listed at all? The first one is enough: a host with very many of them is asked this all the time. */
+export const anyUser: HostCheck = {
+  name: 'users',
+  run: async (scene) => ((await scene.anyUser()) === undefined ? noUser(scene) : ok('users are listed')),
+};
+
+const noUser = ({ config }: Scene): Finding =>
+  config.mailEngine === 'dovecot'
+    ? problem(
+        'Dovecot lists no user who is to be replicated',
+        "`doveadm user '*'` must print them (iterate_query, iterate filter); look at user_include and user_exclude, too",
+      )
+    : warning('no user has a home yet', 'deliver a mail, or correct mail_home if there are users');
 
 export const userAgreement: ChannelCheck = {
   name: 'same-users',

@@ -1,6 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { settingOf } from '@dsyncd/config';
-import { mailHomesFolder } from '../../mail-homes.ts';
+import { mailHomesFolder, settingOf } from '@dsyncd/config';
 import type { HostCheck } from '../check.ts';
 import type { Doveconf } from '../doveconf.ts';
 import { type Finding, ok, problem, unchecked, warning } from '../finding.ts';

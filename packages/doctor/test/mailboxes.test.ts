@@ -1,6 +1,6 @@
 import { parseDoveconf } from '@dsyncd/config';
 import { describe, expect, test } from 'vitest';
-import { judgeMailboxes } from '../src/doctor/checks/mailboxes.ts';
+import { judgeMailboxes } from '../src/checks/mailboxes.ts';
 
 const doveconf = (version: string, mailLocation = 'maildir:~/Maildir') => ({
   tree: parseDoveconf(`# ${version}\nmail_location = ${mailLocation}\n`),

@@ -1,10 +1,8 @@
 import { join } from 'node:path';
-import { DsyncdError } from '@dsyncd/core';
+import { countOf, DsyncdError } from '@dsyncd/core';
+import { type Finding, type HostCheck, ok, problem, problemOf, warning } from '@dsyncd/doctor';
 import type { ChannelReport } from '@dsyncd/protocol';
-import { countOf } from '../../output/counts.ts';
-import { ReplicatorClient } from '../../replicator/client.ts';
-import type { HostCheck } from '../check.ts';
-import { type Finding, ok, problem, problemOf, warning } from '../finding.ts';
+import { ReplicatorClient } from '../replicator/client.ts';
 
 export const dsyncdRuns: HostCheck = {
   name: 'dsyncd',

@@ -1,5 +1,4 @@
-import { settingOf } from '@dsyncd/config';
-import { folderOfHomes } from '../mail-homes.ts';
+import { folderOfHomes, settingOf } from '@dsyncd/config';
 import type { Doveconf } from './doveconf.ts';
 import { groupIds, userId } from './file-access.ts';
 

@@ -1,8 +1,7 @@
 import type { StatsFs } from 'node:fs';
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Config } from '@dsyncd/config';
-import { mailHomesFolder } from '../../mail-homes.ts';
+import { type Config, mailHomesFolder } from '@dsyncd/config';
 import type { HostCheck } from '../check.ts';
 import { type Finding, ok, problem, problemOf, warning } from '../finding.ts';
 

@@ -1,7 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blocksOf, settingOf } from '@dsyncd/config';
-import { mailHomesFolder } from '../../mail-homes.ts';
+import { blocksOf, mailHomesFolder, settingOf } from '@dsyncd/config';
 import type { HostCheck } from '../check.ts';
 import type { Doveconf } from '../doveconf.ts';
 import { accessProblem, groupIds, type Identity } from '../file-access.ts';
@@ -34,7 +33,10 @@ async function builtinPlaces({ config }: Scene): Promise<Finding> {
     );
   const { dir } = config.listeners.notify;
   const who = { uid: homes.uid, gids: [homes.gid] };
-  return (await placeProblem(dir, who)) ?? ok(`${dir} has the FIFO and the sockets for mail processes`);
+  const spool = await spoolProblem(config.notifySpoolDir, who);
+  return (
+    spool ?? (await placeProblem(dir, who)) ?? ok(`${dir} has the FIFO and the sockets for mail processes`)
+  );
 }
 
 async function dovecotSockets(
@@ -107,15 +109,10 @@ async function spoolFolder(
       `set spool_dir of lua_settings and notify_spool_dir of dsyncd.toml to the same folder`,
     );
   const files = await readdir(notifySpoolDir).catch(() => undefined);
-  if (files === undefined)
-    return problem(`the spool folder ${notifySpoolDir} does not exist`, 'start dsyncd, which makes it');
+  if (files === undefined) return problem(`the spool folder ${notifySpoolDir} cannot be read`, spoolRemedy);
   if (who === undefined) return unchecked(unknownMailUser);
-  const kept = await accessProblem(notifySpoolDir, who, ['write', 'enter']);
-  if (kept !== undefined)
-    return problem(
-      `notifications are lost: ${kept}`,
-      `give the folder to the mail user or its group: chown ${who.uid}:${who.gids[0]} ${notifySpoolDir}; dsyncd must be able to read it, too`,
-    );
+  const kept = await spoolProblem(notifySpoolDir, who);
+  if (kept !== undefined) return kept;
   if (files.length > waitingMax)
     return warning(
       `${files.length} notifications lie in ${notifySpoolDir}: nobody takes them`,
@@ -124,8 +121,22 @@ async function spoolFolder(
   return ok(`mail processes can write to the spool folder ${notifySpoolDir}`);
 }
 
+const spoolRemedy = 'make the folder, and let the mail user and the user of dsyncd read and write there';
+
+/** Where mail processes leave their notifications when dsyncd cannot take them. */
+async function spoolProblem(folder: string, who: Identity): Promise<Finding | undefined> {
+  const present = await stat(folder).catch(() => undefined);
+  if (present?.isDirectory() !== true) return problem(`the spool folder ${folder} is not there`, spoolRemedy);
+  const kept = await accessProblem(folder, who, ['write', 'enter']);
+  if (kept === undefined) return undefined;
+  return problem(
+    `notifications are lost: ${kept}`,
+    `give the folder to the mail user or its group: chown ${who.uid}:${who.gids[0]} ${folder}; dsyncd must be able to read it, too`,
+  );
+}
+
 async function mailIdentity(scene: Scene, { tree }: Doveconf): Promise<Identity | undefined> {
-  const [user] = await scene.users();
+  const user = await scene.anyUser();
   if (user === undefined) return undefined;
   const { uid, gid } = (await scene.mailOwner(user)) ?? {};
   if (uid === undefined || gid === undefined) return undefined;

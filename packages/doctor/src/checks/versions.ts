@@ -1,4 +1,3 @@
-import { programVersion } from '../../version.ts';
 import type { ChannelCheck } from '../check.ts';
 import { NotCheckable, ok, problem, warning } from '../finding.ts';
 
@@ -6,7 +5,7 @@ export const versions: ChannelCheck = {
   name: 'versions',
   async run(scene, channel) {
     const far = await scene.far(channel);
-    const here = scene.config.mailEngine === 'dovecot' ? await dovecotHere() : `dsyncd ${programVersion()}`;
+    const here = scene.config.mailEngine === 'dovecot' ? await dovecotHere() : `dsyncd ${scene.version}`;
     if (far.kind === 'dsyncd' && here.startsWith('dsyncd') && far.version !== here)
       return warning(`${here} here, ${far.version} there`, 'install the same version on both hosts');
     if (/^Dovecot (?!2\.[34])/.test(here)) return problem(`${here} here`, 'dsyncd needs Dovecot 2.3 or 2.4');

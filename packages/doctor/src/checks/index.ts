@@ -1,7 +1,6 @@
 import type { ChannelCheck, HostCheck } from '../check.ts';
-import { ownCertificate, peerCertificate } from './certificates.ts';
+import { ownCertificate, ownCertificateFile, peerCertificate } from './certificates.ts';
 import { clocks } from './clocks.ts';
-import { dsyncdRuns } from './dsyncd-runs.ts';
 import { freeSpace, stateFolder } from './folders.ts';
 import { hostNames } from './host-names.ts';
 import { mailLocks } from './locks.ts';
@@ -13,12 +12,11 @@ import { notOurselves, peerLogin, wayBack } from './peer.ts';
 import { quotaDict } from './quota.ts';
 import { sshOption } from './ssh-option.ts';
 import { fifoHeld, scanSees } from './unheard-changes.ts';
-import { userAgreement, userList } from './users.ts';
+import { anyUser, userAgreement, userList } from './users.ts';
 import { versions } from './versions.ts';
 
 /** In the order in which they are told: what explains the others comes first. */
 export const hostChecks: readonly HostCheck[] = [
-  dsyncdRuns,
   stateFolder,
   freeSpace,
   notifyProtocols,
@@ -44,3 +42,15 @@ export const channelChecks: readonly ChannelCheck[] = [
   mailboxes,
   wayBack,
 ];
+
+/** Those of them that a running dsyncd can afford every half minute; two look at less than doctor does. */
+export const watchedHostChecks: readonly HostCheck[] = [
+  stateFolder,
+  freeSpace,
+  notifyProtocols,
+  notifyPlaces,
+  anyUser,
+  ownCertificateFile,
+];
+
+export const watchedChannelChecks: readonly ChannelCheck[] = [peerLogin, clocks];

@@ -1,0 +1,30 @@
+import type { ChannelConfig, Config } from '@dsyncd/config';
+import type { Clock } from '@dsyncd/core';
+import { type Result, runChannelCheck, runHostCheck } from './check.ts';
+import { watchedChannelChecks, watchedHostChecks } from './checks/index.ts';
+import { openScene } from './scene.ts';
+
+/** A check that hangs is cut off after it; the others are not held up. */
+const timeoutMs = 15_000;
+
+/**
+ * What a running dsyncd looks at all the time: the checks that cost little, however many users there are.
+ * Answers the problems alone; a warning is for whoever asks `dsyncadm doctor`.
+ */
+export async function findTroubles(
+  config: Config,
+  { clock, version }: { readonly clock: Clock; readonly version: string },
+): Promise<readonly Result[]> {
+  const scene = openScene({ config, clock, version, signal: AbortSignal.timeout(timeoutMs) });
+  try {
+    const results = await Promise.all([
+      ...watchedHostChecks.map((check) => runHostCheck(check, scene)),
+      ...config.channels.flatMap((channel: ChannelConfig) =>
+        watchedChannelChecks.map((check) => runChannelCheck(check, scene, channel)),
+      ),
+    ]);
+    return results.flat().filter(({ severity }) => severity === 'problem');
+  } finally {
+    scene.close();
+  }
+}
