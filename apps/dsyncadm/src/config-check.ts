@@ -1,7 +1,8 @@
 import { access, constants, readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { type Config, mailHomesFolder, readSecret, type SslConfig } from '@dsyncd/config';
+import { type Config, mailHomesFolder, type SslConfig } from '@dsyncd/config';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import { checkAccess } from './config-access.ts';
 
 /** One thing about a configuration that an operator should know. */
 export interface ConfigFinding {
@@ -11,24 +12,10 @@ export interface ConfigFinding {
   readonly hint: string | undefined;
 }
 
-/** Looks at what a configuration names outside of itself: secrets, certificates, folders. */
+/** Looks at what a configuration names outside of itself: secrets, certificates, folders, and who else may get at them. */
 export async function checkSurroundings(config: Config): Promise<readonly ConfigFinding[]> {
-  const checks = [checkSecrets(config), checkCertificates(config.ssl), checkFolders(config)];
+  const checks = [checkAccess(config), checkCertificates(config.ssl), checkFolders(config)];
   return [...(await Promise.all(checks)).flat(), ...checkChannels(config)];
-}
-
-async function checkSecrets(config: Config): Promise<ConfigFinding[]> {
-  const files = new Set([config, ...config.channels].map(({ doveadmPasswordFile }) => doveadmPasswordFile));
-  const findings: ConfigFinding[] = [];
-  for (const file of files) {
-    if (file === undefined) continue;
-    try {
-      await readSecret(file);
-    } catch (error) {
-      findings.push(finding('error', messageOf(error), error));
-    }
-  }
-  return findings;
 }
 
 /** Loads them as the programs do, so that a key that does not fit its certificate is found here. */

@@ -47,6 +47,45 @@ describe('config check', () => {
     expect(stdout).not.toContain('hunter2');
   });
 
+  it('warns of what others may write, and of secrets that can be guessed or read', async () => {
+    const file = async (name: string, text: string, mode: number): Promise<string> => {
+      await writeFile(rig.path(name), text);
+      await chmod(rig.path(name), mode);
+      return rig.path(name);
+    };
+    const short = await file('short', 'x'.repeat(15), 0o600);
+    const token = await file('token', 'hunter2', 0o600);
+    const key = await file('key', 'a key', 0o644);
+    await rig.configure(
+      [
+        `doveadm_password_file = "${short}"`,
+        `ssh = { key_file = "${key}" }`,
+        `listeners.http = { port = 8080, read_token_file = "${token}" }`,
+      ].join('\n'),
+    );
+    const open = [rig.path('state'), rig.path('run'), rig.path('mail')];
+    for (const folder of open) await chmod(folder, 0o757);
+    await chmod(rig.configFile, 0o646);
+    const { code, stdout } = await rig.run(['config', 'check']);
+    expect(code).toBe(0);
+    for (const line of [
+      `the configuration ${rig.configFile} can be written by everyone on this host (mode 646)`,
+      `state_dir ${rig.path('state')} can be written by everyone on this host (mode 757)`,
+      `base_dir ${rig.path('run')} can be written`,
+      `the folder of mail_home ${rig.path('mail')} can be written`,
+      `the secret in ${short} has fewer than 16 characters`,
+      `the secret in ${token} has fewer than 16 characters`,
+      `the private key ${key} is open to everyone`,
+    ])
+      expect(stdout).toContain(`warning: ${line}`);
+    expect(stdout).not.toContain('hunter2');
+
+    for (const folder of open) await chmod(folder, 0o755);
+    for (const name of [rig.configFile, key]) await chmod(name, 0o640);
+    for (const name of [short, token]) await writeFile(name, 'x'.repeat(16));
+    expect(await rig.ok(['config', 'check'])).toMatch(/^[^\n]* is good; channels: [^\n]*\n$/);
+  });
+
   it('finds a key that does not fit its certificate', async () => {
     const pem = (name: string): string => rig.path(`${name}.pem`);
     for (const name of ['a', 'b'])

@@ -1,0 +1,99 @@
+import { stat } from 'node:fs/promises';
+import { type Config, mailHomesFolder, readSecret } from '@dsyncd/config';
+import { DsyncdError } from '@dsyncd/core';
+import type { ConfigFinding } from './config-check.ts';
+
+/** Below it a secret can be found by trying; `openssl rand -hex 32` makes 64. */
+const secretCharsMin = 16;
+
+const othersWrite = 0o002;
+const others = 0o007;
+
+/** Looks at who else on this host may read or change what replication trusts. */
+export async function checkAccess(config: Config): Promise<readonly ConfigFinding[]> {
+  const findings = await Promise.all([
+    ...writtenByNoOther(config).map(([name, path]) => checkWriters(name, path)),
+    ...secretFiles(config).map(checkSecret),
+    ...keyFiles(config).map(checkKey),
+  ]);
+  return findings.flat();
+}
+
+/** Whoever may write these can take over the programs, or the mail. */
+function writtenByNoOther(config: Config): readonly (readonly [name: string, path: string])[] {
+  return [
+    ['the configuration', config.file],
+    ['state_dir', config.stateDir],
+    ['base_dir', config.baseDir],
+    ...(config.mailEngine === 'builtin'
+      ? [['the folder of mail_home', mailHomesFolder(config)] as const]
+      : []),
+  ];
+}
+
+function secretFiles(config: Config): readonly string[] {
+  const { redis, alerts, listeners } = config;
+  return named([
+    ...[config, ...config.channels].map(({ doveadmPasswordFile }) => doveadmPasswordFile),
+    ...Object.values(listeners.http?.tokenFiles ?? {}),
+    redis?.passwordFile,
+    redis?.sentinelPasswordFile,
+    alerts?.webhookUrlFile,
+  ]);
+}
+
+const keyFiles = ({ ssl, ssh, redis }: Config): readonly string[] =>
+  named([ssl.clientKeyFile, ssl.serverKeyFile, ssh.keyFile, redis?.keyFile]);
+
+const named = (files: readonly (string | undefined)[]): readonly string[] => [
+  ...new Set(files.filter((file) => file !== undefined)),
+];
+
+async function checkWriters(name: string, path: string): Promise<ConfigFinding[]> {
+  const mode = await modeOf(path);
+  if (mode === undefined || (mode & othersWrite) === 0) return [];
+  return [
+    {
+      severity: 'warning',
+      message: `${name} ${path} can be written by everyone on this host (${octal(mode)})`,
+      hint: `chmod o-w ${path}; then look whether somebody has changed what is in it`,
+    },
+  ];
+}
+
+async function checkSecret(file: string): Promise<ConfigFinding[]> {
+  try {
+    if ((await readSecret(file)).length >= secretCharsMin) return [];
+    return [
+      {
+        severity: 'warning',
+        message: `the secret in ${file} has fewer than ${secretCharsMin} characters: it can be guessed`,
+        hint: `make a new one, on both hosts the same: openssl rand -hex 32 > ${file}`,
+      },
+    ];
+  } catch (error) {
+    if (!(error instanceof DsyncdError)) throw error;
+    return [{ severity: 'error', message: error.message, hint: error.hint }];
+  }
+}
+
+async function checkKey(file: string): Promise<ConfigFinding[]> {
+  const mode = await modeOf(file);
+  if (mode === undefined || (mode & others) === 0) return [];
+  return [
+    {
+      severity: 'warning',
+      message: `the private key ${file} is open to everyone on this host (${octal(mode)})`,
+      hint: `chmod 600 ${file}; if others may have seen the key, make a new one`,
+    },
+  ];
+}
+
+/** Undefined for what is not there or cannot be looked at, which other checks tell. */
+const modeOf = (path: string): Promise<number | undefined> =>
+  stat(path).then(
+    ({ mode }) => mode,
+    () => undefined,
+  );
+
+const octal = (mode: number): string => `mode ${(mode & 0o7777).toString(8)}`;
