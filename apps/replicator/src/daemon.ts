@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Config, loadConfig } from '@dsyncd/config';
+import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
 import { systemClock } from '@dsyncd/core';
 import { findTroubles } from '@dsyncd/doctor';
 import { hasImported } from '@dsyncd/engine';
@@ -16,6 +16,7 @@ import {
   ProofSyncs,
   UserRefresh,
   WorkerPool,
+  type WorkerPoolOptions,
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
@@ -198,7 +199,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   };
 }
 
-const poolSettings = (config: Config): { connsMax: number; attemptTimeoutMs: number } => ({
+const poolSettings = (config: Config): Pick<WorkerPoolOptions, 'connsMax' | 'attemptTimeoutMs'> => ({
   connsMax: config.replicationMaxConns,
-  attemptTimeoutMs: config.dsyncTimeoutMs,
+  attemptTimeoutMs: (channel) => syncTimeoutMs(config, channel),
 });

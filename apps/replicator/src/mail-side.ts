@@ -1,4 +1,4 @@
-import { type Config, indexFolderOf, mailHomeOf, readSecret } from '@dsyncd/config';
+import { type Config, indexFolderOf, mailHomeOf, readSecret, syncTimeoutMs } from '@dsyncd/config';
 import {
   type Clock,
   DsyncdError,
@@ -115,7 +115,7 @@ async function openDovecot(config: () => Config, clock: Clock, logger: Logger): 
     excludedMailboxes: () => config().dovecot.excludeMailboxes ?? virtual,
     lockTimeoutMs: () => config().dsyncLockTimeoutMs,
     // Dovecot is to give up first, and say why; what we cut off may hold its lock for a while longer.
-    ioTimeoutMs: () => config().dsyncTimeoutMs * 0.9,
+    ioTimeoutMs: (channel) => syncTimeoutMs(config(), channel) * 0.9,
     clock,
   });
   const indexTimes = new IndexTimes({ auth, folderOf: (user) => indexFolderOf(config(), user) });

@@ -6,4 +6,5 @@ export { folderOfHomes, indexFolderOf, mailHomeOf, mailHomesFolder } from './mai
 export * from './redis-access.ts';
 export * from './reference.ts';
 export * from './secret.ts';
+export { syncTimeoutMs } from './sync-timeout.ts';
 export * from './units.ts';

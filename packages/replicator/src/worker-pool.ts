@@ -11,8 +11,11 @@ export interface WorkerPoolOptions {
   readonly logger: Logger;
   /** `replication_max_conns`: syncs that run at once. */
   readonly connsMax: number;
-  /** One attempt from claim to outcome; a sync that takes longer is cut off, and the next of that user gets twice the time. */
-  readonly attemptTimeoutMs: number;
+  /**
+   * For one attempt of a channel, from claim to outcome; a sync that takes longer is cut off, and the next of that user
+   * gets twice the time.
+   */
+  readonly attemptTimeoutMs: (channel: string) => number;
   /** After each sync, before its outcome is stored. */
   readonly onSynced?: (claim: Claim, result: SyncResult) => void | Promise<void>;
   /** For whoever counts and shows: after the outcome is stored. */
@@ -30,7 +33,7 @@ export class WorkerPool {
   readonly #workers = new Set<Promise<void>>();
   readonly #timeout = new GrowingTimeout();
   #connsMax: number;
-  #attemptTimeoutMs: number;
+  #attemptTimeoutMs: WorkerPoolOptions['attemptTimeoutMs'];
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -99,7 +102,7 @@ export class WorkerPool {
 
   async #attempt(claim: Claim): Promise<SyncResult> {
     const attempt = new AbortController();
-    const timeoutMs = this.#timeout.of(claim, this.#attemptTimeoutMs);
+    const timeoutMs = this.#timeout.of(claim, this.#attemptTimeoutMs(claim.channel));
     let isTooLong = false;
     const abort = (): void => attempt.abort(this.#cutOff.signal.reason);
     this.#cutOff.signal.addEventListener('abort', abort, { once: true });

@@ -49,7 +49,7 @@ describe('the time that a sync may take', () => {
       clock,
       logger: silentLogger,
       connsMax: 1,
-      attemptTimeoutMs: 600_000,
+      attemptTimeoutMs: () => 600_000,
       onEnded: (sync) => void ended.push(sync),
     });
     await queue.request('default', [{ user: ann.user, priority: 'high' }]);

@@ -29,7 +29,7 @@ export interface DovecotEngineOptions {
   readonly commandsMax: () => number;
   readonly lockTimeoutMs: () => number;
   /** Dovecot gives the peer up when nothing moves for so long. */
-  readonly ioTimeoutMs: () => number;
+  readonly ioTimeoutMs: (channel: string) => number;
   /** Prefixes of the namespaces to sync; empty: all. */
   readonly namespaces?: () => readonly string[];
   /** Masks of mailboxes that are left out. */
@@ -103,7 +103,7 @@ export class DovecotEngine implements SyncEngine {
   }
 
   #commandOf(task: SyncTask, destination: string): SyncCommand {
-    const { user, type, state, mailbox } = task;
+    const { user, channel, type, state, mailbox } = task;
     const { lockTimeoutMs, ioTimeoutMs, namespaces, excludedMailboxes } = this.#options;
     const isIncremental = type === 'incremental' && mailbox === undefined;
     return {
@@ -115,7 +115,7 @@ export class DovecotEngine implements SyncEngine {
       excludedMailboxes: excludedMailboxes?.() ?? [],
       // 0 would mean no lock at all.
       lockTimeoutSeconds: Math.max(1, Math.ceil(lockTimeoutMs() / 1000)),
-      ioTimeoutSeconds: Math.max(1, Math.ceil(ioTimeoutMs() / 1000)),
+      ioTimeoutSeconds: Math.max(1, Math.ceil(ioTimeoutMs(channel) / 1000)),
       ...(mailbox === undefined ? {} : { mailbox: mailbox.join('/') }),
     };
   }
