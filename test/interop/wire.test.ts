@@ -33,7 +33,7 @@ for (const version of dovecotVersions)
           leader === 'theirs' ? 'doveadm sync with our server' : 'our sync with Dovecot',
           () => {
             for (const [index, { name, run }] of scenarios.entries())
-              it(name, { timeout: 90_000 }, () =>
+              it(name, { timeout: 240_000 }, () =>
                 run(new Scene(world, { user: userOf(leader, index), leader, transport: 'tcp' })),
               );
           },
