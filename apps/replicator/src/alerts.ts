@@ -2,20 +2,22 @@ import { join } from 'node:path';
 import { type Config, readSecret } from '@dsyncd/config';
 import { type Logger, systemClock } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import { type AlertPlan, AlertWatch, type Channel } from '@dsyncd/replicator';
+import { type AlertPlan, AlertWatch, type Channel, type HostTrouble } from '@dsyncd/replicator';
 
 export interface AlertParts {
   readonly config: () => Config;
   readonly queue: ReplicationQueue;
   readonly channels: () => readonly Channel[];
+  readonly host: () => readonly HostTrouble[];
   readonly logger: Logger;
 }
 
 /** Begins to watch; tells nobody while the configuration has no `[alerts]`. */
-export function startAlerts({ config, queue, channels, logger }: AlertParts): AlertWatch {
+export function startAlerts({ config, queue, channels, host, logger }: AlertParts): AlertWatch {
   const watch = new AlertWatch({
     queue,
     channels,
+    host,
     plan: () => planOf(config()),
     hostname: () => config().hostname,
     silenceFile: join(config().stateDir, 'alerts-silent-until'),

@@ -147,7 +147,10 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   missed.start();
   void troubles.start();
   duties.begin();
-  const alerts = startAlerts({ config: () => config, queue, channels, logger });
+  const alerts = startAlerts({
+    ...{ config: () => config, queue, channels, logger },
+    host: () => troubles.found,
+  });
   isReady = true;
   logReady(logger, { channels: channels().map(({ name, replica }) => `${name}=${replica}`) });
   return {

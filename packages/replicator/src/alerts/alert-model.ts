@@ -1,10 +1,11 @@
 /** When to tell somebody of what. Pure: what is wrong now goes in, the message that is due comes out. */
 
-/** Something that is wrong with one channel. */
+/** Something that is wrong with one channel, or with this host. */
 export interface Trouble {
   /** The same thing has the same key at every look. */
   readonly key: string;
-  readonly channel: string;
+  /** Missing: the host. */
+  readonly channel?: string;
   /** One line: what is wrong, and with how many. */
   readonly text: string;
   /** What to do. */

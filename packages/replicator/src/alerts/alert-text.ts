@@ -21,4 +21,4 @@ export function alertText({ firing, recovered }: AlertMessage, hostname: string,
 }
 
 const lineOf = ({ channel, text, since }: OngoingTrouble, mark: string, now: number): string =>
-  `${mark} channel ${channel}: ${text} (since ${new Date(Math.min(since, now)).toISOString()})`;
+  `${mark} ${channel === undefined ? 'this host' : `channel ${channel}`}: ${text} (since ${new Date(Math.min(since, now)).toISOString()})`;

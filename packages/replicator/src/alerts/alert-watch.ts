@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '@dsyncd/core';
+import type { HostTrouble } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from '../channel.ts';
 import { type AlertMessage, type AlertState, type AlertTiming, decideAlerts } from './alert-model.ts';
@@ -18,6 +19,8 @@ export interface AlertPlan extends AlertTiming {
 export interface AlertWatchOptions {
   readonly queue: Pick<ReplicationQueue, 'channelStatus' | 'lagCounts' | 'userPage'>;
   readonly channels: () => readonly Channel[];
+  /** What is wrong with this host itself. */
+  readonly host: () => readonly HostTrouble[];
   /** Undefined: alerts are off. */
   readonly plan: () => AlertPlan | undefined;
   readonly hostname: () => string;
@@ -61,14 +64,14 @@ export class AlertWatch {
 
   /** One look; never rejects. */
   async look(): Promise<void> {
-    const { queue, channels, clock, logger, hostname } = this.#options;
+    const { queue, channels, host, clock, logger, hostname } = this.#options;
     const plan = this.#options.plan();
     if (plan === undefined) {
       this.#state = new Map();
       return;
     }
     try {
-      const troubles = await findTroubles(queue, channels(), plan.graceMs);
+      const troubles = await findTroubles({ queue, channels: channels(), host: host() }, plan.graceMs);
       const now = clock.now();
       const look = { now, troubles, isSilent: await this.#isSilent(now) };
       const { message, told, untold } = decideAlerts(this.#state, look, plan);

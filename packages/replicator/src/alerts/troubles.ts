@@ -1,3 +1,5 @@
+import { countOf, obstaclesOf } from '@dsyncd/core';
+import type { HostTrouble } from '@dsyncd/protocol';
 import type { ChannelStatus, ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from '../channel.ts';
 import type { Trouble } from './alert-model.ts';
@@ -8,18 +10,27 @@ const reasonCharsMax = 300;
 
 type Readings = Pick<ReplicationQueue, 'channelStatus' | 'lagCounts' | 'userPage'>;
 
+export interface Scene {
+  readonly queue: Readings;
+  readonly channels: readonly Channel[];
+  /** What is wrong with this host itself. */
+  readonly host: readonly HostTrouble[];
+}
+
 /**
- * What is wrong with the channels now; one cause is one trouble, whatever it brings with it.
+ * What is wrong now; one cause is one trouble, whatever it brings with it.
  * @param lagMs - a change that waits longer is a trouble of its own
  */
-export async function findTroubles(
-  queue: Readings,
-  channels: readonly Channel[],
-  lagMs: number,
-): Promise<Trouble[]> {
+export async function findTroubles({ queue, channels, host }: Scene, lagMs: number): Promise<Trouble[]> {
   const perChannel = await Promise.all(channels.map((channel) => troublesOf(queue, channel, lagMs)));
-  return perChannel.flat();
+  return [...host.map(ofHost), ...perChannel.flat()];
 }
+
+const ofHost = ({ check, message, remedy }: HostTrouble): Trouble => ({
+  key: `host/${check}`,
+  text: `${check}: ${message}`,
+  hint: remedy,
+});
 
 async function troublesOf(queue: Readings, { name, replica }: Channel, lagMs: number): Promise<Trouble[]> {
   const status = await queue.channelStatus(name);
@@ -54,7 +65,21 @@ async function troublesOf(queue: Readings, { name, replica }: Channel, lagMs: nu
         : 'dsyncadm status says whose; more replication_max_conns may help',
       since: status.oldestRequestAt,
     });
+  const rest = unexplained(status, status.paused && lateOnly > 0);
+  if (rest.length > 0)
+    found.push({
+      key: `${name}/standing`,
+      channel: name,
+      text: rest.join(', '),
+      hint: 'dsyncadm status says whose; those who were never synced, or may have changed unheard, are synced by themselves',
+    });
   return found;
+}
+
+/** What else keeps the replica from taking over. */
+function unexplained(status: ChannelStatus, isPauseTold: boolean): readonly string[] {
+  const standings = { ...status.standings, failing: 0, quarantined: 0 };
+  return obstaclesOf({ ...status, standings, paused: status.paused && !isPauseTold }, 0);
 }
 
 async function quarantineOf(
@@ -71,8 +96,6 @@ async function quarantineOf(
     hint: users[0]?.failure?.hint ?? 'dsyncadm status says what to do',
   };
 }
-
-const countOf = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 const shorten = (text = 'no reason is known'): string =>
   text.length > reasonCharsMax ? `${text.slice(0, reasonCharsMax)}…` : text;

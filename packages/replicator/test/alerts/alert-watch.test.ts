@@ -7,7 +7,7 @@ import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom 
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AlertPlan, AlertWatch, silenceMsMax } from '../../src/index.ts';
+import { type AlertPlan, AlertWatch, type HostTrouble, silenceMsMax } from '../../src/index.ts';
 
 interface Posted {
   readonly text: string;
@@ -27,10 +27,11 @@ let posted: Posted[];
 let logged: LogFields[];
 let plan: AlertPlan | undefined;
 let watch: AlertWatch;
+let host: readonly HostTrouble[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dsyncd-alerts-'));
-  [status, posted, logged] = [204, [], []];
+  [status, posted, logged, host] = [204, [], [], []];
   server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += chunk));
@@ -51,6 +52,7 @@ beforeEach(async () => {
   watch = new AlertWatch({
     queue,
     channels: () => [{ name: 'default', replica: 'tcps:mx2', chain: false }],
+    host: () => host,
     plan: () => plan,
     hostname: () => 'mx1.example.com',
     silenceFile: join(folder, 'silent'),
@@ -107,6 +109,35 @@ describe('AlertWatch', () => {
     expect(posted).toHaveLength(2);
     expect(posted[1]?.firing).toEqual([]);
     expect(posted[1]?.text).toContain('recovered');
+  });
+
+  it('tells of what is wrong with the host', async () => {
+    await syncAnn('ok');
+    host = [{ check: 'clocks (offsite)', message: 'the other clock is 5 min ahead', remedy: 'use chrony' }];
+    await lookAfter(0);
+    await lookAfter(5 * minuteMs);
+    expect(posted[0]?.text).toContain('PROBLEM this host: clocks (offsite): the other clock is 5 min ahead');
+    host = [];
+    await lookAfter(minuteMs);
+    expect(posted[1]?.firing).toEqual([]);
+  });
+
+  it.each([
+    ['nobody was ever synced', async () => queue.add('default', [ann]), '1 user never synced'],
+    ['no user is known any more', async () => {}, 'no users are known yet'],
+    [
+      'the channel is paused, though nothing waits',
+      async () => {
+        await syncAnn('ok');
+        await queue.pause('default');
+      },
+      'the channel is paused',
+    ],
+  ])('tells when %s', async (_, make, words) => {
+    await make();
+    await lookAfter(0);
+    await lookAfter(5 * minuteMs);
+    expect(posted[0]?.text).toContain(words);
   });
 
   it('tells of changes that wait longer than the grace time', async () => {
