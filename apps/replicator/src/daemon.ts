@@ -13,6 +13,7 @@ import {
   listenDoveadm,
   MissedChanges,
   matchingUsers,
+  noRoomTroubles,
   ProofSyncs,
   UserRefresh,
   WorkerPool,
@@ -81,14 +82,16 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     },
   });
   const troubles = new HostTroubles(
-    async () =>
-      (await findTroubles(config, { clock: systemClock, version: programVersion() })).map(
+    async () => [
+      ...noRoomTroubles(intake.leftOut, refresh.noRoom),
+      ...(await findTroubles(config, { clock: systemClock, version: programVersion() })).map(
         ({ check, channel, message, remedy = '' }) => ({
           check: channel === undefined ? check : `${check} (${channel})`,
           message,
           remedy,
         }),
       ),
+    ],
     systemClock,
     logger,
   );

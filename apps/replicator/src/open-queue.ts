@@ -40,13 +40,13 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       logger,
       settings: queueSettings(config),
     });
-    const intake = new Intake({ queue, channels });
+    const intake = new Intake({ queue, channels, clock: systemClock, logger });
     await onSink(intake);
     return {
       queue,
       intake,
       sink: intake,
-      closeSink: async () => {},
+      closeSink: async () => intake.leftOut.stop(),
       fleetParts: {},
       close: () => queue.close(),
     };
@@ -62,7 +62,7 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
   const settings = queueSettings(config);
   const { redis, hostname } = config;
   const queue = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });
-  const intake = new Intake({ queue, channels });
+  const intake = new Intake({ queue, channels, clock: systemClock, logger });
   sink.connect({
     sink: intake,
     probe: async () => {
@@ -74,7 +74,10 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
     queue,
     intake,
     sink,
-    closeSink: () => sink.close(),
+    closeSink: () => {
+      intake.leftOut.stop();
+      return sink.close();
+    },
     fleetParts: { fleet, board },
     async close() {
       fleet.close();

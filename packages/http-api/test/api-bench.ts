@@ -7,6 +7,7 @@ import {
   type LogFields,
   type Logger,
   parseUserName,
+  silentLogger,
   systemClock,
   systemRandom,
   type UserName,
@@ -79,7 +80,7 @@ export class ApiBench {
     const log: ApiBench['log'] = [];
     const api = await startHttpApi({
       queue,
-      sink: new Intake({ queue, channels: () => channels }),
+      sink: new Intake({ queue, channels: () => channels, clock: systemClock, logger: silentLogger }),
       channels: () => channels,
       users: usersOfStore,
       connsMax: () => 3,

@@ -4,6 +4,7 @@ import {
   type Claim,
   type Completion,
   closedError,
+  complainOfLeftOut,
   type IntakeBatch,
   type IntakeResult,
   priorities,
@@ -17,7 +18,7 @@ import {
   type UserStatus,
 } from '@dsyncd/queue';
 import type { Claims } from './claims.ts';
-import { noSuchChannel, tooManyUsers } from './errors.ts';
+import { noSuchChannel } from './errors.ts';
 import type { IdleWorkers } from './idle-workers.ts';
 import { redisLimits } from './options.ts';
 import {
@@ -66,7 +67,7 @@ export class RedisQueue implements ReplicationQueue {
     const rows = requests.map(({ user, priority, full, byOperator }): Row => {
       return [user, priorities.indexOf(priority), full === true ? 1 : 0, byOperator === true ? 1 : 0];
     });
-    await this.#merge([channel], rows);
+    complainOfLeftOut(this.#parts.usersMax, [...(await this.#merge([channel], rows))]);
   }
 
   async requestMany({ channels, names, priorities: levels }: IntakeBatch): Promise<IntakeResult> {
@@ -83,33 +84,31 @@ export class RedisQueue implements ReplicationQueue {
         firstRefused ??= name;
       }
     }
-    await this.#merge(
+    const leftOut = await this.#merge(
       channels,
       Array.from(highest, ([name, level]): Row => [name, level, 0, 0]),
     );
-    return { refusedCount, firstRefused };
+    const positions = leftOut.size > 0 ? [...names.keys()].filter((at) => leftOut.has(names[at] ?? '')) : [];
+    return { refusedCount, firstRefused, leftOut: positions };
   }
 
-  async #merge(onto: readonly string[], rows: readonly Row[]): Promise<void> {
+  /** Answers the names for whom there was no room. */
+  async #merge(onto: readonly string[], rows: readonly Row[]): Promise<ReadonlySet<string>> {
     const { scripts, claims, usersMax } = this.#parts;
-    const pieces: Promise<number>[] = [];
+    const pieces: ReturnType<ScriptRunner['countAndNames']>[] = [];
     for (let start = 0; start < rows.length; start += redisLimits.rowsPerScript) {
       const piece = rows.slice(start, start + redisLimits.rowsPerScript);
-      pieces.push(scripts.count('request', claims.input({ onto, rows: piece, usersMax })));
+      pieces.push(scripts.countAndNames('request', claims.input({ onto, rows: piece, usersMax })));
     }
-    const woken = await Promise.all(pieces);
-    if (woken.includes(-1)) throw tooManyUsers(usersMax);
-    this.#wake(woken.reduce((sum, count) => sum + count, 0));
+    const answers = await Promise.all(pieces);
+    this.#wake(answers.reduce((sum, { count }) => sum + count, 0));
+    return new Set(answers.flatMap((answer) => answer.names));
   }
 
   /** So many users are ready: somebody is to look after them. */
   #wake(ready: number): void {
-    if (ready <= 0) {
-      // Nobody can begin, but the instant when somebody can may be nearer now.
-      this.#parts.idle.serve();
-      return;
-    }
     if (ready > this.#parts.idle.count) this.#parts.wakeOthers();
+    // When nobody can begin, the instant when somebody can may be nearer now.
     this.#parts.idle.serve();
   }
 
@@ -150,13 +149,15 @@ export class RedisQueue implements ReplicationQueue {
   async #add(channel: string, users: readonly UserName[], doubted: boolean): Promise<void> {
     this.#check(channel);
     const { scripts, claims, usersMax } = this.#parts;
+    const leftOut: string[] = [];
     for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
       const names = users.slice(start, start + redisLimits.rowsPerScript);
-      const due = await scripts.count('add', claims.input({ channel, names, doubted, usersMax }));
-      if (due < 0) throw tooManyUsers(usersMax);
+      const due = await scripts.countAndNames('add', claims.input({ channel, names, doubted, usersMax }));
+      leftOut.push(...due.names);
       this.#refuseWhenClosed();
-      this.#wake(due);
+      this.#wake(due.count);
     }
+    complainOfLeftOut(usersMax, leftOut);
   }
 
   async remove(channel: string, user: UserName): Promise<boolean> {

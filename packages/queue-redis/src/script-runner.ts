@@ -41,6 +41,15 @@ export class ScriptRunner {
     }
   }
 
+  /** As {@link run}, for scripts that answer a number and then names. */
+  async countAndNames(
+    name: ScriptName,
+    input: object,
+  ): Promise<{ readonly count: number; readonly names: readonly string[] }> {
+    const [count, ...names] = (await this.run(name, input)) as [unknown, ...unknown[]];
+    return { count: Number(count), names: names.map(String) };
+  }
+
   /** As {@link run}, for scripts that answer a number. */
   async count(name: ScriptName, input: object, ...rest: readonly string[]): Promise<number> {
     return Number(await this.run(name, input, ...rest));

@@ -1,4 +1,4 @@
-export { closedError } from './errors.ts';
+export { closedError, complainOfLeftOut } from './errors.ts';
 export type * from './fleet.ts';
 export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';
 export { failureLimits } from './model/failure-texts.ts';

@@ -45,6 +45,8 @@ export interface IntakeResult {
   readonly refusedCount: number;
   /** The first of the refused names, for the log; unchecked text. */
   readonly firstRefused: string | undefined;
+  /** Positions in the batch of users who are not known and for whom there is no room: bring them again later. */
+  readonly leftOut: readonly number[];
 }
 
 /** What a worker has to do. */
@@ -73,7 +75,10 @@ export interface Completion {
 }
 
 export interface ReplicationQueue {
-  /** Merges the requests into the channel's queue; settles when all of them are durable. */
+  /**
+   * Merges the requests into the channel's queue; settles when all of them are durable.
+   * @throws {DsyncdError} `DSYNCD_QUEUE_USERS_MAX` when new users had no room; all others went through.
+   */
   request(channel: string, requests: readonly Request[]): Promise<void>;
   /**
    * As {@link request}, for millions of lines a second and without an answer a line. The merge is done
@@ -100,12 +105,12 @@ export interface ReplicationQueue {
   /** Frees the user as if the claim had not been: for syncs that a shutdown cut off. */
   abandon(claim: Claim): Promise<void>;
 
-  /** Makes users known without asking for a sync now; a new user's first sync comes as that of a {@link doubt}. Settles when durable. */
+  /** Makes users known without asking for a sync now; a new user's first sync comes as that of a {@link doubt}. Settles when durable, and rejects as {@link request} does. */
   add(channel: string, users: readonly UserName[]): Promise<void>;
   /**
    * Whether these users are replicated is not known: mail may have changed while nobody listened. They are synced
    * soon, behind everybody who asked and `quietSyncsMax` at once, and stand as "not known" until a sync that
-   * started after this call ended well. Unknown ones become known. Settles when durable.
+   * started after this call ended well. Unknown ones become known. Settles when durable, and rejects as {@link request} does.
    */
   doubt(channel: string, users: readonly UserName[]): Promise<void>;
   /** Forgets a user; false when it was not known. A running sync is not stopped. */

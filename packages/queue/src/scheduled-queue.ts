@@ -2,12 +2,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, compileMask, hasWildcard, type OutcomeKind, type UserName } from '@dsyncd/core';
 import { Claimers } from './claimers.ts';
 import { readCursor } from './cursor.ts';
-import { closedError } from './errors.ts';
+import { closedError, complainOfLeftOut } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
 import type { ClaimHead, Finish } from './model/running-claim.ts';
 import type { Scheduler, UserRange } from './model/scheduler.ts';
 import { flag } from './model/user-records.ts';
+import { noRoom } from './model/user-table.ts';
 import {
   type ChannelStatus,
   type Claim,
@@ -58,16 +59,11 @@ export class ScheduledQueue implements ReplicationQueue {
   }
 
   async request(channelName: string, requests: readonly Request[]): Promise<void> {
-    const channel = this.#channel(channelName);
-    const now = this.#clock.now();
-    let batch = 0;
-    for (const { user: name, priority, full = false, byOperator = false } of requests) {
+    await this.#each(channelName, requests, (channel, request, now) => {
+      const { user, priority, full = false, byOperator = false } = request;
       const wish = { priority: priorities.indexOf(priority), full, byOperator };
-      const user = this.#scheduler.request(channel, name, wish, now);
-      batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
-    }
-    this.#claimers.serve();
-    await this.#journal.settled(batch);
+      return this.#scheduler.request(channel, user, wish, now);
+    });
   }
 
   async requestMany({
@@ -82,9 +78,14 @@ export class ScheduledQueue implements ReplicationQueue {
     let batch = 0;
     let refusedCount = 0;
     let firstRefused: string | undefined;
+    const leftOut: number[] = [];
     for (let index = 0; index < names.length; index++) {
       const name = names[index] as string;
       const user = scheduler.notify(channels, name, levels[index] ?? 0, now);
+      if (user === noRoom) {
+        leftOut.push(index);
+        continue;
+      }
       if (user < 0) {
         refusedCount++;
         firstRefused ??= name;
@@ -97,7 +98,7 @@ export class ScheduledQueue implements ReplicationQueue {
     }
     this.#claimers.serve();
     await journal.settled(batch);
-    return { refusedCount, firstRefused };
+    return { refusedCount, firstRefused, leftOut };
   }
 
   async waitForSync(channelName: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind> {
@@ -156,32 +157,33 @@ export class ScheduledQueue implements ReplicationQueue {
   }
 
   async add(channelName: string, users: readonly UserName[]): Promise<void> {
-    await this.#eachUser(channelName, users, (channel, name, now) => this.#scheduler.add(channel, name, now));
+    await this.#each(channelName, users, (channel, name, now) => this.#scheduler.add(channel, name, now));
   }
 
   async doubt(channelName: string, users: readonly UserName[]): Promise<void> {
-    await this.#eachUser(channelName, users, (channel, name, now) =>
-      this.#scheduler.doubt(channel, name, now),
-    );
+    await this.#each(channelName, users, (channel, name, now) => this.#scheduler.doubt(channel, name, now));
   }
 
-  async #eachUser(
+  async #each<Item extends UserName | Request>(
     channelName: string,
-    users: readonly UserName[],
-    change: (channel: ChannelQueue, name: UserName, now: number) => number,
+    items: readonly Item[],
+    change: (channel: ChannelQueue, item: Item, now: number) => number,
   ): Promise<void> {
     const channel = this.#channel(channelName);
+    const leftOut: UserName[] = [];
     let batch = 0;
-    for (let start = 0; start < users.length; start += idsPerTurn) {
+    for (let start = 0; start < items.length; start += idsPerTurn) {
       const now = this.#clock.now();
-      for (const name of users.slice(start, start + idsPerTurn)) {
-        const user = change(channel, name, now);
-        batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
+      for (const item of items.slice(start, start + idsPerTurn)) {
+        const user = change(channel, item, now);
+        if (user === noRoom) leftOut.push(typeof item === 'string' ? item : item.user);
+        else batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
       }
-      if (start + idsPerTurn < users.length) await this.#nextTurn();
+      if (start + idsPerTurn < items.length) await this.#nextTurn();
     }
     this.#claimers.serve();
     await this.#journal.settled(batch);
+    complainOfLeftOut(this.#scheduler.users.usersMax, leftOut);
   }
 
   async remove(channelName: string, name: UserName): Promise<boolean> {

@@ -1,11 +1,14 @@
-import type { UserName } from '@dsyncd/core';
+import type { Clock, Logger, UserName } from '@dsyncd/core';
 import type { NotifyRequest, NotifySink } from '@dsyncd/notify';
 import { priorities, type ReplicationQueue, type RequestPriority } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
+import { LeftOutUsers } from './left-out.ts';
 
 export interface IntakeOptions {
   readonly queue: ReplicationQueue;
   readonly channels: () => readonly Channel[];
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /**
@@ -19,8 +22,12 @@ export class Intake implements NotifySink {
   /** Host name of each channel's peer, as it named itself in the last sync. */
   readonly #peerOf = new Map<string, string>();
 
+  /** Those whom the queue had no room for. */
+  readonly leftOut: LeftOutUsers;
+
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.leftOut = new LeftOutUsers(options);
   }
 
   /** Remembers who is at the other end of a channel. */
@@ -75,10 +82,17 @@ export class Intake implements NotifySink {
   ): Promise<void> {
     if (channels.length === 0) return;
     const codes = Uint8Array.from(requests, ({ priority }) => priorities.indexOf(priority));
-    await this.#options.queue.requestMany({
+    const { leftOut } = await this.#options.queue.requestMany({
       channels,
       names: requests.map(({ user }) => user),
       priorities: codes,
     });
+    if (leftOut.length === 0) return;
+    this.leftOut.add(
+      leftOut.flatMap((position) => {
+        const request = requests[position];
+        return request === undefined ? [] : [{ user: request.user, priority: request.priority, channels }];
+      }),
+    );
   }
 }

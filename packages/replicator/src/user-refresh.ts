@@ -1,4 +1,4 @@
-import { type Clock, type Logger, quote, silentLogger, type UserName } from '@dsyncd/core';
+import { type Clock, DsyncdError, type Logger, quote, silentLogger, type UserName } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 
@@ -29,6 +29,7 @@ export class UserRefresh {
   readonly #stopped = new AbortController();
   readonly #missingSince = new Map<UserName, number>();
   #unusableCount = 0;
+  #noRoom: DsyncdError | undefined;
   #loop: Promise<void> | undefined;
 
   constructor(options: UserRefreshOptions) {
@@ -46,6 +47,11 @@ export class UserRefresh {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#loop;
+  }
+
+  /** Why the last list could not be taken as a whole: the queue had no room for some. */
+  get noRoom(): DsyncdError | undefined {
+    return this.#noRoom;
   }
 
   /** Reads the list once. Never rejects: without the list everything stays as it is. */
@@ -83,6 +89,8 @@ export class UserRefresh {
   async #addListed(): Promise<ReadonlySet<UserName>> {
     const { users, exists } = this.#options;
     const listed = new Set<UserName>();
+    const noRoomBefore = this.#noRoom;
+    this.#noRoom = undefined;
     let batch: UserName[] = [];
     for await (const user of users()) {
       this.#stopped.signal.throwIfAborted();
@@ -93,12 +101,26 @@ export class UserRefresh {
       batch = [];
     }
     await this.#add(batch);
+    this.#tellNoRoom(noRoomBefore);
     return listed;
   }
 
   async #add(users: readonly UserName[]): Promise<void> {
     if (users.length === 0) return;
-    for (const { name } of this.#options.channels()) await this.#options.queue.add(name, users);
+    for (const { name } of this.#options.channels())
+      try {
+        await this.#options.queue.add(name, users);
+      } catch (error) {
+        // All others of the batch went in, and those behind it may be known.
+        if (!(error instanceof DsyncdError) || error.code !== 'DSYNCD_QUEUE_USERS_MAX') throw error;
+        this.#noRoom ??= error;
+      }
+  }
+
+  #tellNoRoom(before: DsyncdError | undefined): void {
+    const error = this.#noRoom;
+    if (error === undefined || error.message === before?.message) return;
+    this.#logger.warn({ error, hint: error.hint }, 'listed users are NOT replicated: the queue has no room');
   }
 
   async #forgetVanished(

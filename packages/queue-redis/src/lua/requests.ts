@@ -49,33 +49,39 @@ local function request(ch, user, prio, full, byOperator)
 end
 `;
 
-/** `rows`: name, priority, full, byOperator. Answers how many became ready, or -1: too many users. */
+/** `rows`: name, priority, full, byOperator. Answers how many became ready, then the names for whom there was no room. */
 export const requestScript = `
-local woken = 0
+local answer, leftOut = { 0 }, {}
 for _, ch in ipairs(a.onto) do
   call('SADD', base .. 'channels', ch)
   for _, w in ipairs(a.rows) do
     local ready = request(ch, w[1], w[2], w[3] == 1, w[4] == 1)
-    if ready == nil then return -1 end
-    if ready then woken = woken + 1 end
+    if ready then answer[1] = answer[1] + 1 end
+    if ready == nil and not leftOut[w[1]] then
+      leftOut[w[1]] = true
+      table.insert(answer, w[1])
+    end
   end
 end
-return woken
+return answer
 `;
 
 /**
  * `names`: users to be known; with `doubted` it is not known whether they are replicated. Answers how many are
- * due because of it, or -1: too many users.
+ * due because of it, then the names for whom there was no room.
  */
 export const addScript = `
 call('SADD', base .. 'channels', a.channel)
-local due = 0
-for _, name in ipairs(a.names) do
+local answer = { 0 }
+local function add(name)
   local r = get(a.channel, name)
   local isNew = not r
   if isNew then
     r = create(a.channel)
-    if not r then return -1 end
+    if not r then
+      table.insert(answer, name)
+      return
+    end
   end
   local busyOn, id = running(name)
   local l = a.doubted and busyOn == a.channel and lease(id)
@@ -85,9 +91,10 @@ for _, name in ipairs(a.names) do
   end
   local isDoubt = a.doubted and not has(r, DOUBTED)
   if isDoubt then mark(r, DOUBTED) end
-  if (isNew or isDoubt) and place(a.channel, name, r) then due = due + 1 end
+  if (isNew or isDoubt) and place(a.channel, name, r) then answer[1] = answer[1] + 1 end
 end
-return due
+for _, name in ipairs(a.names) do add(name) end
+return answer
 `;
 
 export const removeScript = `

@@ -14,6 +14,8 @@ export interface ContractOptions {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly settings: QueueSettings;
+  /** Users that the queue may know. */
+  readonly usersMax?: number;
 }
 
 /** Opens an empty queue; what it is opened on is disposed of by whoever gave the function. */

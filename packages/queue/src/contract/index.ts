@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import type { OpenQueue } from './contract-bench.ts';
+import { describeNoRoom } from './no-room.ts';
 import { describeOutcomes } from './outcomes.ts';
 import { describeOverview } from './overview.ts';
 import { describePause } from './pause.ts';
@@ -23,5 +24,6 @@ export function describeReplicationQueue(name: string, open: OpenQueue): void {
     describeOverview(open);
     describePause(open);
     describeStanding(open);
+    describeNoRoom(open);
   });
 }

@@ -87,7 +87,7 @@ export function describeRequests(open: OpenQueue): void {
         names: ['ann', '../etc', 'bob', 'ann', 'carl', tooLong, 'x'.repeat(255), 'dora'],
         priorities: Uint8Array.of(1, 2, 3, 2, 0, 1, 1, 4),
       });
-      expect(result).toEqual({ refusedCount: 4, firstRefused: '../etc' });
+      expect(result).toEqual({ refusedCount: 4, firstRefused: '../etc', leftOut: [] });
       for (const channel of ['default', 'other']) {
         expect(await bench.status('ann', channel)).toMatchObject({ priority: 'high' });
         expect(await bench.queue.channelStatus(channel)).toMatchObject({

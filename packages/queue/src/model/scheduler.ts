@@ -4,7 +4,7 @@ import { ChannelQueue, type NextUser, type Wish } from './channel-queue.ts';
 import { finishSync } from './finish-sync.ts';
 import type { ClaimHead, Finish, RunningClaim } from './running-claim.ts';
 import { readRow } from './user-records.ts';
-import { UserTable } from './user-table.ts';
+import { noRoom, UserTable } from './user-table.ts';
 
 export const schedulerLimits = { channelsMax: 64, usersMax: 10_000_000, channelNameCharsMax: 255 } as const;
 
@@ -134,13 +134,14 @@ export class Scheduler {
 
   request(channel: ChannelQueue, name: UserName, wish: Wish, now: number): number {
     const user = this.users.obtain(name);
+    if (user === noRoom) return user;
     if (channel.request(user, wish, now)) this.#onChange(channel.index, user);
     return user;
   }
 
   /**
    * A line of a notification listener for several channels: as {@link request}, made for millions a
-   * second. Answers the user, or -1 when name or priority is none.
+   * second. Answers the user, -1 when name or priority is none, or {@link noRoom}.
    */
   notify(channels: readonly ChannelQueue[], name: string, priority: number, now: number): number {
     let user = this.users.idOf(name);
@@ -148,6 +149,7 @@ export class Scheduler {
     if (user === undefined) {
       if (!isUserName(name)) return -1;
       user = this.users.obtain(name);
+      if (user === noRoom) return user;
     }
     for (const channel of channels) {
       if (channel.isCovered(user, priority)) continue;
@@ -157,15 +159,18 @@ export class Scheduler {
     return user;
   }
 
+  /** Answers the user, or {@link noRoom}, as {@link request} does. */
   add(channel: ChannelQueue, name: UserName, now: number): number {
     const user = this.users.obtain(name);
+    if (user === noRoom) return user;
     if (channel.add(user, now)) this.#onChange(channel.index, user);
     return user;
   }
 
-  /** Whether the user is replicated is not known: it is synced soon, though nobody asked. */
+  /** Whether the user is replicated is not known: it is synced soon, though nobody asked. Answers as {@link add}. */
   doubt(channel: ChannelQueue, name: UserName, now: number): number {
     const user = this.users.obtain(name);
+    if (user === noRoom) return user;
     if (channel.doubt(user, now)) this.#onChange(channel.index, user);
     return user;
   }

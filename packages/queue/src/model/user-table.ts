@@ -1,7 +1,10 @@
-import { DsyncdError, fail, type Random, type UserName } from '@dsyncd/core';
+import { fail, type Random, type UserName } from '@dsyncd/core';
 import { growUint8 } from './growth.ts';
 import { NameTable } from './name-table.ts';
 import type { RunningClaim } from './running-claim.ts';
+
+/** In place of an id: the table is full. */
+export const noRoom = -2;
 
 /**
  * Users of all channels: name to id and back, how many channels know each, and which sync runs.
@@ -16,11 +19,11 @@ export class UserTable {
   #channelCounts = new Uint8Array(0);
   /** 1 while a sync of the user runs; a byte array, for the hot path. */
   #busy = new Uint8Array(0);
-  readonly #usersMax: number;
+  readonly usersMax: number;
   readonly #onChange: (user: number) => void;
 
   constructor(usersMax: number, random: Random, onChange: (user: number) => void) {
-    this.#usersMax = usersMax;
+    this.usersMax = usersMax;
     this.#names = new NameTable(random.fraction() * 2 ** 32);
     this.#onChange = onChange;
   }
@@ -50,14 +53,11 @@ export class UserTable {
     this.#channelCounts = growUint8(this.#channelCounts, capacity);
   }
 
-  /**
-   * The id of the name, a new one when it is not known.
-   * @throws {DsyncdError} `DSYNCD_QUEUE_USERS_MAX` when there are too many users.
-   */
+  /** The id of the name, a new one when it is not known; {@link noRoom} when there are too many users. */
   obtain(name: UserName): number {
     const known = this.#names.find(name);
     if (known >= 0) return known;
-    if (this.#names.size >= this.#usersMax) throw tooManyUsers(this.#usersMax);
+    if (this.#names.size >= this.usersMax) return noRoom;
     const id = this.#freeIds.pop() ?? this.#names.idBound;
     this.#adopt(id, name);
     this.#onChange(id);
@@ -66,7 +66,7 @@ export class UserTable {
 
   /** Puts a user of the disk back under its old id; false when id or name is taken or cannot be. */
   restore(id: number, name: UserName): boolean {
-    if (!Number.isInteger(id) || id < 0 || id >= this.#usersMax) return false;
+    if (!Number.isInteger(id) || id < 0 || id >= this.usersMax) return false;
     if (this.#names.has(id) || this.#names.find(name) >= 0) return false;
     this.#adopt(id, name);
     return true;
@@ -126,9 +126,3 @@ export class UserTable {
     if (id >= this.#busy.length) this.reserve(Math.ceil((id + 1) * 1.5));
   }
 }
-
-const tooManyUsers = (usersMax: number): DsyncdError =>
-  new DsyncdError('DSYNCD_QUEUE_USERS_MAX', `the queue knows ${usersMax} users and takes no more`, {
-    outcome: 'operator',
-    hint: 'see which users were notified: a program that may write to the notification sockets invents names',
-  });
