@@ -3,6 +3,8 @@
 /** Time. Instants are milliseconds since the Unix epoch and end in `At`; spans end in `Ms`. */
 export interface Clock {
   now(): number;
+  /** Milliseconds since some instant. Unlike {@link now}, it never jumps when somebody sets the clock: for waits. */
+  elapsed(): number;
   /** Settles after `delayMs`; rejects with `signal.reason` when that aborts first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
   /** Runs `task` once after `delayMs`; the answer cancels it. Does not keep the process alive. */
@@ -42,6 +44,7 @@ export const silentLogger: Logger = {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   sleep: (delayMs, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {

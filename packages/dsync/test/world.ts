@@ -39,6 +39,7 @@ export class World {
   constructor(count: number) {
     const clock: Clock = {
       now: () => this.nowSeconds * 1000,
+      elapsed: () => this.nowSeconds * 1000,
       sleep: () => new Promise(() => {}),
       after: () => () => {},
     };

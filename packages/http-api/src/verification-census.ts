@@ -17,7 +17,8 @@ export interface CensusOptions {
 
 interface Census {
   readonly reading: VerificationReading;
-  readonly nextAt: number;
+  /** By the clock that does not jump. */
+  readonly nextLookAt: number;
 }
 
 /** When users were compared in full the last time: looks through all of them, in the background and now and then. */
@@ -34,7 +35,7 @@ export class VerificationCensus {
   async read(channel: string): Promise<VerificationReading | undefined> {
     const { clock } = this.#options;
     const last = this.#last.get(channel);
-    if (last === undefined || clock.now() >= last.nextAt) this.#begin(channel);
+    if (last === undefined || clock.elapsed() >= last.nextLookAt) this.#begin(channel);
     if (last === undefined) await this.#ended(channel, firstWaitMs);
     return this.#last.get(channel)?.reading;
   }
@@ -52,6 +53,7 @@ export class VerificationCensus {
   async #take(channel: string): Promise<void> {
     const { queue, clock } = this.#options;
     const startedAt = clock.now();
+    const begun = clock.elapsed();
     const ageCounts = new Array<number>(verificationLimitsMs.length).fill(0);
     let oldestAgeMs = 0;
     for await (const { lastFullSyncAt } of queue.userStatus(channel, '*')) {
@@ -60,9 +62,9 @@ export class VerificationCensus {
       for (const [index, limitMs] of verificationLimitsMs.entries())
         if (ageMs > limitMs) ageCounts[index] = (ageCounts[index] ?? 0) + 1;
     }
-    const endedAt = clock.now();
-    const nextAt = endedAt + Math.max(everyMsMin, restFactor * (endedAt - startedAt));
-    this.#last.set(channel, { reading: { oldestAgeMs, ageCounts }, nextAt });
+    const ended = clock.elapsed();
+    const nextLookAt = ended + Math.max(everyMsMin, restFactor * (ended - begun));
+    this.#last.set(channel, { reading: { oldestAgeMs, ageCounts }, nextLookAt });
   }
 
   async #ended(channel: string, timeoutMs: number): Promise<void> {

@@ -84,7 +84,7 @@ describe('health', () => {
 
   it('agrees to a failover only when everybody is on the replica', async () => {
     let now = 1_790_000_000_000;
-    const clock = { now: () => now, sleep: async () => {}, after: () => () => {} };
+    const clock = { now: () => now, elapsed: () => now, sleep: async () => {}, after: () => () => {} };
     const bench = await ApiBench.start({ clock });
     const failover = async (query = '') => await bench.call(`/failover${query}`, { token: '' });
     expect(await failover(), 'nobody is known').toMatchObject({ status: 503, body: { usersBehind: 0 } });

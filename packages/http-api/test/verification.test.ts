@@ -5,7 +5,7 @@ import { ApiBench, ann, bob, broken } from './api-bench.ts';
 it('full syncs are counted by what they proved, and users by how long ago that was', async () => {
   const day = 86_400_000;
   let now = 1_790_000_000_000;
-  const clock = { now: () => now, sleep: async () => {}, after: () => () => {} };
+  const clock = { now: () => now, elapsed: () => now, sleep: async () => {}, after: () => () => {} };
   const bench = await ApiBench.start({ clock });
   const talked = { ...noCounts, bytesReceived: 100, bytesSent: 100 };
   await bench.sync(ann, { counts: { ...talked, mailsSent: 7 } });

@@ -29,7 +29,7 @@ export class BadLineLog {
     if (badCount === 0) return;
     this.count += badCount;
     this.#unlogged += badCount;
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (const { reason, quoted } of bad) {
       const loggedAt = this.#loggedAt.get(reason);
       if (loggedAt !== undefined && now - loggedAt < quietMs) continue;

@@ -2,6 +2,7 @@ import { type Clock, type Logger, outcomeRules, type Random, systemClock, type U
 import {
   backoffMs,
   type Claim,
+  ClockWatch,
   type Completion,
   failureLimits,
   priorities,
@@ -43,6 +44,8 @@ export interface ClaimsOptions {
   readonly session: () => string;
   /** Redis does not know the session any more. */
   readonly renew: () => Promise<void>;
+  /** Computes due times anew: the clock was set back. */
+  readonly refresh: () => Promise<void>;
 }
 
 /** An outcome that Redis does not take is offered again for so long; then the sync counts as not done. */
@@ -53,6 +56,9 @@ const retryMs = 250;
 export class Claims {
   readonly #options: ClaimsOptions;
   readonly #held = new Map<number, Held>();
+  readonly #clock: ClockWatch;
+  /** Due times that a wrong clock gave are put right. */
+  #refreshing: Promise<void> = Promise.resolve();
   /** Leases that Redis may hold though nobody here does: to be given back when it answers again. */
   readonly #unsure = new Set<string>();
   #others: readonly RunningSync[] = [];
@@ -61,12 +67,27 @@ export class Claims {
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
+    this.#clock = new ClockWatch(options.clock, () => this.#refresh());
   }
 
   input(more: object = {}): object {
-    const { channels, fullSyncIntervalMs, quietSyncsMax } = this.#options.settings();
+    const {
+      channels,
+      fullSyncIntervalMs: interval,
+      failureResyncIntervalMs: failureInterval,
+      quietSyncsMax,
+    } = this.#options.settings();
     const quiet = this.#quietSyncs() < (quietSyncsMax ?? Number.POSITIVE_INFINITY);
-    return { now: this.#options.clock.now(), interval: fullSyncIntervalMs, channels, quiet, ...more };
+    return { now: this.#clock.now(), interval, failureInterval, channels, quiet, ...more };
+  }
+
+  #refresh(): void {
+    this.#refreshing = this.#options.refresh().catch((error: unknown) => {
+      this.#options.logger.warn(
+        { error },
+        'the clock was set back; who waits may wait for longer than planned',
+      );
+    });
   }
 
   /** Syncs that run here though nobody asked for them. */
@@ -86,13 +107,15 @@ export class Claims {
       if (!this.#isDown)
         this.#options.logger.warn({ error }, 'nothing can be claimed: the queue does not answer');
       this.#isDown = true;
-      return { claim: undefined, wakeAt: this.#options.clock.now() + 1_000, ready: 0 };
+      return { claim: undefined, wakeAt: this.#clock.now() + 1_000, ready: 0 };
     }
   }
 
   async #claim(): Promise<Look & { readonly ready: number }> {
     await this.settleUnsure();
     const { scripts, session } = this.#options;
+    this.#clock.now();
+    await this.#refreshing;
     const id = this.#next++;
     const leaseId = `${session()}/${id}`;
     let answer: readonly unknown[];
@@ -105,7 +128,7 @@ export class Claims {
     const [found, rest, ready] = answer;
     if (answer.length === 0) {
       await this.#options.renew();
-      return { claim: undefined, wakeAt: this.#options.clock.now(), ready: 0 };
+      return { claim: undefined, wakeAt: this.#clock.now(), ready: 0 };
     }
     if (typeof found !== 'string') {
       const at = Number(rest);
@@ -141,11 +164,11 @@ export class Claims {
   #completionInput({ lease, leaseId }: Held, { outcome, full, state, failure }: Completion): object {
     const { next, isFailure, keepsState } = outcomeRules[outcome];
     const { random, settings } = this.#options;
-    const { failureResyncIntervalMs: failureInterval } = settings();
+    const { failureResyncIntervalMs } = settings();
     const delayMs =
       next === 'soon'
         ? soonMs(Math.min(255, lease.soons + 1))
-        : backoffMs(Math.min(255, lease.fails + 1), failureInterval, random);
+        : backoffMs(Math.min(255, lease.fails + 1), failureResyncIntervalMs, random);
     return {
       id: leaseId,
       outcome,
@@ -155,7 +178,6 @@ export class Claims {
       keepsState,
       hasState: state !== undefined,
       delayMs,
-      failureInterval,
       fraction: random.fraction(),
       ...(failure === undefined
         ? {}
@@ -164,12 +186,12 @@ export class Claims {
   }
 
   async #insist<T>(act: () => Promise<T>): Promise<T> {
-    const until = Date.now() + completeMsMax;
+    const until = systemClock.elapsed() + completeMsMax;
     for (;;) {
       try {
         return await act();
       } catch (error) {
-        if (Date.now() >= until) throw error;
+        if (systemClock.elapsed() >= until) throw error;
         await systemClock.sleep(retryMs);
       }
     }

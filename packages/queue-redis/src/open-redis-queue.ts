@@ -58,6 +58,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     settings: () => settings,
     session: () => session.id,
     renew: () => session.renew(),
+    refresh: () => queue.refresh(),
   });
   const member = {
     hostname: options.hostname ?? hostnameOfSystem(),
@@ -81,8 +82,8 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     leaseMs,
     logger,
     join: async (id) => {
-      const isKnownInterval = (await scripts.count('join', claims.input({ session: id }))) === 1;
-      if (!isKnownInterval) hasNewInterval = true;
+      const isAsPlanned = (await scripts.count('join', claims.input({ session: id }))) === 1;
+      if (!isAsPlanned) isToRefresh = true;
       await presence.enter(id);
     },
     leave: async (id) => {
@@ -101,7 +102,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
       options.onEmptied?.();
     },
   });
-  let hasNewInterval = false;
+  let isToRefresh = false;
   const idle: IdleWorkers = new IdleWorkers({
     clock,
     look: async () => {
@@ -145,7 +146,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
       for (const redis of connections) redis.disconnect();
     },
   };
-  const queue = new RedisQueue(parts);
+  const queue: RedisQueue = new RedisQueue(parts);
   try {
     await loadScripts();
     commands.on('ready', () => {
@@ -156,7 +157,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     await waiters.open();
     await session.open();
     await wake.open();
-    if (hasNewInterval) await queue.refresh();
+    if (isToRefresh) await queue.refresh();
     return queue;
   } catch (error) {
     await queue.close().catch(() => {});

@@ -317,7 +317,7 @@ export class RedisQueue implements ReplicationQueue {
     this.#wake(Number.POSITIVE_INFINITY);
   }
 
-  /** Computes due times anew, after the full-sync interval has changed. */
+  /** Computes due times anew, after the full-sync interval has changed or the clock was set back. */
   async refresh(): Promise<void> {
     const { scripts, claims, settings } = this.#parts;
     for (const channel of settings.channels)

@@ -5,7 +5,8 @@ import type { ClaimHead } from './model/running-claim.ts';
 const timerMsMax = 3_600_000;
 
 export interface ClaimersOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'after'>;
+  readonly now: () => number;
   readonly claim: (now: number) => ClaimHead | undefined;
   readonly wakeAt: (now: number) => number;
 }
@@ -41,7 +42,7 @@ export class Claimers {
   /** To be called whenever something may have become due, or due earlier. */
   serve(): void {
     for (const answer of this.#waiting) {
-      const head = this.#options.claim(this.#options.clock.now());
+      const head = this.#options.claim(this.#options.now());
       if (head === undefined) {
         this.#arm();
         return;
@@ -57,7 +58,7 @@ export class Claimers {
   }
 
   #arm(): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.now();
     const at = Math.min(this.#options.wakeAt(now), now + timerMsMax);
     if (at === this.#timerAt) return;
     this.#cancelTimer?.();

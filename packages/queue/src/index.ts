@@ -1,3 +1,4 @@
+export { ClockWatch, clockStepMsMin, type SetBack } from './clock-watch.ts';
 export { closedError, complainOfLeftOut } from './errors.ts';
 export type * from './fleet.ts';
 export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';

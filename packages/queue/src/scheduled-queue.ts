@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, compileMask, hasWildcard, type OutcomeKind, type UserName } from '@dsyncd/core';
 import { Claimers } from './claimers.ts';
+import { ClockWatch, type SetBack } from './clock-watch.ts';
 import { readCursor } from './cursor.ts';
 import { closedError, complainOfLeftOut } from './errors.ts';
 import type { Journal } from './journal.ts';
@@ -42,7 +43,7 @@ export interface ScheduledQueueOptions {
 export class ScheduledQueue implements ReplicationQueue {
   readonly #scheduler: Scheduler;
   readonly #journal: Journal;
-  readonly #clock: Clock;
+  readonly #clock: ClockWatch;
   readonly #waiters = new Waiters();
   readonly #claimers: Claimers;
   #isClosed = false;
@@ -50,9 +51,10 @@ export class ScheduledQueue implements ReplicationQueue {
   constructor({ scheduler, journal, clock }: ScheduledQueueOptions) {
     this.#scheduler = scheduler;
     this.#journal = journal;
-    this.#clock = clock;
+    this.#clock = new ClockWatch(clock, (step) => this.#setBack(step));
     this.#claimers = new Claimers({
       clock,
+      now: () => this.#clock.now(),
       claim: (now) => this.#start(now),
       wakeAt: (now) => scheduler.wakeAt(now),
     });
@@ -312,14 +314,33 @@ export class ScheduledQueue implements ReplicationQueue {
 
   async configure(settings: QueueSettings): Promise<void> {
     this.#refuseWhenClosed();
-    for (const channel of this.#scheduler.configure(settings))
-      for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
-        this.#scheduler.refresh(channel, start, idsPerTurn, this.#clock.now());
-        await this.#nextTurn();
-      }
+    await this.#refresh(this.#scheduler.configure(settings));
     for (const { name, isConfigured } of this.#scheduler.channels)
       if (!isConfigured) this.#waiters.answerChannel(name, 'noreplicate');
     this.#claimers.serve();
+  }
+
+  /** The clock was set back: nobody is to wait for it to be again what it was. */
+  #setBack(step: SetBack): void {
+    this.#scheduler.setBack(step);
+    // It ends early only when the queue is closed meanwhile.
+    this.#refresh(this.#scheduler.channels).catch(() => {});
+  }
+
+  /** Computes due times anew, in turns; the first one is done at once. */
+  async #refresh(channels: readonly ChannelQueue[]): Promise<void> {
+    for (const channel of channels)
+      for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
+        if (start > 0) await this.#nextTurn();
+        this.#scheduler.refresh(channel, start, idsPerTurn, this.#clock.now());
+      }
+    await this.#nextTurn();
+    this.#claimers.serve();
+  }
+
+  async #nextTurn(): Promise<void> {
+    await nextTurn();
+    this.#refuseWhenClosed();
   }
 
   async close(): Promise<void> {
@@ -328,11 +349,6 @@ export class ScheduledQueue implements ReplicationQueue {
     this.#claimers.close();
     this.#waiters.refuseAll(closedError());
     await this.#journal.close();
-  }
-
-  async #nextTurn(): Promise<void> {
-    await nextTurn();
-    this.#refuseWhenClosed();
   }
 
   #channel(name: string): ChannelQueue {

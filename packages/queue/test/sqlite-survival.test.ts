@@ -95,10 +95,29 @@ describe('after a restart', () => {
     await queue.request('default', [{ user: ann, priority: 'low' }]);
     await queue.complete(await claimNow(queue), { outcome: 'ok', full: true });
     await queue.close();
-    place.clock.advance(-3 * 365 * 86_400_000);
+    place.clock.set(-3 * 365 * 86_400_000);
     const again = await place.open();
     place.clock.advance(86_400_000);
     expect(await claimNow(again)).toMatchObject({ user: ann, type: 'full' });
+    await again.close();
+  });
+
+  it('has nobody wait longer than it may when the clock was put right meanwhile', async () => {
+    const place = new QueueFolder();
+    place.clock.set(2 * 3_600_000);
+    const queue = await place.open();
+    await queue.request('default', [{ user: ann, priority: 'high' }]);
+    await queue.complete(await claimNow(queue), {
+      outcome: 'transient',
+      full: false,
+      failure: { code: 'DSYNCD_PEER_DOWN', reason: 'connection refused' },
+    });
+    await queue.close();
+    place.clock.set(-2 * 3_600_000);
+    const again = await place.open();
+    place.clock.advance(5_000);
+    expect(await claimNow(again)).toMatchObject({ user: ann });
+    expect((await again.channelStatus('default')).oldestRequestAt).toBeLessThanOrEqual(place.clock.now());
     await again.close();
   });
 });

@@ -135,7 +135,7 @@ export class UserRefresh {
     }
     for (const user of this.#missingSince.keys())
       if (listed.has(user) || !known.has(user)) this.#missingSince.delete(user);
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.elapsed();
     for (const user of known) {
       if (listed.has(user)) continue;
       const since = this.#missingSince.get(user) ?? now;

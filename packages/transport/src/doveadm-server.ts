@@ -183,8 +183,8 @@ class DoveadmService implements DoveadmServer {
 
   #noteRefusal(socket: Socket): void {
     this.#refused++;
-    if (this.#clock.now() - this.#refusalLoggedAt < refusalsLoggedEveryMs) return;
-    this.#refusalLoggedAt = this.#clock.now();
+    if (this.#clock.elapsed() - this.#refusalLoggedAt < refusalsLoggedEveryMs) return;
+    this.#refusalLoggedAt = this.#clock.elapsed();
     const fields = {
       peer: addressOf(socket),
       refused: this.#refused,

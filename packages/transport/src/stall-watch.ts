@@ -31,12 +31,12 @@ export class StallWatch {
 
   /** Someone begins to wait. */
   onWait(): void {
-    this.#quietSince = this.#clock.now();
+    this.#quietSince = this.#clock.elapsed();
     if (this.#cancel === undefined) this.#lookAgainAfter(this.#timeoutMs);
   }
 
   onMove(): void {
-    this.#quietSince = this.#clock.now();
+    this.#quietSince = this.#clock.elapsed();
   }
 
   stop(): void {
@@ -48,7 +48,7 @@ export class StallWatch {
     this.#cancel = this.#clock.after(delayMs, () => {
       this.#cancel = undefined;
       if (!this.#isWaiting()) return;
-      const quietMs = this.#clock.now() - this.#quietSince;
+      const quietMs = this.#clock.elapsed() - this.#quietSince;
       if (quietMs < this.#timeoutMs) this.#lookAgainAfter(this.#timeoutMs - quietMs);
       else this.#onStall();
     });

@@ -60,7 +60,7 @@ export class DovecotUsers {
   async *list(mask = '*'): AsyncGenerator<UserName> {
     const isWanted = compileMask(mask);
     const isLetIn = this.#nameRule();
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.elapsed();
     let unusable: Unusable = { count: 0 };
     const refuse = (name: string): void => {
       if (!isLetIn(name)) return;
@@ -130,7 +130,7 @@ export class DovecotUsers {
 
   #refuse(user: UserName, outcome: Refusal['outcome'], code: string, reason: string): Refusal {
     if (this.#refusedAt.size >= refusalsMax) this.#refusedAt.clear();
-    this.#refusedAt.set(user, this.#options.clock.now());
+    this.#refusedAt.set(user, this.#options.clock.elapsed());
     return { outcome, code, reason };
   }
 

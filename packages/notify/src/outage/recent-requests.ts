@@ -17,7 +17,7 @@ export class RecentRequests {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#turnAt = clock.now() + recentMs;
+    this.#turnAt = clock.elapsed() + recentMs;
   }
 
   add(batch: readonly NotifyRequest[]): void {
@@ -38,7 +38,7 @@ export class RecentRequests {
   }
 
   #turn(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     if (now < this.#turnAt) return;
     this.#old = now < this.#turnAt + recentMs ? this.#young : new MergedRequests();
     this.#young = new MergedRequests();

@@ -9,7 +9,12 @@ local function gateAt(ch)
   if call('SISMEMBER', base .. 'paused', ch) == 1 then return math.huge end
   local b = call('HMGET', key('breaker', ch), 'state', 'retryAt')
   if not b[1] then return -math.huge end
-  return b[1] == 'open' and tonumber(b[2]) or math.huge
+  if b[1] ~= 'open' then return math.huge end
+  local retryAt, latest = tonumber(b[2]), now + ${timing.breakerMaxMs}
+  if retryAt <= latest then return retryAt end
+  -- A clock that was ahead said so: it is not waited for.
+  call('HSET', key('breaker', ch), 'retryAt', latest)
+  return latest
 end
 
 -- True when the sync that starts now is the one that tries the peer.

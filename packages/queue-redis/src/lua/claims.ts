@@ -84,13 +84,14 @@ for _, id in ipairs(a.ids) do count = count + abandonLease(id) end
 return { count, readyCount() }
 `;
 
-/** A replicator is there: it may claim. */
+/** A replicator is there: it may claim. Answers 1 when due times stand as its settings and its clock would have them. */
 export const joinScript = `
 call('SADD', base .. 'sessions', a.session)
 for _, ch in ipairs(a.channels) do call('SADD', base .. 'channels', ch) end
 local before = call('HGET', KEYS[1], 'interval')
-call('HSET', KEYS[1], 'interval', interval)
-return before == tostring(interval) and 1 or 0
+local latest = tonumber(call('HGET', KEYS[1], 'clock') or 0)
+call('HSET', KEYS[1], 'interval', interval, 'clock', now)
+return before == tostring(interval) and latest <= now + CLOCK_SLACK and 1 or 0
 `;
 
 /** A replicator is gone: its leases end. Its id never comes back, so that whatever it still sends is refused. */

@@ -4,7 +4,7 @@ local time = redisTime()
 if call('SISMEMBER', base .. 'sessions', a.session) == 1 then
   a.member.seenAt = time
   call('HSET', base .. 'members', a.session, cjson.encode(a.member))
-  call('HSET', KEYS[1], 'channels', cjson.encode(a.channels))
+  call('HSET', KEYS[1], 'channels', cjson.encode(a.channels), 'clock', now)
 end
 return time
 `;

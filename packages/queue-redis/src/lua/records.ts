@@ -1,5 +1,5 @@
 import { changingSyncsMin, type Standing, standings } from '@dsyncd/core';
-import { timing } from '@dsyncd/queue';
+import { clockStepMsMin, timing } from '@dsyncd/queue';
 
 /** How a user stands is a number here: 0 for not counted, then in the order of the words. */
 const number = (standing: Standing): number => 1 + standings.indexOf(standing);
@@ -10,7 +10,8 @@ const number = (standing: Standing): number => 1 + standings.indexOf(standing);
  * A record is a JSON array in the hash `users:<channel>`, so that `HGET` shows it to a person. The
  * meaning is that of the scheduling model in `@dsyncd/queue`; only the arithmetic that must happen
  * under the eyes of all replicators at once is here. `KEYS[1]` is the `meta` key, which gives the
- * prefix; `ARGV[1]` is JSON with `now` and `interval` (the full-sync interval), both in milliseconds.
+ * prefix; `ARGV[1]` is JSON with `now`, `interval` (the full-sync interval) and
+ * `failureInterval`, all in milliseconds.
  */
 export const records = `
 local a = cjson.decode(ARGV[1])
@@ -20,6 +21,8 @@ local call = redis.call
 local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED, PAUSED, DOUBTED = 2, 4, 8, 16, 32, 64, 128
 local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, STANDING, PLACE =
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+-- Clocks of hosts differ by less.
+local CLOCK_SLACK = ${clockStepMsMin}
 local AGEING = {${timing.ageingMs.slice(1).join(', ')}}
 
 -- Milliseconds; for signs of life, which hosts whose clocks differ compare.
@@ -131,8 +134,31 @@ local function moveTo(ch, user, r, place, score)
   r[PLACE] = place
 end
 
+-- How long the reason allows to wait at most; as limitWait of the model.
+local function waitMax(r)
+  local failed, soon = 0, 0
+  if r[FAILS] > 0 then
+    local first = math.min(${timing.backoffFirstMs}, a.failureInterval)
+    failed = math.min(a.failureInterval, first * 2 ^ math.min(r[FAILS] - 1, 30))
+  end
+  if r[SOONS] > 0 then
+    soon = math.min(${timing.soonMaxMs}, ${timing.soonFirstMs} * ${timing.soonGrowth} ^ math.min(r[SOONS] - 1, 20))
+  end
+  local most = math.max(failed, soon)
+  return most > 0 and most or a.failureInterval
+end
+
+-- Instants that a clock gave which was ahead are pulled back, so that nobody waits for it to be right again.
+local function rightTimes(r)
+  for _, place in ipairs({ ASKED, FAST, FULLBASE, SUCCESS }) do
+    if r[place] > now + CLOCK_SLACK then r[place] = now end
+  end
+  if r[HOLD] > now then r[HOLD] = math.min(r[HOLD], now + waitMax(r)) end
+end
+
 -- Puts the user where the record says, and stores the record. To be called after each change of it.
 local function place(ch, user, r)
+  rightTimes(r)
   local busyOn = running(user)
   local held = busyOn or has(r, QUARANTINED + PAUSED)
   local due = dueAt(r)

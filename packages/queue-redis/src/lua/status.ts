@@ -19,6 +19,7 @@ end
 /** Answers JSON: what {@link statusOf} says; `more` when it must be called again first. */
 export const statusScript = `
 local more = promote(a.channel, 1000)
+gateAt(a.channel)
 local status = statusOf(a.channel)
 status.more = more
 return cjson.encode(status)

@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { describeClock } from './clock.ts';
 import type { OpenQueue } from './contract-bench.ts';
 import { describeNoRoom } from './no-room.ts';
 import { describeOutcomes } from './outcomes.ts';
@@ -25,5 +26,6 @@ export function describeReplicationQueue(name: string, open: OpenQueue): void {
     describePause(open);
     describeStanding(open);
     describeNoRoom(open);
+    describeClock(open);
   });
 }

@@ -7,20 +7,31 @@ interface Alarm {
 
 /** Time that stands still until the test moves it. */
 export class VirtualClock implements Clock {
-  #now: number;
+  #elapsed = 0;
+  /** What the clock shows beside the time that has passed. */
+  #offset: number;
   readonly #alarms = new Set<Alarm>();
 
   /** @param startAt - Unix milliseconds */
   constructor(startAt = Date.UTC(2026, 0, 1)) {
-    this.#now = startAt;
+    this.#offset = startAt;
   }
 
   now(): number {
-    return this.#now;
+    return this.#offset + this.#elapsed;
+  }
+
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
+  /** Somebody sets the clock; no time passes. */
+  set(ms: number): void {
+    this.#offset += ms;
   }
 
   after(delayMs: number, task: () => void): () => void {
-    const alarm = { at: this.#now + delayMs, ring: task };
+    const alarm = { at: this.#elapsed + delayMs, ring: task };
     this.#alarms.add(alarm);
     return () => this.#alarms.delete(alarm);
   }
@@ -45,14 +56,14 @@ export class VirtualClock implements Clock {
 
   /** Moves time on; whatever was to happen meanwhile happens in its order. */
   advance(ms: number): void {
-    const end = this.#now + ms;
+    const end = this.#elapsed + ms;
     for (;;) {
       const next = [...this.#alarms].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
       if (next === undefined) break;
       this.#alarms.delete(next);
-      this.#now = Math.max(this.#now, next.at);
+      this.#elapsed = Math.max(this.#elapsed, next.at);
       next.ring();
     }
-    this.#now = end;
+    this.#elapsed = end;
   }
 }

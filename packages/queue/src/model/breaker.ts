@@ -69,6 +69,11 @@ export class Breaker {
     this.#retryAt = now;
   }
 
+  /** The clock was set back by so much: the peer is tried as soon as it would have been. */
+  setBack(byMs: number): void {
+    this.#retryAt -= byMs;
+  }
+
   status(): BreakerStatus {
     return {
       state: this.#state,

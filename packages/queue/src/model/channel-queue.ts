@@ -12,7 +12,7 @@ import { type Bucket, bucket, ChannelCounts, standingOfRecord } from './channel-
 import { FailureTexts } from './failure-texts.ts';
 import { IndexedHeap } from './indexed-heap.ts';
 import { mergeWish, type RunningClaim } from './running-claim.ts';
-import { timing } from './timing.ts';
+import { limitWait, timing } from './timing.ts';
 import { flag, UserRecords } from './user-records.ts';
 import type { UserTable } from './user-table.ts';
 
@@ -175,6 +175,7 @@ export class ChannelQueue {
   /** Puts the user where its record says. To be called after each change of it. */
   place(user: number, now: number): void {
     const { records } = this;
+    if ((records.notBefore[user] as number) > now) limitWait(records, user, now, this.timing);
     const requestedAt = records.requestedAt[user] as number;
     if (requestedAt > 0) this.#oldest.set(user, requestedAt);
     else this.#oldest.delete(user);

@@ -1,3 +1,4 @@
+import { type SetBack, setBackInstant } from '../clock-watch.ts';
 import type { Claim, Completion, SyncType } from '../port.ts';
 import type { Wish } from './channel-queue.ts';
 
@@ -17,8 +18,8 @@ export interface RunningClaim {
   readonly type: SyncType;
   readonly hasState: boolean;
   readonly priority: number;
-  readonly requestedAt: number;
-  readonly startedAt: number;
+  requestedAt: number;
+  startedAt: number;
   /** The sync that tries whether a peer is back. */
   readonly isProbe: boolean;
   /** The user was removed meanwhile: the outcome is of no interest. */
@@ -47,3 +48,11 @@ export const mergeWish = (more: MoreWork | undefined, wish: Wish, now: number): 
   byOperator: (more?.byOperator ?? false) || wish.byOperator,
   requestedAt: more?.requestedAt ?? now,
 });
+
+/** The clock was set back while the sync runs. */
+export function setClaimBack(claim: RunningClaim, step: SetBack): void {
+  claim.requestedAt = setBackInstant(claim.requestedAt, step);
+  claim.startedAt = setBackInstant(claim.startedAt, step);
+  if (claim.more !== undefined)
+    claim.more = { ...claim.more, requestedAt: setBackInstant(claim.more.requestedAt, step) };
+}

@@ -1,8 +1,10 @@
 import { compileMask, DsyncdError, fail, isUserName, type Random, type UserName } from '@dsyncd/core';
+import type { SetBack } from '../clock-watch.ts';
 import { type Completion, priorities, type QueueSettings, type RunningSync } from '../port.ts';
 import { ChannelQueue, type NextUser, type Wish } from './channel-queue.ts';
 import { finishSync } from './finish-sync.ts';
-import type { ClaimHead, Finish, RunningClaim } from './running-claim.ts';
+import { type ClaimHead, type Finish, type RunningClaim, setClaimBack } from './running-claim.ts';
+import { timing } from './timing.ts';
 import { readRow } from './user-records.ts';
 import { noRoom, UserTable } from './user-table.ts';
 
@@ -27,11 +29,7 @@ export interface SchedulerOptions {
 }
 
 /** A piece of all users, so that work over a mask can be done in turns. */
-export interface UserRange {
-  readonly start: number;
-  readonly count: number;
-  readonly now: number;
-}
+export type UserRange = Readonly<Record<'start' | 'count' | 'now', number>>;
 
 /**
  * The scheduling model: which user is synced next, on which channel. No I/O; each call is told the time.
@@ -103,6 +101,15 @@ export class Scheduler {
   refresh(channel: ChannelQueue, start: number, count: number, now: number): void {
     const end = Math.min(start + count, this.users.idBound);
     for (let user = start; user < end; user++) if (channel.knows(user)) channel.place(user, now);
+  }
+
+  /** The clock was set back; afterwards due times are to be computed anew with {@link refresh}. */
+  setBack(step: SetBack): void {
+    for (const channel of this.#channels) {
+      channel.records.setBack(step);
+      channel.breaker.setBack(step.byMs);
+    }
+    for (const claim of this.#claims.values()) setClaimBack(claim, step);
   }
 
   /** The channel of that name, made when it is new. */
@@ -335,8 +342,7 @@ export class Scheduler {
   /** Puts a record of the disk back; false when its user is not there. */
   restore(channel: ChannelQueue, user: number, row: Float64Array, offset: number, now: number): boolean {
     if (this.users.nameOf(user) === undefined || channel.knows(user)) return false;
-    const { fullSyncIntervalMs, failureResyncIntervalMs } = this.#settings;
-    const delayMsMax = Math.max(fullSyncIntervalMs, failureResyncIntervalMs);
+    const delayMsMax = Math.max(this.#settings.failureResyncIntervalMs, timing.soonMaxMs);
     readRow(channel.records, user, row, offset, { now, delayMsMax });
     channel.adopt(user, now);
     return true;

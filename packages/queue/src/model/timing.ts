@@ -1,4 +1,5 @@
 import type { Random } from '@dsyncd/core';
+import type { UserRecords } from './user-records.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -24,12 +25,30 @@ export const timing = {
  */
 export function backoffMs(failuresInRow: number, maxMs: number, random: Random): number {
   const firstMs = Math.min(timing.backoffFirstMs, maxMs);
-  const fullMs = Math.min(maxMs, firstMs * 2 ** Math.min(failuresInRow - 1, 30));
+  const fullMs = backoffMsMax(failuresInRow, maxMs);
   return Math.round(Math.max(firstMs, fullMs * (1 - random.fraction() / 4)));
 }
+
+/** As {@link backoffMs}, without chance. */
+export const backoffMsMax = (failuresInRow: number, maxMs: number): number =>
+  Math.min(maxMs, Math.min(timing.backoffFirstMs, maxMs) * 2 ** Math.min(failuresInRow - 1, 30));
 
 /** How long a user that was busy or changed n times in a row (n from 1) waits. */
 export const soonMs = (timesInRow: number): number =>
   Math.round(
     Math.min(timing.soonMaxMs, timing.soonFirstMs * timing.soonGrowth ** Math.min(timesInRow - 1, 20)),
   );
+
+/** Nobody waits longer than the reason for it allows, whatever the clock was when that was decided. */
+export function limitWait(
+  records: Pick<UserRecords, 'failures' | 'soons' | 'notBefore'>,
+  user: number,
+  now: number,
+  { failureResyncIntervalMs }: { readonly failureResyncIntervalMs: number },
+): void {
+  const [failures, soons] = [records.failures[user] as number, records.soons[user] as number];
+  const failedMs = failures > 0 ? backoffMsMax(failures, failureResyncIntervalMs) : 0;
+  const soonsMs = soons > 0 ? soonMs(soons) : 0;
+  const maxMs = Math.max(failedMs, soonsMs) || failureResyncIntervalMs;
+  records.notBefore[user] = Math.min(records.notBefore[user] as number, now + maxMs);
+}

@@ -1,3 +1,4 @@
+import { type SetBack, setBackInstant } from '../clock-watch.ts';
 import { growFloat64, growUint8 } from './growth.ts';
 
 /** Bits of {@link UserRecords.flags}. */
@@ -85,6 +86,18 @@ export class UserRecords {
     this.notBefore[user] = 0;
     this.failures[user] = 0;
     this.soons[user] = 0;
+  }
+
+  /** The clock was set back: all instants become those that a right clock would have shown. */
+  setBack(step: SetBack): void {
+    const { requestedAt, lastFastAt, fullBaseAt, lastSuccessAt, notBefore } = this;
+    for (const instants of [requestedAt, lastFastAt, fullBaseAt, lastSuccessAt])
+      for (let user = 0; user < instants.length; user++)
+        instants[user] = setBackInstant(instants[user] as number, step);
+    // These lie ahead by nature; those of before are pulled near when their users are placed.
+    for (let user = 0; user < notBefore.length; user++)
+      if ((notBefore[user] as number) >= step.since)
+        notBefore[user] = setBackInstant(notBefore[user] as number, step);
   }
 
   isPending(user: number): boolean {

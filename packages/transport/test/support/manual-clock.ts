@@ -15,6 +15,7 @@ export function manualClock(): ManualClock {
   };
   return {
     now: () => now,
+    elapsed: () => now,
     after,
     sleep: (delayMs) => new Promise((resolve) => after(delayMs, resolve)),
     advance(spanMs) {
