@@ -5,6 +5,7 @@ import { DsyncStream } from '@dsyncd/protocol';
 import { type Counts, newProgress, type Progress } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
 import type { OneWay } from './options.ts';
+import { watchUser } from './watched-mail.ts';
 
 /** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
 export const ourFeatures = ['expunges', 'reuse', 'dry-run', 'late-expunges'] as const;
@@ -13,6 +14,7 @@ export type Feature = (typeof ourFeatures)[number];
 /** One end of a running sync: the stream, the user's mail, and what is known so far. */
 export class Session {
   readonly stream: DsyncStream;
+  /** Fails as soon as the peer is gone: work that nobody waits for must not keep the user's lock. */
   readonly user: UserMail;
   readonly isMaster: boolean;
   readonly hostname: string;
@@ -45,7 +47,7 @@ export class Session {
   }) {
     this.#progress = options.progress ?? newProgress();
     this.stream = new DsyncStream(options.link);
-    this.user = options.user;
+    this.user = watchUser(options.user, () => this.checkPeer());
     this.isMaster = options.isMaster;
     this.hostname = options.hostname;
   }
@@ -128,6 +130,13 @@ export class Session {
   /** Waits for the next item and leaves it to the next {@link receive}. */
   async awaitNext(): Promise<void> {
     this.#putBack = await this.receive();
+  }
+
+  /** @throws why the peer is gone, if it is; as it said itself, if it did. */
+  checkPeer(): void {
+    const { over } = this.stream;
+    if (over === undefined) return;
+    throw over.lastWord?.error === undefined ? over.reason : peerFailed(this, over.lastWord);
   }
 
   unexpected(item: Received, wanted: string): DsyncdError {

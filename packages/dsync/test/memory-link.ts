@@ -1,4 +1,4 @@
-import type { ByteLink } from '@dsyncd/protocol';
+import type { ByteLink, LinkOver } from '@dsyncd/protocol';
 
 /** How many bytes one side may write before the other reads. */
 const windowBytes = 64 * 1024;
@@ -35,6 +35,13 @@ export class MemoryLink implements ByteLink {
     return this.#unread.pop() ?? (await this.#input.take());
   }
 
+  get over(): LinkOver | undefined {
+    const { over } = this.#input;
+    return over === undefined
+      ? undefined
+      : { ...over, unread: [...this.#unread.toReversed(), ...over.unread] };
+  }
+
   unread(bytes: Uint8Array): void {
     this.#unread.push(bytes);
   }
@@ -68,6 +75,11 @@ class Pipe {
   #dropReason: { readonly reason: unknown } | undefined;
   #isWriterGone = false;
   #wake: ((error?: { readonly reason: unknown }) => void)[] = [];
+
+  get over(): LinkOver | undefined {
+    const reason = this.#error ?? (this.#isEnded ? new Error('the other side has ended') : undefined);
+    return reason === undefined ? undefined : { reason, unread: this.#chunks };
+  }
 
   put(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#error !== undefined) return Promise.reject(this.#error);

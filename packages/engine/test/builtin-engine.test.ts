@@ -48,6 +48,9 @@ function disturbed(peer: Peer, beforeRead: (count: number) => Promise<void>): Pe
       let count = 0;
       const disturbedLink: ByteLink = {
         peerName: link.peerName,
+        get over() {
+          return link.over;
+        },
         write: (bytes) => link.write(bytes),
         unread: (bytes) => link.unread(bytes),
         abort: (reason) => link.abort(reason),

@@ -93,6 +93,9 @@ test('a first sync holds no body that has gone through, on either side', async (
           ...connection,
           link: {
             peerName: link.peerName,
+            get over() {
+              return link.over;
+            },
             write: (bytes) => link.write(bytes),
             unread: (bytes) => link.unread(bytes),
             abort: (reason) => link.abort(reason),

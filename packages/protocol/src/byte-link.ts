@@ -19,8 +19,17 @@ export interface ByteLink {
    * reason stays. What was written is still sent, and a last word may follow; later writes wait for nothing.
    */
   abort(reason: unknown): void;
+  /** Set as soon as it is known here that nothing new will come from the peer, also while nobody reads. */
+  readonly over: LinkOver | undefined;
   /** Who is at the other end, for errors: `tcps:mx2.example.com:12345`. */
   readonly peerName: string;
+}
+
+/** The end of a conversation, in order or not. */
+export interface LinkOver {
+  readonly reason: Error;
+  /** What came before and is not read yet; the peer's last words may be in it. */
+  readonly unread: readonly Uint8Array[];
 }
 
 /**

@@ -5,6 +5,7 @@ export function scriptedLink(chunks: readonly (string | Uint8Array)[]): ByteLink
   const pending = chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
   const written: Buffer[] = [];
   return {
+    over: undefined,
     peerName: 'script',
     read: async () => pending.shift(),
     unread: (bytes) => void pending.unshift(bytes),

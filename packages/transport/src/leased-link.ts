@@ -1,5 +1,5 @@
 import { fail } from '@dsyncd/core';
-import type { ByteLink } from '@dsyncd/protocol';
+import type { ByteLink, LinkOver } from '@dsyncd/protocol';
 import type { StreamLink } from './stream-link.ts';
 
 /** Bytes of one sync so far. */
@@ -34,6 +34,10 @@ export class LeasedLink implements ByteLink, Traffic {
 
   get bytesSent(): number {
     return this.#link.bytesSent - this.#sentBefore;
+  }
+
+  get over(): LinkOver | undefined {
+    return this.#link.over;
   }
 
   read(): Promise<Uint8Array | undefined> {

@@ -17,6 +17,11 @@ export class ReceivedChunks {
     return this.#bytes === 0 && this.#putBack.length === 0;
   }
 
+  /** In the order in which they are to be read. */
+  get all(): readonly Uint8Array[] {
+    return [...this.#putBack.toReversed(), ...this.#chunks.slice(this.#index)];
+  }
+
   add(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;

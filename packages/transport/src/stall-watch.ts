@@ -1,56 +1,97 @@
 import type { Clock } from '@dsyncd/core';
 
+/** So many bytes are progress, also without a whole line among them. */
+const progressBytes = 1024;
+/** In so many timeouts of waiting at least {@link progressBytes} must come, whole lines or not. */
+const slowTimeouts = 10;
+
+export type Stall = { readonly type: 'quiet' | 'slow'; readonly timeoutMs: number };
+
 /**
- * Notices when nothing moves while someone waits. One timer at most, looked at again only when it has run
- * out: a read that has to wait costs no timer of its own.
+ * Notices when someone waits and nothing moves, or so little that it would go on for ever. Only the time that
+ * someone waits is counted: a peer need not be quick while we are busy ourselves.
+ *
+ * One timer at most, looked at again only when it has run out: a read that has to wait costs no timer of its own.
  */
 export class StallWatch {
   readonly #clock: Clock;
   readonly #isWaiting: () => boolean;
-  readonly #onStall: () => void;
+  readonly #onStall: (stall: Stall) => void;
   #timeoutMs: number;
-  #quietSince = 0;
+  #waitingSince: number | undefined;
+  /** Since the last progress. */
+  #quiet: Stretch = noStretch;
+  /** Since the last {@link progressBytes}. */
+  #slow: Stretch = noStretch;
   #cancel: (() => void) | undefined;
 
-  constructor(clock: Clock, timeoutMs: number, isWaiting: () => boolean, onStall: () => void) {
+  constructor(clock: Clock, timeoutMs: number, isWaiting: () => boolean, onStall: (stall: Stall) => void) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#isWaiting = isWaiting;
     this.#onStall = onStall;
   }
 
-  get timeoutMs(): number {
-    return this.#timeoutMs;
-  }
-
   setTimeout(timeoutMs: number): void {
-    this.#timeoutMs = timeoutMs;
     this.stop();
+    this.#timeoutMs = timeoutMs;
+    this.#quiet = noStretch;
+    this.#slow = noStretch;
     if (this.#isWaiting()) this.onWait();
   }
 
   /** Someone begins to wait. */
   onWait(): void {
-    this.#quietSince = this.#clock.elapsed();
-    if (this.#cancel === undefined) this.#lookAgainAfter(this.#timeoutMs);
+    this.#waitingSince ??= this.#clock.elapsed();
+    if (this.#cancel === undefined) this.#lookAgainAfter(this.#timeoutMs - this.#quiet.waitedMs);
   }
 
-  onMove(): void {
-    this.#quietSince = this.#clock.elapsed();
+  /** Bytes came, or went. To be called when whoever waited for them waits no more. */
+  onMove(bytes: number, { isWhole }: { readonly isWhole: boolean }): void {
+    this.#account(bytes);
+    if (isWhole || this.#quiet.bytes >= progressBytes) this.#quiet = noStretch;
+    if (this.#slow.bytes >= progressBytes) this.#slow = noStretch;
   }
 
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#waitingSince = undefined;
+  }
+
+  /** The stretches up to now. */
+  #account(bytes: number): void {
+    const now = this.#clock.elapsed();
+    const waitedMs = this.#waitingSince === undefined ? 0 : now - this.#waitingSince;
+    this.#waitingSince = this.#isWaiting() ? now : undefined;
+    this.#quiet = longer(this.#quiet, waitedMs, bytes);
+    this.#slow = longer(this.#slow, waitedMs, bytes);
   }
 
   #lookAgainAfter(delayMs: number): void {
-    this.#cancel = this.#clock.after(delayMs, () => {
+    this.#cancel = this.#clock.after(Math.max(delayMs, 0), () => {
       this.#cancel = undefined;
       if (!this.#isWaiting()) return;
-      const quietMs = this.#clock.elapsed() - this.#quietSince;
-      if (quietMs < this.#timeoutMs) this.#lookAgainAfter(this.#timeoutMs - quietMs);
-      else this.#onStall();
+      this.#account(0);
+      const slowMs = slowTimeouts * this.#timeoutMs;
+      if (this.#quiet.waitedMs >= this.#timeoutMs)
+        this.#onStall({ type: this.#quiet.bytes === 0 ? 'quiet' : 'slow', timeoutMs: this.#timeoutMs });
+      else if (this.#slow.waitedMs >= slowMs) this.#onStall({ type: 'slow', timeoutMs: slowMs });
+      else
+        this.#lookAgainAfter(Math.min(this.#timeoutMs - this.#quiet.waitedMs, slowMs - this.#slow.waitedMs));
     });
   }
 }
+
+/** Time that someone waited, and what came in it. */
+interface Stretch {
+  readonly waitedMs: number;
+  readonly bytes: number;
+}
+
+const noStretch: Stretch = { waitedMs: 0, bytes: 0 };
+
+const longer = (stretch: Stretch, waitedMs: number, bytes: number): Stretch => ({
+  waitedMs: stretch.waitedMs + waitedMs,
+  bytes: stretch.bytes + bytes,
+});

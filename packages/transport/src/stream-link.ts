@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Clock, DsyncdError, InvariantError, systemClock } from '@dsyncd/core';
-import type { ByteLink } from '@dsyncd/protocol';
+import type { ByteLink, LinkOver } from '@dsyncd/protocol';
 import { abortError } from './abort-error.ts';
 import { ReceivedChunks } from './received-chunks.ts';
-import { StallWatch } from './stall-watch.ts';
+import { type Stall, StallWatch } from './stall-watch.ts';
 import { describeStreamError } from './stream-error.ts';
 import { createWaiter, type Waiter } from './waiter.ts';
 import { WriteBatch } from './write-batch.ts';
@@ -24,6 +24,8 @@ const closedError = (peerName: string): DsyncdError =>
   new DsyncdError('DSYNCD_LINK_CLOSED', `the connection to ${peerName} was closed on this side`, {
     outcome: 'transient',
   });
+
+const lineFeed = 0x0a;
 
 /** Received but not yet read, at most; then the peer has to wait. */
 const readAheadBytesMax = 256 * 1024;
@@ -62,7 +64,7 @@ export class StreamLink implements ByteLink {
       this.#clock,
       options.stallTimeoutMs,
       () => this.#reader !== undefined || this.#drain !== undefined,
-      () => this.fail(this.#stallError()),
+      (stall) => this.fail(this.#stallError(stall)),
     );
     this.#batch = new WriteBatch(writable, () => this.#awaitDrain());
     readable.on('data', (chunk: Uint8Array) => this.#onData(chunk));
@@ -92,6 +94,12 @@ export class StreamLink implements ByteLink {
   /** True from the moment that the peer has ended or the connection broke. */
   get isOver(): boolean {
     return this.#isFinishing || this.#failure !== undefined;
+  }
+
+  get over(): LinkOver | undefined {
+    const reason = this.#failure ?? (this.#ended ? this.#lostError() : undefined);
+    if (reason === undefined) return undefined;
+    return { reason, unread: this.#received.all };
   }
 
   read(): Promise<Uint8Array | undefined> {
@@ -180,10 +188,10 @@ export class StreamLink implements ByteLink {
 
   #onData(chunk: Uint8Array): void {
     this.#bytesRead += chunk.length;
-    this.#stall.onMove();
     const reader = this.#reader;
+    this.#reader = undefined;
+    this.#stall.onMove(chunk.length, { isWhole: chunk.includes(lineFeed) });
     if (reader !== undefined) {
-      this.#reader = undefined;
       reader.resolve(chunk);
       return;
     }
@@ -201,16 +209,17 @@ export class StreamLink implements ByteLink {
   }
 
   #onDrain(): void {
-    this.#stall.onMove();
     const drain = this.#drain;
     this.#drain = undefined;
+    this.#stall.onMove(this.#writable.writableHighWaterMark, { isWhole: true });
     drain?.resolve();
   }
 
-  #stallError(): DsyncdError {
+  #stallError({ type, timeoutMs }: Stall): DsyncdError {
     const did = this.#reader === undefined ? 'has taken' : 'has sent';
-    const seconds = this.#stall.timeoutMs / 1000;
-    return new DsyncdError('DSYNCD_LINK_STALLED', `${this.peerName} ${did} nothing for ${seconds} s`, {
+    const what = type === 'quiet' ? 'nothing' : 'next to nothing';
+    const seconds = timeoutMs / 1000;
+    return new DsyncdError('DSYNCD_LINK_STALLED', `${this.peerName} ${did} ${what} for ${seconds} s`, {
       outcome: 'transient',
       hint: 'check the load and the log of the other host, and the network between',
     });

@@ -212,16 +212,16 @@ describe('a link that is given up', () => {
     const clock = manualClock();
     const { link, far } = await linkAndSocket(1000, clock);
     for (let round = 0; round < 3; round++) {
-      const reading = readText(link, 1);
+      const reading = readText(link, 2);
       clock.advance(999);
-      far.write('x');
-      expect(await reading).toBe('x');
+      far.write('x\n');
+      expect(await reading).toBe('x\n');
     }
     clock.advance(5000); // no one waits: no stall
-    const late = readText(link, 1);
+    const late = readText(link, 2);
     clock.advance(999);
-    far.write('y');
-    expect(await late).toBe('y');
+    far.write('y\n');
+    expect(await late).toBe('y\n');
     clock.advance(600); // the time before we began to wait does not count
     const failing = failureOf(link.read());
     clock.advance(999);
@@ -231,6 +231,51 @@ describe('a link that is given up', () => {
     const failure = await failing;
     expect([failure.code, failure.outcome]).toEqual(['DSYNCD_LINK_STALLED', 'transient']);
     expect(failure.message).toBe('the far end has sent nothing for 1 s');
+  });
+
+  it('is dropped when bytes trickle and no line or kilobyte becomes whole', async () => {
+    const clock = manualClock();
+    const { link, far } = await linkAndSocket(1000, clock);
+    for (const text of ['a', 'b', 'c']) {
+      const reading = readText(link, 1);
+      clock.advance(250);
+      far.write(text);
+      expect(await reading).toBe(text);
+    }
+    const failing = failureOf(link.read());
+    clock.advance(250);
+    const failure = await failing;
+    expect([failure.code, failure.message]).toEqual([
+      'DSYNCD_LINK_STALLED',
+      'the far end has sent next to nothing for 1 s',
+    ]);
+  });
+
+  it('is dropped when nothing but tiny lines comes in ten times its patience', async () => {
+    const clock = manualClock();
+    const { link, far } = await linkAndSocket(1000, clock);
+    let lines = 0;
+    for (; !link.isOver && lines < 100; lines++) {
+      const reading = readText(link, 2).catch(() => '');
+      clock.advance(500);
+      if (!link.isOver) far.write('.\n');
+      await reading;
+    }
+    expect(lines).toBe(20);
+    expect((await failureOf(link.read())).message).toBe('the far end has sent next to nothing for 10 s');
+  });
+
+  it('knows of its end while nobody reads, also while something is unread', async () => {
+    const { link, far } = await linkAndSocket();
+    expect(link.over).toBeUndefined();
+    far.end('last words');
+    await until('the end is known', () => link.over !== undefined);
+    expect(link.over).toMatchObject({
+      reason: { code: 'DSYNCD_LINK_LOST' },
+      unread: [Buffer.from('last words')],
+    });
+    expect(await readText(link, 10)).toBe('last words');
+    expect(link.over?.unread).toEqual([]);
   });
 
   it('is dropped when the peer takes nothing', async () => {

@@ -4,7 +4,7 @@ import { splitTabs } from '../tab-escape.ts';
 import { BodyEscaper, BodyUnescaper, bodyEnd } from './body.ts';
 import { decodeItem } from './decode-item.ts';
 import { encodeItem, streamHeader } from './encode-item.ts';
-import { type DsyncItem, type ItemType, itemTable } from './items.ts';
+import { type DsyncItem, type Finish, type ItemType, itemTable } from './items.ts';
 import { decodeRecord } from './record.ts';
 
 /** End of a list of items, or the peer closing the stream in order before its end. */
@@ -17,6 +17,14 @@ const done: StreamMark = { type: 'done' };
 const writeBytes = 32 * 1024;
 /** Unknown item types a peer may announce. */
 const headerLinesMax = 64;
+
+const finishLetter = 'F';
+
+/** Why nothing new comes, and what the peer said about it. */
+export interface StreamOver {
+  readonly reason: Error;
+  readonly lastWord?: Finish;
+}
 
 /**
  * A dsync stream over a link: items both ways, bodies between them. One reader and one writer may
@@ -42,6 +50,24 @@ export class DsyncStream {
 
   get peerName(): string {
     return this.#link.peerName;
+  }
+
+  /** Set as soon as it is known here that nothing new comes; also while nobody receives. */
+  get over(): StreamOver | undefined {
+    const { over } = this.#link;
+    if (over === undefined) return undefined;
+    const lastWord = this.#lastWord(Buffer.concat([this.#input.subarray(this.#inputAt), ...over.unread]));
+    return { reason: over.reason, ...(lastWord === undefined ? {} : { lastWord }) };
+  }
+
+  /** A peer that gives up says so in its last line, whatever that comes after. */
+  #lastWord(unread: Buffer): Finish | undefined {
+    const layout = this.#keysByLetter.get(finishLetter);
+    if (layout === undefined || unread.at(-1) !== 0x0a) return undefined;
+    const line = textOfBytes(unread.subarray(unread.lastIndexOf(0x0a, -2) + 1, -1));
+    if (line[0] !== finishLetter) return undefined;
+    const item = decodeItem('finish', decodeRecord(layout.keys, line.slice(1)));
+    return item.type === 'finish' ? item : undefined;
   }
 
   /** Adds an item to what is sent next; wait for the promise, if there is one, before sending on. */
