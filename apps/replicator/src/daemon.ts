@@ -5,7 +5,7 @@ import { systemClock } from '@dsyncd/core';
 import { findTroubles } from '@dsyncd/doctor';
 import { hasImported } from '@dsyncd/engine';
 import type { NotifyListener } from '@dsyncd/notify';
-import { type Daemon, programVersion, takeInheritedFiles } from '@dsyncd/program';
+import { type Daemon, endWith, programVersion, takeInheritedFiles } from '@dsyncd/program';
 import {
   type Channel,
   doveadmSocketName,
@@ -58,6 +58,13 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     events: { onEmptied: () => duties.emptied(), onVanished: () => duties.vanished() },
     onSink: async (early) => {
       listeners = await startListeners(config, inherited, early, logger);
+    },
+    onBroken: (error) => {
+      logger.error(
+        { error, hint: error.hint },
+        'the queue cannot be stored: dsyncd ends, to be started anew',
+      );
+      endWith('dsyncd', error);
     },
     logger,
   });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@dsyncd/config';
-import { type Logger, systemClock, systemRandom } from '@dsyncd/core';
+import { type DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/core';
 import type { HttpApiParts } from '@dsyncd/http-api';
 import type { NotifySink } from '@dsyncd/notify';
 import { openSqliteQueue, type QueueSettings, type ReplicationQueue } from '@dsyncd/queue';
@@ -26,12 +26,14 @@ export interface QueueParts {
   readonly events: Pick<FleetEvents, 'onEmptied' | 'onVanished'>;
   /** The sink is there; with a queue on Redis, the queue may come later. */
   readonly onSink: (sink: NotifySink) => Promise<void>;
+  /** The queue stores nothing more; only a new start of the program helps. */
+  readonly onBroken: (error: DsyncdError) => void;
   readonly logger: Logger;
 }
 
 /** Opens the queue where the configuration says it is. */
 export async function openQueue(parts: QueueParts): Promise<QueueSide> {
-  const { config, channels, events, onSink, logger } = parts;
+  const { config, channels, events, onSink, onBroken, logger } = parts;
   if (config.redis === undefined) {
     const queue = await openSqliteQueue({
       file: join(config.stateDir, 'queue.sqlite'),
@@ -39,6 +41,7 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       random: systemRandom,
       logger,
       settings: queueSettings(config),
+      onBroken,
     });
     const intake = new Intake({ queue, channels, clock: systemClock, logger });
     await onSink(intake);

@@ -22,6 +22,8 @@ export class FileThread {
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #dead: DsyncdError | undefined;
+  #isClosing = false;
+  #onDeath: ((error: DsyncdError) => void) | undefined;
 
   constructor(file: string) {
     this.#file = file;
@@ -45,8 +47,15 @@ export class FileThread {
     });
   }
 
+  /** The file is in use from now on: tells when the thread ends though nobody has closed it. */
+  watch(onDeath: (error: DsyncdError) => void): void {
+    this.#onDeath = onDeath;
+    if (this.#dead !== undefined) onDeath(this.#dead);
+  }
+
   async close(): Promise<void> {
     if (this.#dead !== undefined) return;
+    this.#isClosing = true;
     const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
     await this.call('close');
     await exited;
@@ -60,13 +69,21 @@ export class FileThread {
   }
 
   #die(cause: Error | undefined): void {
-    this.#dead ??= new DsyncdError(
+    if (this.#dead !== undefined) return;
+    const error = new DsyncdError(
       'DSYNCD_QUEUE_THREAD',
       `the thread that writes the queue file ${this.#file} ended${cause === undefined ? '' : `: ${cause.message}`}`,
-      { outcome: 'operator', hint: 'restart dsyncd; from a source tree, build it first', cause },
+      {
+        // One that has worked will work again after a new start.
+        outcome: this.#onDeath === undefined ? 'operator' : 'transient',
+        hint: 'restart dsyncd; from a source tree, build it first',
+        cause,
+      },
     );
-    for (const { reject } of this.#pending.values()) reject(this.#dead);
+    this.#dead = error;
+    for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+    if (!this.#isClosing) this.#onDeath?.(error);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from '@dsyncd/core';
+import type { Clock, DsyncdError, Logger, Random } from '@dsyncd/core';
 import type { QueueSettings, ReplicationQueue } from '../port.ts';
 import { ScheduledQueue } from '../scheduled-queue.ts';
 import { FileThread, isDamage } from './file-thread.ts';
@@ -16,6 +16,8 @@ export interface SqliteQueueOptions {
   readonly usersMax?: number;
   /** The file grows no larger; a full one is treated as a full disk. @defaultValue 64 GiB */
   readonly fileBytesMax?: number;
+  /** The queue can store nothing more until the program is started anew, which loses nothing that was stored. */
+  readonly onBroken?: (error: DsyncdError) => void;
 }
 
 const fileBytesMaxDefault = 64 * 1024 ** 3;
@@ -51,6 +53,7 @@ export async function openSqliteQueue(options: SqliteQueueOptions): Promise<Repl
     };
     const { scheduler, unusable } = await loadOrStartAnew(load, logger);
     if (unusable > 0) logger.warn({ unusable }, 'rows of the queue file make no sense and were left out');
+    if (options.onBroken !== undefined) thread.watch(options.onBroken);
     return new ScheduledQueue({ scheduler, journal, clock });
   } catch (error) {
     await thread.close().catch(() => {
