@@ -34,6 +34,28 @@ describe('Batches', () => {
     expect(batches.batchOf(0, 3)).toBe(2);
   });
 
+  it('count a record for durable only with the name that its id has now', () => {
+    const batches = new Batches();
+    // A forgotten user's record waits in the first batch, the names behind it.
+    for (let user = 0; user < batchRecordsMax; user++) batches.noteRecord(0, user);
+    batches.noteRecord(0, batchRecordsMax);
+    batches.noteUser(5);
+    // The id is given to another user, whose record is that of the first batch.
+    batches.noteUser(5);
+    batches.noteRecord(0, 5);
+    expect(batches.batchOf(0, 5)).toBe(2);
+    const first = take(batches);
+    expect(first.users).toEqual(new Set());
+    batches.written(first);
+    expect(batches.batchOf(0, 5)).toBe(2);
+    const second = take(batches);
+    expect(second.users).toEqual(new Set([5]));
+    batches.giveBack(second);
+    expect(batches.batchOf(0, 5)).toBe(3);
+    batches.written(take(batches));
+    expect(batches.batchOf(0, 5)).toBe(1);
+  });
+
   it('that are given back do not hold what was noted again meanwhile', () => {
     const batches = new Batches();
     batches.noteRecord(0, 1);

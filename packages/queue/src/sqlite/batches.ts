@@ -17,6 +17,8 @@ export interface Batch {
  * that changes again while it waits is written once.
  */
 export class Batches {
+  /** By user: the batch of the name's last change; forgotten once that is written. */
+  readonly #nameNumbers = new Map<number, number>();
   /** By channel, then by user: the batch of the record's last change. */
   readonly #numbers: Float64Array[] = [];
   #waiting: Batch[] = [newBatch(1)];
@@ -36,7 +38,9 @@ export class Batches {
   }
 
   noteUser(user: number): void {
-    this.#tail().users.add(user);
+    const tail = this.#tail();
+    tail.users.add(user);
+    this.#nameNumbers.set(user, tail.number);
   }
 
   noteChannels(): number {
@@ -45,13 +49,22 @@ export class Batches {
     return tail.number;
   }
 
+  /** With which batch the record is durable, together with the name of its user: an id is used again for another one. */
   batchOf(channel: number, user: number): number {
-    return this.#numbers[channel]?.[user] ?? 0;
+    return Math.max(this.#numbers[channel]?.[user] ?? 0, this.#nameNumbers.get(user) ?? 0);
   }
 
   /** As {@link noteUser}, written before all records: none may be durable before its user. */
   noteUserFirst(user: number): void {
-    this.#waiting[0]?.users.add(user);
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    first.users.add(user);
+    this.#nameNumbers.set(user, Math.max(first.number, this.#nameNumbers.get(user) ?? 0));
+  }
+
+  /** The batch is durable. */
+  written({ number, users }: Batch): void {
+    for (const user of users) if (this.#nameNumbers.get(user) === number) this.#nameNumbers.delete(user);
   }
 
   /** The next batch to write, or undefined when nothing has changed. */

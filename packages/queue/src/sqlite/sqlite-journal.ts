@@ -134,6 +134,7 @@ export class SqliteJournal implements Journal {
 
   #succeed(batch: Batch): void {
     this.#writtenStates.clear();
+    this.#batches.written(batch);
     this.#committed = batch.number;
     if (this.#isFailing) this.#logger.info({}, 'queue file is written again');
     this.#isFailing = false;
