@@ -1,7 +1,7 @@
 import type { Clock } from '@dsyncd/core';
 
-/** Clients of the event stream at once. */
-export const eventClientsMax = 4_000;
+/** Clients of the event stream at once: each costs every other request time, and few people look at one host. */
+export const eventClientsMax = 100;
 const flushMs = 250;
 /** Events that one flush sends to each client; further ones of that moment are dropped. */
 export const eventsPerFlushMax = 500;
