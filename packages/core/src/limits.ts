@@ -23,8 +23,16 @@ export const limits = {
   unixSecondsMax: 253_402_300_799,
   /** The first second of the year 1: what comes with an earlier date is taken for that old. */
   unixSecondsMin: -62_135_596_800,
+  /** All names of mailboxes that a peer tells in one sync, as they came. */
+  peerNamesBytesMax: 64 * 1024 * 1024,
+  /** All records of one list of a peer that are held at once: states, requests. */
+  peerListBytesMax: 512 * 1024 * 1024,
+  /** What is planned in memory for one sync, as estimated: some five million new mails or expunges. */
+  plannedBytesMax: 1280 * 1024 * 1024,
   keywordBytesMax: 255,
   keywordsPerMailboxMax: 1_000,
+  /** Keywords that one record of a peer sets or takes away. */
+  keywordsPerChangeMax: 10_000,
   attributeKeyBytesMax: 1_024,
   attributeValueBytesMax: 16 * 1024 * 1024,
   mailBytesMax: 1024 * 1024 * 1024,

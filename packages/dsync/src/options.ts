@@ -12,6 +12,8 @@ export interface BrainOptions {
   readonly lockTimeoutMs: number;
   /** Kept up to date while the sync runs. */
   readonly progress?: Progress;
+  /** What the peer may make us plan in memory. @defaultValue `limits.plannedBytesMax` */
+  readonly plannedBytesMax?: number;
 }
 
 /** A sync that changes one side only. */

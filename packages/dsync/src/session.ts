@@ -5,11 +5,18 @@ import { DsyncStream } from '@dsyncd/protocol';
 import { type Counts, newProgress, type Progress } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
 import type { OneWay } from './options.ts';
+import { PlanBudget } from './plan-budget.ts';
 import { watchUser } from './watched-mail.ts';
 
 /** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
 export const ourFeatures = ['expunges', 'reuse', 'dry-run', 'late-expunges'] as const;
 export type Feature = (typeof ourFeatures)[number];
+
+export interface ListLimits {
+  readonly countMax: number;
+  /** Of the lines, as they come. */
+  readonly bytesMax: number;
+}
 
 /** One end of a running sync: the stream, the user's mail, and what is known so far. */
 export class Session {
@@ -37,6 +44,8 @@ export class Session {
   #peer: Handshake | undefined;
   #putBack: Exclude<Received, { type: 'done' }> | undefined;
   readonly #progress: Progress;
+  /** What this sync has planned and not done yet. */
+  readonly planned: PlanBudget;
 
   constructor(options: {
     link: ByteLink;
@@ -44,9 +53,11 @@ export class Session {
     isMaster: boolean;
     hostname: string;
     progress?: Progress;
+    plannedBytesMax?: number;
   }) {
     this.#progress = options.progress ?? newProgress();
     this.stream = new DsyncStream(options.link);
+    this.planned = new PlanBudget(options.link.peerName, options.plannedBytesMax);
     this.user = watchUser(options.user, () => this.checkPeer());
     this.isMaster = options.isMaster;
     this.hostname = options.hostname;
@@ -102,16 +113,19 @@ export class Session {
 
   /**
    * The items up to the end of their list.
-   * @throws {DsyncdError} `DSYNCD_PEER_LIMIT` when there are more than `max`: what comes is planned in memory.
+   * @throws {DsyncdError} `DSYNCD_PEER_LIMIT` when there are more than `countMax`, or they have more than `bytesMax`: what comes is held.
    */
   async *list<Type extends DsyncItem['type']>(
     type: Type,
-    max: number,
+    { countMax, bytesMax }: ListLimits,
   ): AsyncGenerator<DsyncItem & { readonly type: Type }> {
     let count = 0;
+    let bytes = 0;
     for (let item = await this.next(type); item !== undefined; item = await this.next(type)) {
       count++;
-      if (count > max) throw this.#tooMany(type, max);
+      bytes += this.stream.recordBytes;
+      if (count > countMax) throw this.#tooMany(type, `${countMax} ${type} records`);
+      if (bytes > bytesMax) throw this.#tooMany(type, `${bytesMax} bytes of ${type} records`);
       yield item;
     }
   }
@@ -147,12 +161,12 @@ export class Session {
     );
   }
 
-  #tooMany(type: string, max: number): DsyncdError {
-    return new DsyncdError(
-      'DSYNCD_PEER_LIMIT',
-      `${this.stream.peerName} sent more than ${max} ${type} records in a row`,
-      { outcome: 'operator', hint: 'split the mailbox on the peer, or check what the peer is' },
-    );
+  #tooMany(type: DsyncItem['type'], what: string): DsyncdError {
+    const hint = type === 'node' ? 'remove mailboxes' : 'split the mailbox';
+    return new DsyncdError('DSYNCD_PEER_LIMIT', `${this.stream.peerName} sent more than ${what} in a row`, {
+      outcome: 'operator',
+      hint: `${hint} on the peer, or check what the peer is`,
+    });
   }
 
   #gaveUp(): DsyncdError {

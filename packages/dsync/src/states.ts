@@ -23,7 +23,10 @@ export async function sendStates(session: Session, states: readonly MailboxSyncS
 }
 
 export async function receiveStates(session: Session): Promise<void> {
-  for await (const item of session.list('state', limits.mailboxesPerUserMax))
+  for await (const item of session.list('state', {
+    countMax: limits.mailboxesPerUserMax,
+    bytesMax: limits.peerListBytesMax,
+  }))
     session.states.set(item.guid, {
       guid: item.guid,
       uidValidity: item.uidValidity,

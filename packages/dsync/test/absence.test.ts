@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { newProgress } from '../src/index.ts';
 import { MailboxImport } from '../src/mailbox/import.ts';
 import { headerOf } from '../src/mailbox/sync-mailbox.ts';
+import { PlanBudget } from '../src/plan-budget.ts';
 import { deliverText, inboxOf, textsOf } from './mails.ts';
 import { type SimHost, World } from './world.ts';
 
@@ -51,6 +52,7 @@ async function importFrom(host: SimHost, told: readonly Word[]): Promise<void> {
     peerKeepsExpunges: false,
     isDryRun: false,
     counts: newProgress().counts,
+    planned: new PlanBudget('peer'),
     isOneWay: false,
     isFull: true,
   });

@@ -208,3 +208,38 @@ test('state strings keep what they say, and Dovecot can read those with one mods
 test.each(['AQAA', '!!!!', 'AgAAAAAAAAA=', 'x'])('the damaged state %s is not trusted', (text) => {
   expect(decodeState(text)).toBeUndefined();
 });
+
+async function changeWith(keywords: number): Promise<Received> {
+  const link = scriptedLink([]);
+  const out = new DsyncStream(link);
+  await out.send({
+    type: 'change',
+    kind: 'flags',
+    uid: asUid(7),
+    guid: 'x',
+    modSeq: asModSeq(1),
+    pvtModSeq: asModSeq(0),
+    addFlags: 0,
+    removeFlags: 0,
+    finalFlags: 0,
+    keywordsReset: false,
+    keywords: Array.from({ length: keywords }, (_, index) => ({ kind: 'final', name: `k${index}` })),
+  });
+  await out.flush();
+  return new DsyncStream(scriptedLink([link.written()])).receive();
+}
+
+test('a mail may have so many keywords, and no more', async () => {
+  expect(await changeWith(limits.keywordsPerChangeMax)).toMatchObject({ type: 'change', uid: 7 });
+  await expect(changeWith(limits.keywordsPerChangeMax + 1)).rejects.toMatchObject({
+    code: 'DSYNCD_PEER_LIMIT',
+    outcome: 'operator',
+    message: expect.stringContaining('keywords of the mail with UID 7'),
+  });
+});
+
+test('the length of a field is that of its bytes', () => {
+  const fields = new Fields('handshake', { hostname: 'ü'.repeat(100) });
+  expect(fields.text('hostname', 200)).toHaveLength(100);
+  expect(() => fields.text('hostname', 199)).toThrow('hostname');
+});

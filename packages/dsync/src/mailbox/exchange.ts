@@ -20,6 +20,8 @@ export interface MailboxExchange {
 const attributesMax = 100_000;
 /** All attributes of a mailbox together: they are held until they are written. */
 export const attributesBytesMax = 128 * 1024 * 1024;
+/** Their lines: keys and dates too, and what had to be escaped. */
+const attributeLinesBytesMax = 3 * attributesBytesMax;
 /** Mails that are there, and as many that were expunged. */
 const changesMax = 2 * limits.mailsPerMailboxMax;
 
@@ -40,6 +42,7 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
     peerKeepsExpunges: session.peerCan('expunges'),
     isDryRun: session.isDryRun,
     counts: session.counts,
+    planned: session.planned,
     isOneWay: session.isOnlyReceiving,
     isFull: session.syncType === 'full',
     ...(session.peerCan('late-expunges') && !session.isDryRun
@@ -155,7 +158,11 @@ async function sendMailbox(session: Session, exchange: MailboxExchange): Promise
 
 async function receiveRequests(session: Session): Promise<readonly MailRequest[]> {
   const requests: MailRequest[] = [];
-  for await (const request of session.list('request', limits.mailsPerMailboxMax)) requests.push(request);
+  for await (const request of session.list('request', {
+    countMax: limits.mailsPerMailboxMax,
+    bytesMax: limits.peerListBytesMax,
+  }))
+    requests.push(request);
   return requests;
 }
 
@@ -168,21 +175,30 @@ async function receive(
   const { stream } = session;
   await importer.start();
   let attributesBytes = 0;
-  for await (const item of session.list('attribute', attributesMax)) {
+  for await (const item of session.list('attribute', {
+    countMax: attributesMax,
+    bytesMax: attributeLinesBytesMax,
+  })) {
     const value = item.hasStream ? await readText(stream.body()) : item.value;
     attributesBytes += byteTextLength(value ?? '');
     if (attributesBytes > attributesBytesMax)
       throw attributesTooLarge(`the attributes of a mailbox have more than ${attributesBytesMax} bytes`);
     await importer.addAttribute({ ...item, ...(value === undefined ? {} : { value }) });
   }
-  for await (const change of session.list('change', changesMax)) {
+  for await (const change of session.list('change', {
+    countMax: changesMax,
+    bytesMax: Number.POSITIVE_INFINITY,
+  })) {
     checkPeerUid(snapshot, change, remote.guid);
     await importer.addChange(change);
   }
   await steps.exported.done;
   steps.ours.finish(await importer.finishChanges());
   steps.theirs.finish(session.isOnlyReceiving ? [] : await receiveRequests(session));
-  for await (const item of session.list('mail', limits.mailsPerMailboxMax))
+  for await (const item of session.list('mail', {
+    countMax: limits.mailsPerMailboxMax,
+    bytesMax: Number.POSITIVE_INFINITY,
+  }))
     await importer.addMail(item, item.hasStream ? stream.body() : undefined);
   await steps.sent.done;
   return importer.finish();

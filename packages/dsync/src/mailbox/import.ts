@@ -14,6 +14,7 @@ import { MailboxWriter } from './writer.ts';
 
 /** Changes of up to the last common UID whose mails are looked up together. */
 const lookupMails = 500;
+const anExpunge = { keywords: [] };
 
 /** Takes the peer's changes to one mailbox in: the importing half of the brain. */
 export class MailboxImport implements Importer {
@@ -40,6 +41,8 @@ export class MailboxImport implements Importer {
   #renumbered = 0;
   #offeredAnew = 0;
   #uidNext = 0;
+  /** Of mails that are new here, until they are saved; expunges stay until the end of the sync. */
+  #heldBytes = 0;
 
   constructor(options: ImportOptions) {
     this.#options = options;
@@ -192,10 +195,12 @@ export class MailboxImport implements Importer {
   }
 
   #addRemoteNew(change: MailChangeItem): void {
+    this.#heldBytes += this.#options.planned.hold(change);
     this.#remoteNew.push({ uid: change.uid, guid: change.guid ?? '', change });
   }
 
   #expunge({ uid, guid }: LocalNew['mail']): void {
+    this.#options.planned.hold(anExpunge);
     this.#options.counts.expunged++;
     this.#expunges.push({ type: 'expunge', uid, guid });
   }
@@ -204,6 +209,7 @@ export class MailboxImport implements Importer {
   #noteExpunge({ uid, guid }: MailChangeItem): void {
     const { peerKeepsExpunges, isOneWay } = this.#options;
     if (guid === undefined || guid === '' || !peerKeepsExpunges || isOneWay) return;
+    this.#options.planned.hold(anExpunge);
     this.#expunges.push({ type: 'expunged-elsewhere', uid, guid: guid as MailGuid });
   }
 
@@ -306,6 +312,7 @@ export class MailboxImport implements Importer {
   async finish(): Promise<ImportResult> {
     const { snapshot, remote, isFull } = this.#options;
     await this.#newMails.finish();
+    this.#options.planned.release(this.#heldBytes);
     if (this.#options.expungeLate !== undefined) this.#options.expungeLate(this.#expunges);
     else for (const change of this.#expunges) await this.#writer.push(change);
     await this.#writer.flush();

@@ -1,6 +1,7 @@
 import type { MailboxMail, MailboxStatus, MailChange, UserMail } from '@dsyncd/mailstore';
 import type { Attribute, MailboxHeader, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
 import type { Counts } from '../counts.ts';
+import type { PlanBudget } from '../plan-budget.ts';
 import type { CommonPoint } from './export.ts';
 
 export interface ImportOptions {
@@ -15,6 +16,8 @@ export interface ImportOptions {
   readonly peerKeepsExpunges: boolean;
   readonly isDryRun: boolean;
   readonly counts: Counts;
+  /** Room for what has to wait. */
+  readonly planned: PlanBudget;
   /** The peer changes nothing on its side, and we keep what only we have. */
   readonly isOneWay: boolean;
   /** Everything is compared: what the peer cannot give now, the next sync cannot get either. */

@@ -65,19 +65,20 @@ function mergeKeywords(
   let isConflict = false;
   if (local.keywords.length === 0 && remote.keywords.length === 0)
     return { addKeywords, removeKeywords, isConflict };
+  const ours = new Set(local.keywords);
   const remoteByName = new Map(remote.keywords.map((change) => [change.name, change.kind]));
-  for (const name of new Set([...local.keywords, ...remoteByName.keys()])) {
+  for (const name of new Set([...ours, ...remoteByName.keys()])) {
     const kind = remoteByName.get(name);
-    const isSetLocally = local.keywords.includes(name);
+    const isSetLocally = ours.has(name);
     const isSetRemotely = kind === 'final' || kind === 'add-and-final';
     if (isSetLocally === isSetRemotely) continue;
-    const ours = localView(local, local.flagModSeqs.keywords[name] ?? 0, isSetLocally, context);
+    const our = localView(local, local.flagModSeqs.keywords[name] ?? 0, isSetLocally, context);
     const theirs = remoteView(remote, name, {
       isSet: isSetRemotely,
       isChanged: kind === 'add' || kind === 'remove' || kind === 'add-and-final' || remote.keywordsReset,
     });
-    isConflict ||= ours.isChanged && theirs.isChanged;
-    if (winner(ours, theirs, context.isMaster) === ours) continue;
+    isConflict ||= our.isChanged && theirs.isChanged;
+    if (winner(our, theirs, context.isMaster) === our) continue;
     (theirs.isSet ? addKeywords : removeKeywords).push(name);
   }
   return { addKeywords, removeKeywords, isConflict };
@@ -156,8 +157,9 @@ function keywordChanges(
     if (isChanged) flagModSeqs[name] = modSeq;
     changes.push({ kind: isChanged ? 'add-and-final' : 'final', name });
   }
+  const present = new Set(mail.keywords);
   for (const [name, modSeq] of Object.entries(mail.flagModSeqs.keywords)) {
-    if (modSeq <= lastCommonModSeq || mail.keywords.includes(name)) continue;
+    if (modSeq <= lastCommonModSeq || present.has(name)) continue;
     flagModSeqs[name] = modSeq;
     changes.push({ kind: 'remove', name });
   }

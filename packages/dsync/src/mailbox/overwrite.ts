@@ -31,6 +31,7 @@ export class MailboxOverwrite implements Importer {
   /** What our mailbox was before it was started over. */
   #replaced: MailboxMail | undefined;
   #isIncomplete = false;
+  #heldBytes = 0;
 
   constructor(options: ImportOptions) {
     this.#options = options;
@@ -68,6 +69,7 @@ export class MailboxOverwrite implements Importer {
         outcome: 'transient',
         hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd',
       });
+    this.#heldBytes += this.#options.planned.hold(change);
     this.#changes.push(change);
   }
 
@@ -135,9 +137,10 @@ export class MailboxOverwrite implements Importer {
     const known = (1 << systemFlags.length) - 1;
     const addFlags = change.finalFlags & ~mail.flags & known;
     const removeFlags = mail.flags & ~change.finalFlags & known;
-    const theirs = finalKeywords(change);
-    const addKeywords = theirs.filter((name) => !mail.keywords.includes(name));
-    const removeKeywords = mail.keywords.filter((name) => !theirs.includes(name));
+    const ours = new Set(mail.keywords);
+    const theirs = new Set(finalKeywords(change));
+    const addKeywords = [...theirs].filter((name) => !ours.has(name));
+    const removeKeywords = mail.keywords.filter((name) => !theirs.has(name));
     if ((addFlags | removeFlags) === 0 && addKeywords.length + removeKeywords.length === 0) return;
     this.#options.counts.flagsChanged++;
     await this.#writer.push({
@@ -195,6 +198,7 @@ export class MailboxOverwrite implements Importer {
   async finish(): Promise<ImportResult> {
     const { remote, user, isDryRun } = this.#options;
     await this.#newMails.finish();
+    this.#options.planned.release(this.#heldBytes);
     for (const change of this.#expunges) await this.#writer.push(change);
     await this.#writer.flush();
     const { firstRecentUid, uidNext } = remote;

@@ -73,15 +73,11 @@ export interface PeerTree {
 
 export async function receiveTree(session: Session): Promise<PeerTree> {
   const nodes: TreeNode[] = [];
-  for (let node = await session.next('node'); node !== undefined; node = await session.next('node')) {
+  for await (const node of session.list('node', {
+    countMax: limits.mailboxesPerUserMax,
+    bytesMax: limits.peerNamesBytesMax,
+  }))
     nodes.push(node);
-    if (nodes.length > limits.mailboxesPerUserMax)
-      throw new DsyncdError(
-        'DSYNCD_PEER_LIMIT',
-        `${session.stream.peerName} has more than ${limits.mailboxesPerUserMax} mailboxes for this user`,
-        { outcome: 'operator', hint: 'remove mailboxes there, or check what the peer is' },
-      );
-  }
   const deletes = await session.next('deletes');
   if (deletes === undefined) throw session.unexpected({ type: 'end' }, 'deletes');
   checkGuids(session, nodes);

@@ -27,6 +27,7 @@ import type {
 } from './items.ts';
 import type { Values } from './record.ts';
 
+const systemFlagsMax = 32;
 const syncTypes: Readonly<Record<string, Handshake['syncType']>> = { f: 'full', c: 'changed', s: 'state' };
 const existences: Readonly<Record<string, TreeNode['existence']>> = {
   n: 'nonexistent',
@@ -191,11 +192,23 @@ function keywordChange(fields: Fields, text: string): KeywordChange {
   return { kind, name };
 }
 
+function keywordChanges(fields: Fields, uid: Uid): KeywordChange[] {
+  const texts = fields.list('keyword_changes');
+  if (texts.length <= limits.keywordsPerChangeMax) return texts.map((text) => keywordChange(fields, text));
+  throw new DsyncdError(
+    'DSYNCD_PEER_LIMIT',
+    `the peer sent ${texts.length} keywords of the mail with UID ${uid}, more than ${limits.keywordsPerChangeMax}`,
+    { outcome: 'operator', hint: 'take keywords away from that mail on the peer' },
+  );
+}
+
 function flagModSeqs(fields: Fields): Readonly<Record<string, number>> | undefined {
   if (!fields.has('dsyncd_flag_modseqs')) return undefined;
   // Without a prototype: a keyword may be named `constructor`, or `__proto__`.
   const modSeqs = Object.create(null) as Record<string, number>;
-  for (const entry of fields.list('dsyncd_flag_modseqs')) {
+  const entries = fields.list('dsyncd_flag_modseqs');
+  if (entries.length > limits.keywordsPerChangeMax + systemFlagsMax) fields.bad('dsyncd_flag_modseqs');
+  for (const entry of entries) {
     const match = /^([0-9]{1,16}) (.+)$/.exec(entry);
     if (match?.[1] === undefined || match[2] === undefined) fields.bad('dsyncd_flag_modseqs');
     modSeqs[match[2]] = Number(match[1]);
@@ -223,7 +236,7 @@ function change(fields: Fields): MailChangeItem {
     removeFlags: fields.flags('remove_flags'),
     finalFlags: fields.flags('final_flags'),
     keywordsReset: fields.has('keywords_reset'),
-    keywords: fields.list('keyword_changes').map((text) => keywordChange(fields, text)),
+    keywords: keywordChanges(fields, uid),
     ...optional('receivedAt', fields.hexDate('received_timestamp')),
     ...optional('flagModSeqs', flagModSeqs(fields)),
   };

@@ -40,6 +40,7 @@ export class DsyncStream {
   #input: Buffer = Buffer.alloc(0);
   #inputAt = 0;
   #hasHeader = false;
+  #recordBytes = 0;
   #openBody: AsyncGenerator<Uint8Array> | undefined;
   #abortion: { readonly reason: unknown } | undefined;
 
@@ -50,6 +51,11 @@ export class DsyncStream {
 
   get peerName(): string {
     return this.#link.peerName;
+  }
+
+  /** Of the line that was received last, as it came. */
+  get recordBytes(): number {
+    return this.#recordBytes;
   }
 
   /** Set as soon as it is known here that nothing new comes; also while nobody receives. */
@@ -194,6 +200,7 @@ export class DsyncStream {
     const lineEnd = this.#input.indexOf(0x0a, this.#inputAt);
     if (lineEnd < 0) return undefined;
     if (lineEnd - this.#inputAt > limits.dsyncLineBytesMax) throw this.#tooLong();
+    this.#recordBytes = lineEnd - this.#inputAt;
     const line = textOfBytes(this.#input.subarray(this.#inputAt, lineEnd));
     this.#inputAt = lineEnd + 1;
     return line;

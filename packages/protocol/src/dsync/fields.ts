@@ -1,4 +1,5 @@
 import {
+  byteTextLength,
   DsyncdError,
   isMailboxGuid,
   limits,
@@ -31,7 +32,7 @@ export class Fields {
 
   text(key: string, bytesMax: number): string | undefined {
     const value = this.#values[key];
-    if (value !== undefined && value.length > bytesMax) this.bad(key);
+    if (value !== undefined && (value.length > bytesMax || byteTextLength(value) > bytesMax)) this.bad(key);
     return value;
   }
 
