@@ -1,3 +1,4 @@
+export * from './copying.ts';
 export * from './dovecot/index.ts';
 export { mailChangedAt } from './maildir/changed-at.ts';
 export * from './maildir/store.ts';

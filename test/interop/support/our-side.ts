@@ -1,6 +1,6 @@
 import { parseUserName } from '@dsyncd/core';
 import type { MailboxMail, MailStore, UserMail } from '@dsyncd/mailstore';
-import { systemFlags } from '@dsyncd/mailstore';
+import { renameInbox, systemFlags } from '@dsyncd/mailstore';
 import { listStore } from '@dsyncd/testkit';
 import type { MailSide } from './mail-side.ts';
 
@@ -85,7 +85,9 @@ export class OurSide implements MailSide {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#with((user) => user.rename(pathOf(from), pathOf(to)));
+    await this.#with((user) =>
+      from === 'INBOX' ? renameInbox(user, pathOf(to)) : user.rename(pathOf(from), pathOf(to)),
+    );
   }
 
   async remove(name: string): Promise<void> {

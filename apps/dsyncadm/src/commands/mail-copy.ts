@@ -1,9 +1,9 @@
 import { countOf } from '@dsyncd/core';
+import { copyMails } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { checkUidSet } from '../input/uid-set.ts';
-import { copyMails } from '../mail-copying.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
 
 interface Options {

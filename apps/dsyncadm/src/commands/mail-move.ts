@@ -1,10 +1,10 @@
 import { countOf } from '@dsyncd/core';
+import { copyMails, expungeMails } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { checkUidSet } from '../input/uid-set.ts';
-import { copyMails, expungeMails } from '../mail-copying.ts';
 import { requireMailbox, selectMails } from '../mail-selection.ts';
 
 interface Options {

@@ -1,3 +1,4 @@
+import { renameInbox } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
@@ -35,7 +36,8 @@ async function renameMailbox(
   const fromPath = parseMailboxName(from);
   const toPath = parseMailboxName(to);
   await context.changeUserMail({ user: options.user, priority: 'low' }, async (mail) => {
-    await mail.rename(fromPath, toPath);
+    if (fromPath.join('/') === 'INBOX') await renameInbox(mail, toPath);
+    else await mail.rename(fromPath, toPath);
     if (!options.subscriptions) return;
     await mail.setSubscribed(toPath, true);
     await mail.setSubscribed(fromPath, false);
