@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { LmtpAddress } from '@dsyncd/config';
 import { DsyncdError, type Logger } from '@dsyncd/core';
+import { openFilesMax } from '@dsyncd/mailstore';
 import { listenUnix } from '@dsyncd/notify';
 import { Input } from './protocol/input.ts';
 import { Session, type SessionParts } from './session.ts';
 
-export const connectionsMax = 1000;
+/** At most a third of the files that the process may have: the store needs the others. */
+export const connectionsMax = Math.min(1000, Math.floor(openFilesMax() / 3));
 /** RFC 5321 section 4.5.3.2.7: a server waits at least five minutes for a command. */
 const idleMs = 300_000;
 /** How long a mail that is coming in may hold up the end of the program. */

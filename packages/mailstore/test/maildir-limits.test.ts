@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseUserName } from '@dsyncd/core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openIndexesOf } from '../src/maildir/open-files-limit.ts';
 import {
   StageMemory,
   stageBody,
@@ -49,6 +52,25 @@ describe('open indexes', () => {
     a.users--;
     cache.closeAll();
     expect(openIndexes()).toEqual([]);
+  });
+});
+
+describe('open files', () => {
+  it('are bounded by what the process may have, however many users get mail at once', () => {
+    const script = fileURLToPath(new URL('many-users.mjs', import.meta.url));
+    const dist = fileURLToPath(new URL('../dist', import.meta.url));
+    const { stdout, stderr } = spawnSync(
+      'prlimit',
+      ['--nofile=192:192', process.execPath, script, dist, folder, '300'],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual({ failed: 0, openFiles: expect.any(Number) });
+    expect((JSON.parse(stdout) as { openFiles: number }).openFiles).toBeLessThan(150);
+  });
+
+  it('are given to the indexes by shares, at least a few and at most a thousand', () => {
+    expect([1_024, 65_536, 64].map((files) => openIndexesOf(2, files))).toEqual([85, 1_024, 5]);
   });
 });
 

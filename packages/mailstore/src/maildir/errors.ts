@@ -1,11 +1,12 @@
 /** Errors that only a store on disk has, and how errors of the system and of SQLite become ours. */
 
-import { statfsSync } from 'node:fs';
+import { closeSync, openSync, statfsSync } from 'node:fs';
 import { DsyncdError, type FailureKind, InvariantError, quote } from '@dsyncd/core';
 import type { HomePlace, WireError } from './wire.ts';
 
 const fullCodes = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 const accessCodes = ['EACCES', 'EPERM', 'EROFS', 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'];
+const filesCodes = ['EMFILE', 'ENFILE'];
 /** A short read: the file ends before the place where a page must be. */
 const damageCodes = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_IOERR_SHORT_READ'];
 
@@ -66,6 +67,9 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
       'transient',
       'free space or raise the quota; it is then done by itself',
     );
+  // SQLite says the same of a file that it may not open and of one too many.
+  if (code.startsWith('SQLITE_CANTOPEN') && hasNoFile(place.home))
+    return about('FILES', 'too many open files at', 'transient', 'raise LimitNOFILE of the service');
   if (starts(accessCodes))
     return about(
       'ACCESS',
@@ -80,9 +84,22 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
       'busy',
       'look for a process that hangs with the file open',
     );
-  if (code === 'EMFILE' || code === 'ENFILE')
+  if (filesCodes.includes(code))
     return about('FILES', 'too many open files at', 'transient', 'raise LimitNOFILE of the service');
   return about('IO', 'cannot work on', 'transient', "if it comes back: check the disk and the kernel's log");
+}
+
+/** The process has used up its files: it can neither open an index nor save a mail. */
+export const isOutOfFiles = (error: unknown): boolean =>
+  error instanceof DsyncdError && error.code === 'DSYNCD_STORE_FILES';
+
+function hasNoFile(home: string): boolean {
+  try {
+    closeSync(openSync(home, 'r'));
+    return false;
+  } catch (error) {
+    return filesCodes.includes(systemCode(error));
+  }
 }
 
 function hasNoSpace(home: string): boolean {

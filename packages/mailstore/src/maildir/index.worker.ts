@@ -1,10 +1,10 @@
 /** A worker thread of the store: does the disk's work so that the event loop never waits for it. */
 
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { fail } from '@dsyncd/core';
-import { storeError, toWireError } from './errors.ts';
+import { isOutOfFiles, storeError, toWireError } from './errors.ts';
 import { indexFile } from './home-files.ts';
-import { type Answer, type Call, type HomePlace, unasked } from './wire.ts';
+import { type Answer, type Call, type HomePlace, unasked, type WorkerSettings } from './wire.ts';
 import { attempt } from './worker/body-files.ts';
 import { IndexCache } from './worker/index-cache.ts';
 import { writeDueNotes } from './worker/notes.ts';
@@ -16,7 +16,7 @@ import { ReplacedError, type UserIndex } from './worker/user-index.ts';
 type Work = (first: unknown, ...rest: readonly unknown[]) => unknown;
 
 const port = parentPort ?? fail('this file is for worker threads');
-const cache = new IndexCache();
+const cache = new IndexCache((workerData as WorkerSettings).openIndexesMax);
 const onIndex = indexOperations as unknown as Readonly<Record<string, Work>>;
 const onHome = homeOperations as unknown as Readonly<Record<string, Work>>;
 
@@ -36,8 +36,11 @@ function flush(): void {
 
 function start(call: Call): void {
   const [id, , place] = call;
-  const onError = (error: unknown): void => {
-    answers.push([id, false, toWireError(storeError(error, place, indexFile(place.home)))]);
+  const onError = (cause: unknown): void => {
+    const error = storeError(cause, place, indexFile(place.home));
+    // Whoever comes next is to have some.
+    if (isOutOfFiles(error)) cache.giveBack();
+    answers.push([id, false, toWireError(error)]);
   };
   try {
     const result = perform(call);

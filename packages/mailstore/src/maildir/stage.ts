@@ -1,15 +1,11 @@
 /** Staged bodies: small ones stay in memory until they are saved, others go to `tmp` at once. */
 
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { limitError, stageGoneError } from '../errors.ts';
 import type { StagedBody } from '../port.ts';
 import { SizeCounter } from '../virtual-size.ts';
-import { isMissing, storeError } from './errors.ts';
 import { tmpFolder } from './home-files.ts';
+import { removeIfThere, TmpFile } from './tmp-file.ts';
 import type { HomePlace, WireStage } from './wire.ts';
 
 /** A larger body goes to `tmp`. */
@@ -95,7 +91,7 @@ export async function stageBody(source: AsyncIterable<Uint8Array>, parts: StageP
       else {
         chunks.push(chunk);
         if (parts.memory.hasRoom(counter.size)) continue;
-        file = await TmpFile.create(parts);
+        file = await TmpFile.create(parts.place, parts.newTmpName());
         await file.write(chunks);
       }
     }
@@ -121,71 +117,4 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
     at += chunk.length;
   }
   return bytes;
-}
-
-/** A body in `tmp`. What fails about the file is told as an error of the store; it is there until {@link remove}. */
-class TmpFile {
-  readonly name: string;
-  readonly #path: string;
-  readonly #place: HomePlace;
-  readonly #stream: ReturnType<typeof createWriteStream>;
-
-  private constructor(place: HomePlace, name: string) {
-    this.name = name;
-    this.#place = place;
-    this.#path = join(tmpFolder(place.home), name);
-    // `flush` has the bytes on disk before it is closed.
-    this.#stream = createWriteStream(this.#path, { flags: 'wx', mode: 0o600, flush: true });
-    // Told by the next write or by `finish`.
-    this.#stream.on('error', () => undefined);
-  }
-
-  static async create({ place, newTmpName }: StageParts): Promise<TmpFile> {
-    const folder = tmpFolder(place.home);
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      throw storeError(error, place, folder);
-    }
-    return new TmpFile(place, newTmpName());
-  }
-
-  async write(chunks: readonly Uint8Array[]): Promise<void> {
-    for (const chunk of chunks)
-      await this.#told(async () => {
-        if (this.#stream.errored) throw this.#stream.errored;
-        if (!this.#stream.write(chunk)) await once(this.#stream, 'drain');
-      });
-  }
-
-  async finish(): Promise<void> {
-    await this.#told(async () => {
-      this.#stream.end();
-      await finished(this.#stream);
-    });
-  }
-
-  /** Waits for the stream to be closed: one that is being opened would make the file once more. */
-  async remove(): Promise<void> {
-    this.#stream.destroy();
-    if (!this.#stream.closed)
-      await new Promise<void>((resolve) => this.#stream.once('close', () => resolve()));
-    await removeIfThere(this.#path);
-  }
-
-  async #told(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      throw storeError(error, this.#place, this.#path);
-    }
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
 }

@@ -4,6 +4,7 @@ import type { MailStore } from '../port.ts';
 import { defaultStoreLimits, type StoreLimits } from '../store-limits.ts';
 import { Home, type StoreParts } from './home.ts';
 import { listUsers } from './list-users.ts';
+import { openIndexesOf } from './open-files-limit.ts';
 import { StageMemory } from './stage.ts';
 import { SyncLocks } from './sync-locks.ts';
 import { MaildirUser } from './user.ts';
@@ -45,7 +46,9 @@ const rebuildLockTimeoutMs = 10_000;
 export function openMaildirStore(options: MaildirStoreOptions): MaildirStore {
   const { clock, random } = options;
   const logger = options.logger ?? silentLogger;
-  const links = Array.from({ length: options.workers ?? workersDefault }, () => new WorkerLink(logger));
+  const { workers = workersDefault } = options;
+  const settings = { openIndexesMax: openIndexesOf(workers) };
+  const links = Array.from({ length: workers }, () => new WorkerLink(logger, settings));
   const linkOf = (home: string): WorkerLink =>
     links[hash(home) % links.length] ?? fail('a store needs at least one worker');
   const locks = new SyncLocks(clock, {

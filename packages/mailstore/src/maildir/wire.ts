@@ -3,6 +3,11 @@
 import type { FailureKind, MailboxGuid, MailGuid, Uid } from '@dsyncd/core';
 import type { MailboxStatus, MailChange, MailPlace } from '../port.ts';
 
+/** What a worker is started with. */
+export interface WorkerSettings {
+  readonly openIndexesMax: number;
+}
+
 /** Whose index a call is about. */
 export interface HomePlace {
   readonly user: string;

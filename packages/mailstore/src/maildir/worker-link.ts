@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '@dsyncd/core';
 import { fromWireError, storeClosedError, workerDiedError } from './errors.ts';
-import { type Answer, type Call, type HomePlace, unasked } from './wire.ts';
+import { type Answer, type Call, type HomePlace, unasked, type WorkerSettings } from './wire.ts';
 import type { Operations } from './worker/operations.ts';
 import { workerFile } from './worker-file.ts';
 
@@ -13,6 +13,7 @@ interface Pending {
 /** One worker thread, started with its first call and anew after it died. Calls of one turn of the loop go as one message. */
 export class WorkerLink {
   readonly #logger: Logger;
+  readonly #settings: WorkerSettings;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #outgoing: Call[] = [];
@@ -20,8 +21,9 @@ export class WorkerLink {
   #isClosed = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, settings: WorkerSettings) {
     this.#logger = logger;
+    this.#settings = settings;
   }
 
   call<Name extends keyof Operations>(
@@ -77,7 +79,11 @@ export class WorkerLink {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerFile(), { execArgv: [], trackUnmanagedFds: false });
+    const worker = new Worker(workerFile(), {
+      execArgv: [],
+      trackUnmanagedFds: false,
+      workerData: this.#settings,
+    });
     worker.on('message', (answers: readonly Answer[]) => {
       for (const answer of answers) this.#settle(answer);
     });

@@ -43,27 +43,42 @@ export async function storeStages(
   stages: readonly WireStage[],
   newName: (position: number) => string,
 ): Promise<readonly TmpBody[]> {
-  const bodies: TmpBody[] = [];
-  const open: number[] = [];
+  const bodies = stages.map((stage, position) => ({
+    path: join(tmpFolder(home), stage.kind === 'file' ? stage.name : newName(position)),
+    size: stage.size,
+    virtualSize: stage.virtualSize,
+  }));
+  const toWrite = stages.flatMap((stage, position) =>
+    stage.kind === 'bytes' ? [{ path: bodies[position]?.path ?? '', bytes: stage.bytes }] : [],
+  );
   const written: string[] = [];
   try {
-    for (const [position, stage] of stages.entries()) {
-      const path = join(tmpFolder(home), stage.kind === 'file' ? stage.name : newName(position));
-      if (stage.kind === 'bytes') {
-        open.push(openSync(path, 'wx', 0o600));
-        written.push(path);
-        writeWhole(open.at(-1) ?? -1, stage.bytes);
-      }
-      bodies.push({ path, size: stage.size, virtualSize: stage.virtualSize });
-    }
-    await syncAll(open);
+    // Not all at once: the files of the process are few.
+    for (let start = 0; start < toWrite.length; start += fsyncsAtOnce)
+      await writeFiles(toWrite.slice(start, start + fsyncsAtOnce), written);
   } catch (error) {
     for (const path of written) unlinkIfThere(path);
     throw error;
+  }
+  return bodies;
+}
+
+async function writeFiles(
+  files: readonly { readonly path: string; readonly bytes: Uint8Array }[],
+  written: string[],
+): Promise<void> {
+  const open: number[] = [];
+  try {
+    for (const { path, bytes } of files) {
+      const fd = openSync(path, 'wx', 0o600);
+      open.push(fd);
+      written.push(path);
+      writeWhole(fd, bytes);
+    }
+    await syncAll(open);
   } finally {
     for (const fd of open) closeSync(fd);
   }
-  return bodies;
 }
 
 function writeWhole(fd: number, bytes: Uint8Array): void {

@@ -1,16 +1,15 @@
+import { isOutOfFiles } from '../errors.ts';
 import type { HomePlace } from '../wire.ts';
 import { openIndex } from './open-index.ts';
 import type { UserIndex } from './user-index.ts';
-
-/** Open indexes of one worker: a file and some 10 KiB each. */
-export const openIndexesMax = 1024;
 
 /** Keeps the indexes used last open; one that was replaced on disk is opened anew. */
 export class IndexCache {
   readonly #open = new Map<string, UserIndex>();
   readonly #max: number;
 
-  constructor(max = openIndexesMax) {
+  /** @param max - open indexes: two files and some 10 KiB each */
+  constructor(max: number) {
     this.#max = max;
   }
 
@@ -22,7 +21,7 @@ export class IndexCache {
       return known;
     }
     if (known !== undefined) this.drop(known);
-    const { index, isNew } = openIndex(place, create);
+    const { index, isNew } = this.#openIndex(place, create);
     try {
       onOpen(index, isNew);
     } catch (error) {
@@ -32,6 +31,22 @@ export class IndexCache {
     this.#open.set(place.home, index);
     this.#makeRoom();
     return index;
+  }
+
+  /** The process has no files left: gives back those that nobody uses just now, and tries once more. */
+  #openIndex(place: HomePlace, create: boolean): ReturnType<typeof openIndex> {
+    try {
+      return openIndex(place, create);
+    } catch (error) {
+      if (!isOutOfFiles(error)) throw error;
+      this.giveBack();
+      return openIndex(place, create);
+    }
+  }
+
+  /** Closes all that are not in use. */
+  giveBack(): void {
+    for (const index of [...this.#open.values()]) if (index.users === 0) this.drop(index);
   }
 
   drop(index: UserIndex): void {
