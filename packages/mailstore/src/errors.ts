@@ -94,3 +94,21 @@ export const uidsExhaustedError = (mailbox: MailboxGuid): DsyncdError =>
 /** `what` names the limit and its value, e.g. "more than 5000000 mails in mailbox …". */
 export const limitError = (what: string): DsyncdError =>
   new DsyncdError('DSYNCD_STORE_LIMIT', `refused: ${what}`, { outcome: 'operator' });
+
+/** What stands in the way of a change of names when somebody was faster. */
+const overtaken: ReadonlySet<string> = new Set([
+  'DSYNCD_STORE_NO_MAILBOX',
+  'DSYNCD_STORE_MAILBOX_EXISTS',
+  'DSYNCD_STORE_BAD_RENAME',
+]);
+
+/** Does one change of several: answers why it was overtaken, and lets any other error pass. */
+export function unlessOvertaken(change: () => void): string | undefined {
+  try {
+    change();
+    return undefined;
+  } catch (error) {
+    if (error instanceof DsyncdError && overtaken.has(error.code)) return error.message;
+    throw error;
+  }
+}

@@ -57,6 +57,12 @@ export interface UserMail {
   /** The name need not exist as a mailbox. */
   setSubscribed(path: MailboxPath, subscribed: boolean, options?: ChangedAt): Promise<void>;
   /**
+   * Does all these changes in one transaction, in the given order; each does what the method of its kind does. A change
+   * that cannot be done since a name or mailbox is not there, or there already, is left out; any other failure is one of all.
+   * @returns why each was left out; undefined for one that was done.
+   */
+  changeNames(changes: readonly NameChange[]): Promise<readonly (string | undefined)[]>;
+  /**
    * Gives a mailbox another GUID and UIDVALIDITY, as two hosts need that created the same name
    * independently. Its mails keep their UIDs. A record of the GUID that was given up stays.
    */
@@ -97,6 +103,22 @@ export interface CreateMailboxOptions extends ChangedAt {
   readonly guid?: MailboxGuid;
   readonly uidValidity?: UidValidity;
 }
+
+/** One change of {@link UserMail.changeNames}. */
+export type NameChange = ChangedAt &
+  (
+    | {
+        readonly type: 'create-mailbox';
+        readonly path: MailboxPath;
+        readonly guid: MailboxGuid;
+        readonly uidValidity?: UidValidity;
+      }
+    | { readonly type: 'create-directory' | 'delete-directory'; readonly path: MailboxPath }
+    | { readonly type: 'rename'; readonly from: MailboxPath; readonly to: MailboxPath }
+    | { readonly type: 'delete-mailbox'; readonly guid: MailboxGuid }
+    | { readonly type: 'subscribe'; readonly path: MailboxPath; readonly subscribed: boolean }
+    | { readonly type: 'note-given-up'; readonly guid: MailboxGuid; readonly by: MailboxGuid }
+  );
 
 export interface MailboxTree {
   readonly nodes: readonly MailboxNode[];

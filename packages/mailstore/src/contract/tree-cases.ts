@@ -16,6 +16,7 @@ export function treeCases(openStore: OpenStore): void {
   describe('users and INBOX', () => usersAndInbox(openStore));
   describe('creating', () => creating(openStore));
   describe('deleting', () => deleting(openStore));
+  describe('many changes of names', () => manyChanges(openStore));
 }
 
 function usersAndInbox(openStore: OpenStore): void {
@@ -243,5 +244,56 @@ function deleting(openStore: OpenStore): void {
       { type: 'directory', path: ['a', 'b'], deletedAt: 7 },
     ]);
     expect((await bench.mail.mailbox(box.guid)).guid).toBe(box.guid);
+  });
+}
+
+function manyChanges(openStore: OpenStore): void {
+  const bench = new Bench(openStore);
+
+  it('does them in order, leaves out what was overtaken and says why', async () => {
+    await bench.create(['Old'], mailboxGuid('a'));
+    const reasons = await bench.mail.changeNames([
+      { type: 'create-directory', path: ['Work'], changedAt: 60 },
+      { type: 'create-mailbox', path: ['Work', 'x'], guid: mailboxGuid('b'), uidValidity: asUidValidity(9) },
+      { type: 'create-mailbox', path: ['Work', 'x'], guid: mailboxGuid('c') },
+      { type: 'delete-mailbox', guid: mailboxGuid('d') },
+      { type: 'rename', from: ['Old'], to: ['New'], changedAt: 70 },
+      { type: 'rename', from: ['Old'], to: ['Newer'] },
+      { type: 'subscribe', path: ['New'], subscribed: true, changedAt: 80 },
+      { type: 'create-directory', path: ['Empty'] },
+      { type: 'delete-directory', path: ['Empty'] },
+      { type: 'delete-directory', path: ['Work'] },
+      { type: 'note-given-up', guid: mailboxGuid('e'), by: mailboxGuid('b') },
+    ]);
+    expect(reasons.flatMap((reason, index) => (reason === undefined ? [] : [index]))).toEqual([2, 3, 5]);
+    expect(await bench.paths()).toEqual(['INBOX', 'New', 'Work/', 'Work/x']);
+    expect(await bench.node(['New'])).toMatchObject({
+      lastRenamedOrCreated: 70,
+      subscribed: true,
+      lastSubscriptionChange: 80,
+      mailbox: { guid: mailboxGuid('a') },
+    });
+    expect(await bench.node(['Work', 'x'])).toMatchObject({
+      mailbox: { guid: mailboxGuid('b'), uidValidity: 9 },
+    });
+    expect((await bench.mail.tree()).deletes.map(({ type }) => type).toSorted()).toEqual([
+      'directory',
+      'given-up',
+    ]);
+  });
+
+  it('moves INBOX among them, and a mailbox that is deleted takes its mails along', async () => {
+    const inbox = await bench.inbox();
+    await bench.save(inbox);
+    const sent = await bench.create(['Sent']);
+    const reasons = await bench.mail.changeNames([
+      { type: 'rename', from: ['INBOX'], to: ['Before'] },
+      { type: 'delete-mailbox', guid: sent.guid },
+      { type: 'create-mailbox', path: ['Sent'], guid: mailboxGuid('f') },
+    ]);
+    expect(reasons).toEqual([undefined, undefined, undefined]);
+    expect(await bench.paths()).toEqual(['Before', 'INBOX', 'Sent']);
+    expect((await bench.node(['Before']))?.mailbox).toMatchObject({ guid: inbox.guid, messagesCount: 1 });
+    expect((await bench.node(['INBOX']))?.mailbox?.messagesCount).toBe(0);
   });
 }

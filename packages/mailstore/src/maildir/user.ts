@@ -6,6 +6,7 @@ import type {
   MailboxMail,
   MailboxTree,
   MailPlace,
+  NameChange,
   StagedBody,
   SyncLock,
   UserMail,
@@ -68,6 +69,14 @@ export class MaildirUser implements UserMail {
 
   setSubscribed(path: MailboxPath, subscribed: boolean, options?: ChangedAt): Promise<void> {
     return this.#home.call('setSubscribed', this.#context(options), path, subscribed);
+  }
+
+  async changeNames(changes: readonly NameChange[]): Promise<readonly (string | undefined)[]> {
+    const inContext = changes.map((change) => {
+      const guid = change.type === 'create-mailbox' ? change.guid : undefined;
+      return { change, context: this.#context(change, guid) };
+    });
+    return this.#home.call('changeAllNames', inContext);
   }
 
   changeMailboxIdentity(

@@ -10,7 +10,7 @@ import type {
   UidValidity,
   UserName,
 } from '@dsyncd/core';
-import { noUserError } from '../errors.ts';
+import { noUserError, unlessOvertaken } from '../errors.ts';
 import type {
   ChangedAt,
   CreateMailboxOptions,
@@ -19,6 +19,7 @@ import type {
   MailboxTree,
   MailPlace,
   MailStore,
+  NameChange,
   StagedBody,
   SyncLock,
   UserMail,
@@ -121,6 +122,22 @@ class MemoryUserHandle implements MemoryUserMail {
 
   async noteGivenUp(guid: MailboxGuid, by: MailboxGuid): Promise<void> {
     this.#data.names.noteGivenUp(guid, by, this.#data.nowSeconds());
+  }
+
+  async changeNames(changes: readonly NameChange[]): Promise<readonly (string | undefined)[]> {
+    return changes.map((change) => unlessOvertaken(() => this.#changeName(change)));
+  }
+
+  #changeName(change: NameChange): void {
+    const { names } = this.#data;
+    const at = this.#at(change);
+    if (change.type === 'create-mailbox') this.#data.createMailbox(change.path, { ...change, at });
+    else if (change.type === 'rename') this.#data.rename(change.from, change.to, at);
+    else if (change.type === 'delete-mailbox') this.#data.deleteMailbox(change.guid, at);
+    else if (change.type === 'subscribe') names.setSubscribed(change.path, change.subscribed, at);
+    else if (change.type === 'note-given-up') names.noteGivenUp(change.guid, change.by, at);
+    else if (change.type === 'create-directory') names.createDirectory(change.path, at);
+    else names.deleteDirectory(change.path, at);
   }
 
   async mailbox(guid: MailboxGuid): Promise<MailboxMail> {

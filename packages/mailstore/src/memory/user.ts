@@ -72,7 +72,7 @@ export class MemoryUser {
   }
 
   rename(from: MailboxPath, to: MailboxPath, at: number): void {
-    const inbox = this.names.rename(from, to, at);
+    const { inbox } = this.names.rename(from, to, at);
     if (inbox !== undefined) this.createMailbox(inbox, { at });
   }
 

@@ -28,8 +28,15 @@ export interface NameEntry {
   readonly lastSubscriptionChange: number;
 }
 
+export interface Renamed {
+  readonly inbox: MailboxPath | undefined;
+  readonly moved: readonly MailboxGuid[];
+}
+
 export class NameTree {
   readonly #entries = new Map<string, NameEntry>();
+  /** How many names exist below a key, at any depth. */
+  readonly #namesBelow = new Map<string, number>();
   readonly #pathOfGuid = new Map<MailboxGuid, MailboxPath>();
   readonly #deletions = new Map<string, DeletionRecord>();
   /** Keys (see {@link pathKey}) of entries, and keys of deletions (see {@link deletionKey}), set or removed since loading. */
@@ -94,21 +101,16 @@ export class NameTree {
   /**
    * Subscriptions stay with the names, and what is below INBOX stays there (RFC 3501, 6.3.5). Every name that moves gets `at` as its time; a directory
    * leaves a deletion record behind, for it has no GUID by which others could follow it.
-   * @returns the path that a new empty INBOX is wanted for, when INBOX was renamed.
+   * @returns the mailboxes that moved, and the path that a new empty INBOX is wanted for, when INBOX was renamed.
    */
-  rename(fromName: MailboxPath, toName: MailboxPath, at: number): MailboxPath | undefined {
+  rename(fromName: MailboxPath, toName: MailboxPath, at: number): Renamed {
     const from = checkedPath(fromName);
     const to = checkedPath(toName);
     if (!this.#exists(from)) throw noMailboxNameError(from);
-    if (pathKey(from) === pathKey(to)) return undefined;
+    if (pathKey(from) === pathKey(to)) return { inbox: undefined, moved: [] };
     if (isBelow(to, from) && !isInbox(from)) throw renameBelowItselfError(from, to);
     if (this.#exists(to)) throw mailboxExistsError(to);
-    const moving = this.entries().filter(
-      (entry) =>
-        entry.exists &&
-        (pathKey(entry.path) === pathKey(from) || (isBelow(entry.path, from) && !isInbox(from))),
-    );
-    const moves = moving.map((entry) => ({
+    const moves = this.#withItsOwn(from).map((entry) => ({
       entry,
       path: checkedPath([...to, ...entry.path.slice(from.length)]),
     }));
@@ -116,7 +118,17 @@ export class NameTree {
     for (const { entry } of moves) this.#vanish(entry, at);
     this.#createParents(to, at);
     for (const { entry, path } of moves) this.#create(path, at, entry.guid);
-    return isInbox(from) ? from : undefined;
+    const moved = moves.flatMap(({ entry }) => (entry.guid === undefined ? [] : [entry.guid]));
+    return { inbox: isInbox(from) ? from : undefined, moved };
+  }
+
+  /** A name and all below it, but of INBOX only itself. */
+  #withItsOwn(path: MailboxPath): readonly NameEntry[] {
+    const entry = this.#entries.get(pathKey(path));
+    if (isInbox(path) || !this.#hasChildren(path)) return entry === undefined ? [] : [entry];
+    return this.entries().filter(
+      (other) => other.exists && (pathKey(other.path) === pathKey(path) || isBelow(other.path, path)),
+    );
   }
 
   deleteMailbox(guid: MailboxGuid, at: number): void {
@@ -179,8 +191,15 @@ export class NameTree {
   }
 
   #hasChildren(path: MailboxPath): boolean {
-    for (const entry of this.#entries.values()) if (entry.exists && isBelow(entry.path, path)) return true;
-    return false;
+    return (this.#namesBelow.get(pathKey(path)) ?? 0) > 0;
+  }
+
+  #countBelow(path: MailboxPath, change: number): void {
+    if (change === 0) return;
+    for (const parent of parentsOf(path)) {
+      const key = pathKey(parent);
+      this.#namesBelow.set(key, (this.#namesBelow.get(key) ?? 0) + change);
+    }
   }
 
   #checkRoom(path: MailboxPath): void {
@@ -228,12 +247,14 @@ export class NameTree {
   }
 
   #set(entry: NameEntry): void {
+    this.#countBelow(entry.path, Number(entry.exists) - Number(this.#exists(entry.path)));
     this.#entries.set(pathKey(entry.path), entry);
     if (entry.guid !== undefined) this.#pathOfGuid.set(entry.guid, entry.path);
     this.touched.entries.add(pathKey(entry.path));
   }
 
   #drop(path: MailboxPath): void {
+    this.#countBelow(path, -Number(this.#exists(path)));
     this.#entries.delete(pathKey(path));
     this.touched.entries.add(pathKey(path));
   }

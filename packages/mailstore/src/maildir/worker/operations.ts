@@ -20,6 +20,7 @@ import {
 import { rebuildIndex } from './rebuild.ts';
 import { leftoverAgeMs, sweep } from './sweep.ts';
 import {
+  changeAllNames,
   changeIdentity,
   createDirectory,
   createMailbox,
@@ -36,6 +37,7 @@ import type { UserIndex } from './user-index.ts';
 /** On an open index. */
 export const indexOperations = {
   readTree,
+  changeAllNames,
   createMailbox,
   createDirectory,
   deleteDirectory,
