@@ -2,6 +2,7 @@ export * from './byte-text.ts';
 export * from './destination.ts';
 export * from './error.ts';
 export * from './ids.ts';
+export * from './keywords.ts';
 export * from './limits.ts';
 export * from './mask.ts';
 export * from './names.ts';

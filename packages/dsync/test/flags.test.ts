@@ -28,3 +28,24 @@ test.each(['work', 'constructor', '__proto__'])(
     for (const host of world.hosts) expect((await (await inboxOf(host)).mail(uid))?.keywords).toEqual([name]);
   },
 );
+
+test('a keyword that each host spells in its own case is one, and a removal on either host stays one', async () => {
+  const world = await new World(2).open();
+  const [a, b] = [world.host(0), world.host(1)];
+  const uid = await deliverText(a, 'Subject: x\r\n\r\n');
+  await world.sync(a, b);
+  const edit = async (host: SimHost, change: object): Promise<void> => {
+    await (await inboxOf(host)).apply([{ type: 'flags', uid, ...change }]);
+  };
+  const keywordsOf = async (host: SimHost): Promise<readonly string[] | undefined> =>
+    (await (await inboxOf(host)).mail(uid))?.keywords;
+  await edit(a, { addKeywords: ['$Junk'] });
+  await edit(b, { addKeywords: ['$junk'] });
+  await world.sync(a, b);
+  for (const host of world.hosts) expect(await keywordsOf(host)).toHaveLength(1);
+
+  await edit(b, { removeKeywords: ['$junk'] });
+  await world.sync(a, b);
+
+  for (const host of world.hosts) expect(await keywordsOf(host)).toEqual([]);
+});

@@ -1,6 +1,6 @@
 /** What a flag change does to a mail: its new flags, and the modseqs that tell a sync who changed what. Pure. */
 
-import { limits, quote } from '@dsyncd/core';
+import { keywordKey, keywordsByKey, limits, quote, sortedKeywords } from '@dsyncd/core';
 import { limitError } from './errors.ts';
 import { type FlagModSeqs, systemFlags } from './port.ts';
 
@@ -26,29 +26,27 @@ export interface FlagEdit {
 /** The mail after `edit` (removals first), or undefined when nothing changes. `modSeq` is noted for each flag and keyword that changes. */
 export function editFlags(state: FlagState, edit: FlagEdit, modSeq: number): FlagState | undefined {
   const flags = ((state.flags & ~(edit.removeFlags ?? 0)) | (edit.addFlags ?? 0)) & allFlagBits;
-  const before = new Set(state.keywords);
-  const after = new Set(before);
-  for (const keyword of edit.removeKeywords ?? []) after.delete(keyword);
-  for (const keyword of edit.addKeywords ?? []) after.add(keyword);
-  const changed = [...before].filter((keyword) => !after.has(keyword));
-  for (const keyword of after) if (!before.has(keyword)) changed.push(keyword);
+  const before = keywordsByKey(state.keywords);
+  const after = new Map(before);
+  for (const keyword of edit.removeKeywords ?? []) after.delete(keywordKey(keyword));
+  for (const [key, keyword] of keywordsByKey(edit.addKeywords ?? []))
+    after.set(key, before.get(key) ?? keyword);
+  const changed = new Map([...before].filter(([key]) => !after.has(key)));
+  for (const [key, keyword] of after) if (!before.has(key)) changed.set(key, keyword);
   const changedBits = flags ^ state.flags;
-  if (changedBits === 0 && changed.length === 0) return undefined;
+  if (changedBits === 0 && changed.size === 0) return undefined;
   return {
     flags,
-    keywords: changed.length === 0 ? state.keywords : sortedKeywords(after),
+    keywords: changed.size === 0 ? state.keywords : sortedKeywords(after.values()),
     flagModSeqs: {
       flags: state.flagModSeqs.flags.map((old, bit) => (changedBits & (1 << bit) ? modSeq : old)),
-      keywords: {
-        ...state.flagModSeqs.keywords,
-        ...Object.fromEntries(changed.map((word) => [word, modSeq])),
-      },
+      keywords: Object.fromEntries([
+        ...Object.entries(state.flagModSeqs.keywords).filter(([word]) => !changed.has(keywordKey(word))),
+        ...[...changed.values()].map((word) => [word, modSeq] as const),
+      ]),
     },
   };
 }
-
-export const sortedKeywords = (keywords: Iterable<string>): readonly string[] =>
-  [...new Set(keywords)].sort();
 
 /** @throws {DsyncdError} `DSYNCD_STORE_LIMIT` when a keyword is empty, too long, or has a space or control character. */
 export function checkKeywords(keywords: readonly string[] | undefined): void {

@@ -1,3 +1,4 @@
+import { keywordKey, keywordModSeqs, keywordsByKey } from '@dsyncd/core';
 import { type MailRecord, systemFlags } from '@dsyncd/mailstore';
 import type { KeywordChange, MailChangeItem } from '@dsyncd/protocol';
 
@@ -65,14 +66,15 @@ function mergeKeywords(
   let isConflict = false;
   if (local.keywords.length === 0 && remote.keywords.length === 0)
     return { addKeywords, removeKeywords, isConflict };
-  const ours = new Set(local.keywords);
-  const remoteByName = new Map(remote.keywords.map((change) => [change.name, change.kind]));
-  for (const name of new Set([...ours, ...remoteByName.keys()])) {
-    const kind = remoteByName.get(name);
-    const isSetLocally = ours.has(name);
-    const isSetRemotely = kind === 'final' || kind === 'add-and-final';
+  const localByKey = keywordsByKey(local.keywords);
+  const remoteByKey = changesByKey(remote.keywords);
+  const modSeqs = keywordModSeqs(local.flagModSeqs.keywords);
+  for (const key of new Set([...localByKey.keys(), ...remoteByKey.keys()])) {
+    const { kind, name = localByKey.get(key) ?? key } = remoteByKey.get(key) ?? {};
+    const isSetLocally = localByKey.has(key);
+    const isSetRemotely = isFinal(kind);
     if (isSetLocally === isSetRemotely) continue;
-    const our = localView(local, local.flagModSeqs.keywords[name] ?? 0, isSetLocally, context);
+    const our = localView(local, modSeqs.get(key) ?? 0, isSetLocally, context);
     const theirs = remoteView(remote, name, {
       isSet: isSetRemotely,
       isChanged: kind === 'add' || kind === 'remove' || kind === 'add-and-final' || remote.keywordsReset,
@@ -82,6 +84,19 @@ function mergeKeywords(
     (theirs.isSet ? addKeywords : removeKeywords).push(name);
   }
   return { addKeywords, removeKeywords, isConflict };
+}
+
+const isFinal = (kind: KeywordChange['kind'] | undefined): boolean =>
+  kind === 'final' || kind === 'add-and-final';
+
+/** One change for each keyword; of two spellings the one that is set counts. */
+function changesByKey(changes: readonly KeywordChange[]): ReadonlyMap<string, KeywordChange> {
+  const byKey = new Map<string, KeywordChange>();
+  for (const change of changes) {
+    const key = keywordKey(change.name);
+    if (!isFinal(byKey.get(key)?.kind)) byKey.set(key, change);
+  }
+  return byKey;
 }
 
 const localView = (
@@ -151,15 +166,16 @@ function keywordChanges(
   flagModSeqs: Record<string, number>,
 ): KeywordChange[] {
   const changes: KeywordChange[] = [];
-  for (const name of mail.keywords) {
-    const modSeq = mail.flagModSeqs.keywords[name] ?? 0;
+  const byKey = keywordsByKey(mail.keywords);
+  const modSeqs = keywordModSeqs(mail.flagModSeqs.keywords);
+  for (const [key, name] of byKey) {
+    const modSeq = modSeqs.get(key) ?? 0;
     const isChanged = modSeq > lastCommonModSeq;
     if (isChanged) flagModSeqs[name] = modSeq;
     changes.push({ kind: isChanged ? 'add-and-final' : 'final', name });
   }
-  const present = new Set(mail.keywords);
   for (const [name, modSeq] of Object.entries(mail.flagModSeqs.keywords)) {
-    if (modSeq <= lastCommonModSeq || present.has(name)) continue;
+    if (modSeq <= lastCommonModSeq || byKey.has(keywordKey(name))) continue;
     flagModSeqs[name] = modSeq;
     changes.push({ kind: 'remove', name });
   }

@@ -1,4 +1,11 @@
-import { asMailGuid, asUid, DsyncdError, type MailboxGuid, type MailGuid } from '@dsyncd/core';
+import {
+  asMailGuid,
+  asUid,
+  DsyncdError,
+  keywordsWithout,
+  type MailboxGuid,
+  type MailGuid,
+} from '@dsyncd/core';
 import type { MailChange, MailPlace, MailRecord, SaveChange, StagedBody, UserMail } from '@dsyncd/mailstore';
 import type { MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
 import type { Counts } from '../counts.ts';
@@ -259,12 +266,11 @@ function wantedOfLocal(
   edit: ReturnType<typeof mergeFlags>,
   mailbox: MailboxGuid,
 ): Wanted {
-  const removed = new Set(edit?.removeKeywords ?? []);
   return {
     uid,
     guid: mail.guid,
     flags: (mail.flags | (edit?.addFlags ?? 0)) & ~(edit?.removeFlags ?? 0),
-    keywords: [...mail.keywords.filter((name) => !removed.has(name)), ...(edit?.addKeywords ?? [])],
+    keywords: [...keywordsWithout(mail.keywords, edit?.removeKeywords ?? []), ...(edit?.addKeywords ?? [])],
     local: mail,
     body: { mailbox, uid: mail.uid },
     dates: {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { asMailboxGuid, asUid, DsyncdError, type MailboxPath } from '@dsyncd/core';
+import { asMailboxGuid, asUid, DsyncdError, keywordsWithout, type MailboxPath } from '@dsyncd/core';
 import {
   type MailboxMail,
   type MailChange,
@@ -137,10 +137,9 @@ export class MailboxOverwrite implements Importer {
     const known = (1 << systemFlags.length) - 1;
     const addFlags = change.finalFlags & ~mail.flags & known;
     const removeFlags = mail.flags & ~change.finalFlags & known;
-    const ours = new Set(mail.keywords);
-    const theirs = new Set(finalKeywords(change));
-    const addKeywords = [...theirs].filter((name) => !ours.has(name));
-    const removeKeywords = mail.keywords.filter((name) => !theirs.has(name));
+    const theirs = finalKeywords(change);
+    const addKeywords = keywordsWithout(theirs, mail.keywords);
+    const removeKeywords = keywordsWithout(mail.keywords, theirs);
     if ((addFlags | removeFlags) === 0 && addKeywords.length + removeKeywords.length === 0) return;
     this.#options.counts.flagsChanged++;
     await this.#writer.push({

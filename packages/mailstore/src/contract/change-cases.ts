@@ -50,6 +50,21 @@ function flags(openStore: OpenStore): void {
     expect(second.flagModSeqs.keywords).toEqual({ b: first.modSeq, c: second.modSeq });
   });
 
+  it('takes a keyword in another case for the same one', async () => {
+    const inbox = await bench.inbox();
+    const { uid } = await bench.save(inbox, 'x', { keywords: ['$Junk', '$junk'] });
+    expect((await recordOf(inbox, uid)).keywords).toEqual(['$Junk']);
+    const before = await recordOf(inbox, uid);
+    await applyOne(inbox, { type: 'flags', uid, addKeywords: ['$JUNK'] });
+    expect(await recordOf(inbox, uid), 'nothing changes').toEqual(before);
+    await applyOne(inbox, { type: 'flags', uid, removeKeywords: ['$junk'] });
+    expect((await recordOf(inbox, uid)).keywords).toEqual([]);
+    await applyOne(inbox, { type: 'flags', uid, addKeywords: ['$JUNK'] });
+    const after = await recordOf(inbox, uid);
+    expect(after.keywords).toEqual(['$JUNK']);
+    expect(after.flagModSeqs.keywords, 'one history for all spellings').toEqual({ $JUNK: after.modSeq });
+  });
+
   it('keeps keywords that are names of JavaScript apart from them', async () => {
     const inbox = await bench.inbox();
     const { uid } = await bench.save(inbox);

@@ -1,5 +1,5 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
-import { DsyncdError, type MailboxPath } from '@dsyncd/core';
+import { DsyncdError, keywordKey, keywordsByKey, keywordsWithout, type MailboxPath } from '@dsyncd/core';
 import type { MailboxMail, MailRecord } from '../port.ts';
 import { placeBody } from './body-file.ts';
 import type { ExportedMailbox, MailState } from './export-record.ts';
@@ -36,7 +36,6 @@ export async function exportMailbox(
   const counts = { linked: 0, copied: 0 };
   const lost: number[] = [];
   const differing: [number, MailState][] = [];
-  const leftOut = new Set(keywords.leftOut);
   let batch: MailRecord[] = [];
   const placeBatch = async (): Promise<void> => {
     const placed = await Promise.all(
@@ -48,7 +47,7 @@ export async function exportMailbox(
       if (result === 'linked' || result === 'copied') {
         counts[result]++;
         lines += uidListLine(mail, exportedBase(mail, mailbox.guid));
-        const kept = mail.keywords.filter((keyword) => !leftOut.has(keyword));
+        const kept = keywordsWithout(mail.keywords, keywords.leftOut);
         if (kept.length < mail.keywords.length)
           differing.push([mail.uid, { flags: mail.flags, keywords: kept }]);
       } else if (result === 'lost') lost.push(mail.uid);
@@ -89,8 +88,13 @@ async function chooseKeywords(
   uidEnd: number,
 ): Promise<{ readonly kept: readonly string[]; readonly leftOut: readonly string[] }> {
   const uses = new Map<string, number>();
+  const spellings = new Map<string, string>();
   for await (const mail of mailsOf(mailbox, uidEnd))
-    for (const keyword of mail.keywords) uses.set(keyword, (uses.get(keyword) ?? 0) + 1);
+    for (const [key, keyword] of keywordsByKey(mail.keywords)) {
+      const spelling = spellings.get(key) ?? keyword;
+      spellings.set(key, spelling);
+      uses.set(spelling, (uses.get(spelling) ?? 0) + 1);
+    }
   const byUse = [...uses].sort(([a, usesOfA], [b, usesOfB]) => usesOfB - usesOfA || (a < b ? -1 : 1));
   const keywords = byUse.map(([keyword]) => keyword);
   return { kept: keywords.slice(0, keywordLettersMax), leftOut: keywords.slice(keywordLettersMax) };
@@ -102,10 +106,8 @@ async function placeMail(
   mail: MailRecord,
   to: { readonly folder: string; readonly keywords: readonly string[] },
 ): Promise<'linked' | 'copied' | 'lost' | 'gone'> {
-  const keywordIndexes = mail.keywords.flatMap((keyword) => {
-    const index = to.keywords.indexOf(keyword);
-    return index < 0 ? [] : [index];
-  });
+  const keys = keywordsByKey(mail.keywords);
+  const keywordIndexes = to.keywords.flatMap((word, index) => (keys.has(keywordKey(word)) ? [index] : []));
   const name = mailFileName(exportedBase(mail, mailbox.guid), { flags: mail.flags, keywordIndexes });
   try {
     return await placeBody(await mailbox.body(mail.uid), `${to.folder}/cur/${name}`, mail.receivedAt);

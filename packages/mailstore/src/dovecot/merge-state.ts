@@ -1,3 +1,4 @@
+import { keywordKey, keywordModSeqs, keywordsByKey, keywordsWithout } from '@dsyncd/core';
 import type { FlagEdit } from '../flag-history.ts';
 import { type MailRecord, systemFlags } from '../port.ts';
 import type { MailState } from './export-record.ts';
@@ -20,15 +21,17 @@ export function mergeState(
     if (base !== undefined) return (dovecot.flags & mask) !== (base.flags & mask);
     return (mail.flagModSeqs.flags[bit] ?? 0) <= knownModSeq;
   });
+  const modSeqs = keywordModSeqs(mail.flagModSeqs.keywords);
+  const baseKeys = keywordsByKey(base?.keywords ?? []);
   const isDovecots = (keyword: string, isSet: boolean): boolean =>
     base === undefined
-      ? (mail.flagModSeqs.keywords[keyword] ?? 0) <= knownModSeq
-      : base.keywords.includes(keyword) !== isSet;
-  const addKeywords = dovecot.keywords.filter(
-    (word) => !mail.keywords.includes(word) && isDovecots(word, true),
+      ? (modSeqs.get(keywordKey(keyword)) ?? 0) <= knownModSeq
+      : baseKeys.has(keywordKey(keyword)) !== isSet;
+  const addKeywords = keywordsWithout(dovecot.keywords, mail.keywords).filter((word) =>
+    isDovecots(word, true),
   );
-  const removeKeywords = mail.keywords.filter(
-    (word) => !dovecot.keywords.includes(word) && isDovecots(word, false),
+  const removeKeywords = keywordsWithout(mail.keywords, dovecot.keywords).filter((word) =>
+    isDovecots(word, false),
   );
   if (changedBits.length + addKeywords.length + removeKeywords.length === 0) return undefined;
   const sum = (masks: readonly number[]): number => masks.reduce((all, mask) => all | mask, 0);
@@ -42,5 +45,5 @@ export function mergeState(
 
 export const sameState = (a: MailState, b: MailState): boolean =>
   a.flags === b.flags &&
-  a.keywords.length === b.keywords.length &&
-  a.keywords.every((keyword) => b.keywords.includes(keyword));
+  keywordsWithout(a.keywords, b.keywords).length === 0 &&
+  keywordsWithout(b.keywords, a.keywords).length === 0;

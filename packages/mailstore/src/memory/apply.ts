@@ -1,7 +1,7 @@
-import { asMailGuid, asUid, type Random } from '@dsyncd/core';
+import { asMailGuid, asUid, type Random, sortedKeywords } from '@dsyncd/core';
 import { checkAttribute, isSameAttribute } from '../attribute-check.ts';
 import { bodyLostError, limitError, noMailError } from '../errors.ts';
-import { allFlagBits, checkKeywords, editFlags, emptyFlagModSeqs, sortedKeywords } from '../flag-history.ts';
+import { allFlagBits, checkKeywords, editFlags, emptyFlagModSeqs } from '../flag-history.ts';
 import type { ApplyResult, MailChange, MailPlace, SaveChange, StagedBody } from '../port.ts';
 import type { StoreLimits } from '../store-limits.ts';
 import { asMemoryStage, type MemoryBody, type MemoryStage } from './mail-body.ts';

@@ -3,6 +3,7 @@
 import {
   asModSeq,
   asUid,
+  keywordKey,
   type MailboxGuid,
   type MailGuid,
   type ModSeq,
@@ -185,7 +186,8 @@ export class MemoryMails {
 
   keywordsInUse(): ReadonlySet<string> {
     const keywords = new Set<string>();
-    for (const mail of this.#mails.values()) for (const word of mail.record.keywords) keywords.add(word);
+    for (const mail of this.#mails.values())
+      for (const word of mail.record.keywords) keywords.add(keywordKey(word));
     return keywords;
   }
 

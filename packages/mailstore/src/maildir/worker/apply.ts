@@ -1,13 +1,7 @@
-import { asUid, fail, type MailboxGuid, uint32Max } from '@dsyncd/core';
+import { asUid, fail, type MailboxGuid, sortedKeywords, uint32Max } from '@dsyncd/core';
 import { checkAttribute } from '../../attribute-check.ts';
 import { bodyLostError, limitError, noMailError, uidsExhaustedError } from '../../errors.ts';
-import {
-  allFlagBits,
-  checkKeywords,
-  editFlags,
-  emptyFlagModSeqs,
-  sortedKeywords,
-} from '../../flag-history.ts';
+import { allFlagBits, checkKeywords, editFlags, emptyFlagModSeqs } from '../../flag-history.ts';
 import type { FlagModSeqs, MailboxAttribute, MailPlace } from '../../port.ts';
 import type { StoreLimits } from '../../store-limits.ts';
 import { isMissing } from '../errors.ts';

@@ -1,3 +1,4 @@
+import { keywordKey } from '@dsyncd/core';
 import { limitError } from '../../errors.ts';
 import type { WireChange } from '../wire.ts';
 import type { MailboxRow } from './mailbox-rows.ts';
@@ -13,14 +14,14 @@ export function checkKeywordLimit(
   changes: readonly WireChange[],
   keywordsMax: number,
 ): void {
-  const added = new Set(changes.flatMap(keywordsOf));
+  const added = new Set(changes.flatMap(keywordsOf).map(keywordKey));
   let news = 0;
   for (const word of added)
     news += index.run('insert or ignore into keywords values (?, ?)', mailbox.id, word);
   if (news === 0 || countKeywords(index, mailbox) <= keywordsMax) return;
   index.run(
-    `delete from keywords where mailbox = ? and word not in
-     (select value from mails, json_each(mails.keywords) where mails.mailbox = ? and keywords is not null)`,
+    `delete from keywords where mailbox = ? and lower(word) not in
+     (select lower(value) from mails, json_each(mails.keywords) where mails.mailbox = ? and keywords is not null)`,
     mailbox.id,
     mailbox.id,
   );
@@ -34,5 +35,7 @@ function keywordsOf(change: WireChange): readonly string[] {
 }
 
 const countKeywords = (index: UserIndex, mailbox: MailboxRow): number =>
-  index.get<{ count: number }>('select count(*) as count from keywords where mailbox = ?', mailbox.id)
-    ?.count ?? 0;
+  index.get<{ count: number }>(
+    'select count(distinct lower(word)) as count from keywords where mailbox = ?',
+    mailbox.id,
+  )?.count ?? 0;
