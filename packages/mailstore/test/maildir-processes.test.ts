@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { asUid, parseUserName, type Uid } from '@dsyncd/core';
 import type { MailboxMail, MaildirStore, UserMail } from '@dsyncd/mailstore';
+import Database from 'better-sqlite3';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bodyFiles, ensureBuilt, homeOf, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
 
@@ -66,6 +67,31 @@ async function text(uid: Uid): Promise<string> {
   for await (const chunk of await inbox.body(uid)) all += String(chunk);
   return all;
 }
+
+describe('an index that another process has locked', () => {
+  it('holds up its user alone, and what was asked for him is done in order once it is free', async () => {
+    await store.close();
+    store = openStore(folder, { workers: 1 });
+    mail = await store.open(user);
+    const other = await store.open(parseUserName('carol'), { create: true });
+    const lock = new Database(join(homeOf(folder, user), 'dsyncd-index.sqlite'));
+    lock.exec('BEGIN EXCLUSIVE');
+    const done: string[] = [];
+    const make = async (at: UserMail, name: string): Promise<void> => {
+      await at.createMailbox([name]);
+      done.push(name);
+    };
+    const locked = Promise.all(['first', 'second', 'third'].map((name) => make(mail, name)));
+    const startedAt = performance.now();
+    await Promise.all(['here', 'there'].map((name) => make(other, name)));
+    expect(performance.now() - startedAt, 'ms until the other user is served').toBeLessThan(5_000);
+    expect(done).toEqual(['here', 'there']);
+    lock.exec('COMMIT');
+    lock.close();
+    await locked;
+    expect(done.slice(2)).toEqual(['first', 'second', 'third']);
+  });
+});
 
 describe('several processes on one Maildir store', () => {
   it('write the same note at the same time without getting into each other’s way', async () => {

@@ -6,6 +6,7 @@ import { isOutOfFiles, storeError, toWireError } from './errors.ts';
 import { indexFile } from './home-files.ts';
 import { type Answer, type Call, type HomePlace, unasked, type WorkerSettings } from './wire.ts';
 import { attempt } from './worker/body-files.ts';
+import { BusyHomes } from './worker/busy-homes.ts';
 import { IndexCache } from './worker/index-cache.ts';
 import { writeDueNotes } from './worker/notes.ts';
 import { homeOperations, indexOperations, type Operations } from './worker/operations.ts';
@@ -19,6 +20,8 @@ const port = parentPort ?? fail('this file is for worker threads');
 const cache = new IndexCache((workerData as WorkerSettings).openIndexesMax);
 const onIndex = indexOperations as unknown as Readonly<Record<string, Work>>;
 const onHome = homeOperations as unknown as Readonly<Record<string, Work>>;
+
+const busyHomes = new BusyHomes();
 
 let answers: Answer[] = [];
 
@@ -43,7 +46,7 @@ function start(call: Call): void {
     answers.push([id, false, toWireError(error)]);
   };
   try {
-    const result = perform(call);
+    const result = busyHomes.run(place.home, () => perform(call));
     if (!(result instanceof Promise)) {
       answers.push([id, true, result]);
       return;
@@ -103,11 +106,12 @@ function open(place: HomePlace, [options]: Operations['open']['args']): undefine
 
 /** Step by step between other calls. A sweep that fails is tried again the next day. */
 function sweepSlowly(place: HomePlace, olderThanAt: number): void {
-  const swept = (async () =>
+  const work = (): unknown =>
     withIndex(place, async (index) => {
       const steps = sweep(index, olderThanAt);
       while (!steps.next().done) await new Promise(setImmediate);
-    }))();
+    });
+  const swept = (async () => busyHomes.run(place.home, work))();
   swept.catch((error: unknown) => {
     answers.push([unasked, false, toWireError(storeError(error, place, indexFile(place.home)))]);
     flush();

@@ -10,8 +10,8 @@ import { makePrivate } from './private-file.ts';
 import { createSchema, readSchemaVersion, schemaVersion } from './schema.ts';
 import { UserIndex } from './user-index.ts';
 
-/** Transactions are short: who waits this long waits for a process that hangs. */
-const busyTimeoutMs = 20_000;
+/** The thread stands still for so long when another process has the index; after that others get their turn, see `BusyHomes`. */
+const busyTimeoutMs = 10;
 
 /**
  * Opens a user's index and makes what is missing. A home that has mail but no index is damaged,
