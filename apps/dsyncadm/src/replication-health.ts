@@ -1,5 +1,5 @@
 import { obstaclesOf } from '@dsyncd/core';
-import type { ChannelReport, HostTrouble, UserReport } from '@dsyncd/protocol';
+import type { ChannelReport, HostTrouble, SyncReport, UserReport } from '@dsyncd/protocol';
 
 /** What `dsyncadm status` found out. */
 export interface ReplicationHealth {
@@ -24,6 +24,8 @@ export interface UserHealth extends UserReport {
   readonly state: UserState;
   /** How long the user's oldest change has waited; undefined when only a periodic sync is missing. */
   readonly lagMs: number | undefined;
+  /** The sync that runs for the user now. */
+  readonly sync: SyncReport | undefined;
   readonly why: string;
   readonly remedy: string | undefined;
 }
@@ -44,6 +46,8 @@ export interface HealthInput {
   readonly channels: readonly ChannelReport[];
   readonly behind: readonly UserReport[];
   readonly troubles?: readonly HostTrouble[];
+  /** Those that run now. */
+  readonly syncs?: readonly SyncReport[];
   /** Unix milliseconds. */
   readonly now: number;
   /** A change that waits longer than this makes replication unhealthy. */
@@ -57,9 +61,16 @@ export function judgeHealth({
   now,
   lagMsMax,
   troubles = [],
+  syncs = [],
 }: HealthInput): ReplicationHealth {
   const byName = new Map(channels.map((report) => [report.channel, report]));
-  const users = behind.map((user) => judgeUser(user, byName.get(user.channel), now)).sort(byUrgency);
+  const syncOf = new Map(syncs.map((sync) => [`${sync.channel} ${sync.user}`, sync]));
+  const users = behind
+    .map((user) => ({
+      ...judgeUser(user, byName.get(user.channel), now),
+      sync: user.running ? syncOf.get(`${user.channel} ${user.user}`) : undefined,
+    }))
+    .sort(byUrgency);
   const judgedChannels = channels.map((report) => judgeChannel(report, users, { now, lagMsMax }));
   return {
     isHealthy:
@@ -88,7 +99,11 @@ function judgeChannel(
   };
 }
 
-function judgeUser(user: UserReport, channel: ChannelReport | undefined, now: number): UserHealth {
+function judgeUser(
+  user: UserReport,
+  channel: ChannelReport | undefined,
+  now: number,
+): Omit<UserHealth, 'sync'> {
   const state = stateOf(user, channel);
   return {
     ...user,

@@ -1,5 +1,5 @@
 import { noStandings } from '@dsyncd/core';
-import type { ChannelReport, UserReport } from '@dsyncd/protocol';
+import type { ChannelReport, SyncReport, UserReport } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
 import { healthJson } from '../src/output/health-json.ts';
 import { healthText } from '../src/output/health-text.ts';
@@ -82,6 +82,33 @@ describe('judgeHealth', () => {
       { ...user, running: true, standing: 'failing', failed: true, failuresInRow: 3, failure },
     ]);
     expect(textOf(health)).toContain('why: certificate expired\n  do:  renew it\n');
+  });
+
+  it('tells how far a running sync is, and how long first syncs take yet', () => {
+    const sync: SyncReport = {
+      channel: 'default',
+      user: user.user,
+      type: 'full',
+      priority: 'low',
+      startedAt: now - 120_000,
+      mails: 12_340,
+      bytes: 1_234_567_890,
+    };
+    const health = judgeHealth({
+      channels: [
+        { ...channel, standings: { ...noStandings, 'never synced': 3 }, firstSyncsLeftMs: 2_400_000 },
+      ],
+      behind: [{ ...user, running: true, standing: 'never synced' }],
+      syncs: [sync],
+      now,
+      lagMsMax: 300_000,
+    });
+    expect(textOf(health)).toContain('3 never synced (about 40 min left)');
+    expect(textOf(health)).toContain('full sync for 2 min, 12340 mails and 1234.6 MB so far');
+    expect(healthJson(health)).toMatchObject({
+      channels: [{ firstSyncsLeftSeconds: 2400 }],
+      behind: [{ sync: { type: 'full', mails: 12_340 } }],
+    });
   });
 
   it('tells how to release a quarantined user, quoted for the shell', () => {

@@ -21,6 +21,7 @@ import {
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
+import { FirstSyncWatch } from './first-sync-watch.ts';
 import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
 import { ListenedUntil } from './listened-until.ts';
@@ -102,7 +103,10 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     systemClock,
     logger,
   );
+  const firstSyncs = new FirstSyncWatch({ queue, channels, clock: systemClock, logger });
   const doveadm = await listenDoveadm({
+    progressOf: (channel, user) => pool.progress.of(channel, user),
+    firstSyncsLeftMs: (channel) => firstSyncs.leftMs(channel),
     troubles: () => troubles.found,
     path: join(config.listeners.replicator.dir, doveadmSocketName),
     access: config.listeners.replicator,
@@ -116,6 +120,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   let isReady = false;
   const http = await openHttp({
     ...fleetParts,
+    progressOf: (channel, user) => pool.progress.of(channel, user),
     config: () => config,
     queue,
     sink,
@@ -155,6 +160,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     listened.keep(storedUntil);
   });
   missed.start();
+  void firstSyncs.start();
   void troubles.start();
   duties.begin();
   const alerts = startAlerts({
@@ -191,6 +197,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       const refreshed = refresh.stop();
       alerts.stop();
       troubles.stop();
+      firstSyncs.stop();
       const missedSettled = missed.stop();
       // What is written from now on, nobody hears; what was written before is read out.
       const closedAt = systemClock.now();

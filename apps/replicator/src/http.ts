@@ -9,7 +9,7 @@ import { programVersion } from '@dsyncd/program';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostTrouble } from '@dsyncd/replicator';
 
-export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board'> {
+export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board' | 'progressOf'> {
   readonly config: () => Config;
   readonly queue: ReplicationQueue;
   readonly sink: NotifySink;

@@ -27,6 +27,7 @@ export class BuiltinEngine implements SyncEngine {
     const isDamaged = task.state !== undefined && decodeState(task.state) === undefined;
     if (isDamaged) notes.push('the stored state is damaged: everything was compared instead');
     const progress = newProgress();
+    task.onCounting?.(progress.counts);
     try {
       return resultOf(await this.#syncUser(task, progress), notes);
     } catch (error) {

@@ -19,6 +19,8 @@ export interface SyncTask {
   readonly state: string | undefined;
   /** Aborts the attempt: its deadline has passed, or the service stops. */
   readonly signal: AbortSignal;
+  /** Called once when the sync begins to count; what it gets grows while the sync runs. */
+  readonly onCounting?: (counts: SyncCounts) => void;
   /** Only this mailbox. */
   readonly mailbox?: MailboxPath;
   /** Only look and count. */

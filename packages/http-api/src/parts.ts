@@ -1,7 +1,7 @@
 import type { Clock, Logger, UserName } from '@dsyncd/core';
 import type { NotifySink, SocketAccess } from '@dsyncd/notify';
 import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
-import type { Channel, EndedSync, HostTrouble } from '@dsyncd/replicator';
+import type { Channel, EndedSync, HostTrouble, RunningProgress } from '@dsyncd/replicator';
 import type { SourceReading } from '@dsyncd/telemetry';
 import type { FastifyPluginCallback } from 'fastify';
 import type { Tokens } from './access.ts';
@@ -30,6 +30,8 @@ export interface HttpApiParts {
   readonly sources: () => readonly SourceReading[];
   /** What is wrong with the host itself. */
   readonly troubles: () => readonly HostTrouble[];
+  /** What a running sync has moved by now. Missing: nobody counts. */
+  readonly progressOf?: RunningProgress['of'];
   /** Everything is started and nothing is being stopped. */
   readonly isReady: () => boolean;
   readonly hostname: () => string;

@@ -1,6 +1,6 @@
 import { isReplicated, type Standing, standings } from '@dsyncd/core';
 import type { FleetChannelStatus, RunningSync, UserStatus } from '@dsyncd/queue';
-import type { Channel } from '@dsyncd/replicator';
+import type { Channel, Moved } from '@dsyncd/replicator';
 import Type, { type Static } from 'typebox';
 
 const closed = { additionalProperties: false } as const;
@@ -115,6 +115,12 @@ export const workerSchema = Type.Object(
     priority: Type.String(),
     startedAt: instant('When it was claimed.'),
     seconds: Type.Number({ description: 'How long it runs.' }),
+    mails: Type.Optional(
+      Type.Integer({
+        description: 'Mails moved by now, both ways; missing where the engine does not count.',
+      }),
+    ),
+    bytes: Type.Optional(Type.Integer({ description: 'Bytes of mails moved by now.' })),
   },
   { ...closed, title: 'Running sync' },
 );
@@ -177,13 +183,14 @@ export function userView(channel: string, status: UserStatus, now: number): User
   };
 }
 
-export const workerView = (sync: RunningSync, now: number): WorkerView => ({
+export const workerView = (sync: RunningSync, moved: Moved | undefined, now: number): WorkerView => ({
   channel: sync.channel,
   user: sync.user,
   type: sync.type,
   priority: sync.priority,
   startedAt: isoInstant(sync.startedAt),
   seconds: secondsSince(sync.startedAt, now),
+  ...moved,
 });
 
 export const isoInstant = (unixMs: number): string => new Date(unixMs).toISOString();

@@ -83,6 +83,8 @@ export interface ChannelReport {
   readonly paused: boolean;
   readonly standings: StandingCounts;
   readonly oldestRequestAt: number | undefined;
+  /** How long the first syncs of the users that were never synced take yet, in milliseconds; missing: it cannot be told. */
+  readonly firstSyncsLeftMs?: number;
   readonly breaker: {
     readonly state: 'closed' | 'open' | 'half-open';
     readonly consecutiveFailures: number;
@@ -118,6 +120,9 @@ export interface SyncReport {
   readonly type: 'full' | 'normal' | 'incremental';
   readonly priority: 'none' | 'low' | 'high' | 'sync';
   readonly startedAt: number;
+  /** Mails and bytes that it has moved by now, both ways; missing: its engine does not count. */
+  readonly mails?: number;
+  readonly bytes?: number;
 }
 
 export function encodeExtensionCommand(command: ExtensionCommand): string[] {
@@ -162,6 +167,7 @@ export const encodeChannelReport = (report: ChannelReport): string[] => [
     paused: Number(report.paused),
     ...Object.fromEntries(standings.map((standing) => [keyOf(standing), report.standings[standing]])),
     oldest_request: report.oldestRequestAt,
+    first_syncs_left: report.firstSyncsLeftMs,
     breaker: report.breaker.state,
     breaker_failures: report.breaker.consecutiveFailures,
     breaker_retry: report.breaker.retryAt,
@@ -186,6 +192,7 @@ export function decodeChannelReport(fields: readonly string[]): ChannelReport {
     paused: values.count('paused') > 0,
     standings: standingCounts((standing) => values.count(keyOf(standing))),
     oldestRequestAt: values.number('oldest_request'),
+    ...optional('firstSyncsLeftMs', values.number('first_syncs_left')),
     breaker: {
       state: values.oneOf('breaker', ['closed', 'open', 'half-open']),
       consecutiveFailures: values.count('breaker_failures'),
@@ -255,6 +262,8 @@ export const encodeSyncReport = (report: SyncReport): string[] => [
     type: report.type,
     priority: report.priority,
     started: report.startedAt,
+    mails: report.mails,
+    bytes: report.bytes,
   }),
 ];
 
@@ -264,11 +273,19 @@ export function decodeSyncReport(fields: readonly string[]): SyncReport {
   return {
     user: name,
     channel: values.text('channel') ?? 'default',
+    ...optional('mails', values.number('mails')),
+    ...optional('bytes', values.number('bytes')),
     type: values.oneOf('type', ['incremental', 'normal', 'full']),
     priority: values.oneOf('priority', ['none', 'low', 'high', 'sync']),
     startedAt: values.count('started'),
   };
 }
+
+const optional = <Key extends string>(
+  key: Key,
+  value: number | undefined,
+): { readonly [key in Key]?: number } =>
+  (value === undefined ? {} : { [key]: value }) as { readonly [key in Key]?: number };
 
 /** `key=value` for each value that is there; zeros are left out, as missing means 0. */
 function pairs(values: Readonly<Record<string, string | number | undefined>>): string[] {

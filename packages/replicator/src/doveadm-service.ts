@@ -11,6 +11,7 @@ import {
 import { priorities, type ReplicationQueue, type RequestPriority, type RunningSync } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 import { queueOverview, stateOfWorker, userLine } from './doveadm-answers.ts';
+import type { RunningProgress } from './running-progress.ts';
 
 export interface DoveadmServiceOptions {
   readonly queue: ReplicationQueue;
@@ -21,6 +22,10 @@ export interface DoveadmServiceOptions {
   readonly now: () => number;
   /** What is wrong with this host now. Missing: nobody looks. */
   readonly troubles?: () => readonly HostTrouble[];
+  /** What a running sync has moved by now. Missing: nobody counts. */
+  readonly progressOf?: RunningProgress['of'];
+  /** How long the first syncs of a channel take yet, in milliseconds. Missing: nobody guesses. */
+  readonly firstSyncsLeftMs?: (channel: string) => number | undefined;
   readonly logger: Logger;
 }
 
@@ -172,8 +177,11 @@ export class DoveadmService {
         yield this.#selectChannel(command.channel);
         return;
       case 'channels':
-        for (const { name, replica } of this.#channels())
-          yield encodeChannelReport({ ...(await queue.channelStatus(name)), replica });
+        for (const { name, replica } of this.#channels()) {
+          const firstSyncsLeftMs = this.#options.firstSyncsLeftMs?.(name);
+          const guess = firstSyncsLeftMs === undefined ? {} : { firstSyncsLeftMs };
+          yield encodeChannelReport({ ...(await queue.channelStatus(name)), replica, ...guess });
+        }
         break;
       case 'users':
         for (const { name } of this.#channels())
@@ -182,7 +190,8 @@ export class DoveadmService {
               yield encodeUserReport({ ...user, channel: name });
         break;
       case 'syncs':
-        for (const sync of this.#running()) yield encodeSyncReport(sync);
+        for (const sync of this.#running())
+          yield encodeSyncReport({ ...sync, ...this.#options.progressOf?.(sync.channel, sync.user) });
         break;
       case 'troubles':
         for (const trouble of this.#options.troubles?.() ?? []) yield encodeHostTrouble(trouble);

@@ -3,6 +3,7 @@ import { noCounts, type SyncEngine, type SyncResult } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import type { EndedSync } from './ended-sync.ts';
 import { GrowingTimeout } from './growing-timeout.ts';
+import { RunningProgress } from './running-progress.ts';
 
 export interface WorkerPoolOptions {
   readonly queue: ReplicationQueue;
@@ -32,11 +33,13 @@ export class WorkerPool {
   readonly #cutOff = new AbortController();
   readonly #workers = new Set<Promise<void>>();
   readonly #timeout = new GrowingTimeout();
+  readonly progress: RunningProgress;
   #connsMax: number;
   #attemptTimeoutMs: WorkerPoolOptions['attemptTimeoutMs'];
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    this.progress = new RunningProgress(options.clock, options.logger);
     this.#connsMax = options.connsMax;
     this.#attemptTimeoutMs = options.attemptTimeoutMs;
   }
@@ -110,13 +113,18 @@ export class WorkerPool {
       isTooLong = true;
       attempt.abort(new Error(`no result within ${timeoutMs / 1000} s; the next try has twice the time`));
     });
+    this.progress.began(claim);
     try {
       const { user, channel, type, state } = claim;
-      return await this.#options.engine.sync({ user, channel, type, state, signal: attempt.signal });
+      return await this.#options.engine.sync({
+        ...{ user, channel, type, state, signal: attempt.signal },
+        onCounting: (counts) => this.progress.counting(claim, counts),
+      });
     } catch (error) {
       return brokenSync(error);
     } finally {
       cancel();
+      this.progress.ended(claim);
       this.#timeout.ended(claim, isTooLong);
       this.#cutOff.signal.removeEventListener('abort', abort);
     }

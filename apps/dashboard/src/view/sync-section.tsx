@@ -53,6 +53,11 @@ const runningColumns = [
   { title: 'Channel', cell: ({ channel }: RunningSync) => channel },
   { title: 'Sync', cell: ({ type, priority }: RunningSync) => `${type}, ${priority}` },
   { title: 'For', cell: ({ seconds }: RunningSync) => durationText(seconds) },
+  {
+    title: 'So far',
+    cell: ({ mails, bytes = 0 }: RunningSync) =>
+      mails === undefined ? '' : `${mails} mails, ${(bytes / 1e6).toFixed(1)} MB`,
+  },
 ];
 
 const latestColumns = [

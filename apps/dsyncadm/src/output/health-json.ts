@@ -15,6 +15,7 @@ export const healthJson = (health: ReplicationHealth): object => ({
     obstacles: channel.obstacles,
     lagSeconds: seconds(channel.lagMs),
     running: channel.running,
+    firstSyncsLeftSeconds: seconds(channel.firstSyncsLeftMs),
     queued: {
       sync: channel.queuedSync,
       high: channel.queuedHigh,
@@ -41,6 +42,15 @@ export const healthJson = (health: ReplicationHealth): object => ({
     nextSyncAt: instantOrNull(user.nextSyncAt),
     failuresInRow: user.failuresInRow,
     code: user.failure?.code ?? null,
+    sync:
+      user.sync === undefined
+        ? null
+        : {
+            type: user.sync.type,
+            startedAt: instantOrNull(user.sync.startedAt),
+            mails: user.sync.mails ?? null,
+            bytes: user.sync.bytes ?? null,
+          },
     why: user.why,
     remedy: user.remedy ?? null,
   })),

@@ -1,4 +1,5 @@
 import { countOf, formatSpan, isReplicated, standings } from '@dsyncd/core';
+import type { SyncReport } from '@dsyncd/protocol';
 import type { ChannelHealth, ReplicationHealth, UserHealth } from '../replication-health.ts';
 import { formatInstant } from './durations.ts';
 import { printable } from './table.ts';
@@ -48,12 +49,16 @@ function channelSummary(channel: ChannelHealth): string {
   if (isReplicated(channel)) return `everything is replicated (${countOf(users, 'user')})`;
   const parts = [`${counts.replicated} of ${countOf(users, 'user')} replicated`];
   for (const standing of standings)
-    if (standing !== 'replicated' && counts[standing] > 0) parts.push(`${counts[standing]} ${standing}`);
+    if (standing !== 'replicated' && counts[standing] > 0)
+      parts.push(`${counts[standing]} ${standing}${standing === 'never synced' ? guess(channel) : ''}`);
   if (channel.paused) parts.push('the channel is PAUSED');
   if (lagMs !== undefined) parts.push(`oldest change ${formatSpan(lagMs)} ago`);
   if (running > 0) parts.push(`${running} being synced`);
   return parts.join(', ');
 }
+
+const guess = ({ firstSyncsLeftMs }: ChannelHealth): string =>
+  firstSyncsLeftMs === undefined ? '' : ` (about ${formatSpan(firstSyncsLeftMs)} left)`;
 
 function userLines(user: UserHealth, now: number): string[] {
   const facts = [`${user.state}`];
@@ -62,12 +67,21 @@ function userLines(user: UserHealth, now: number): string[] {
   else if (user.lastSuccessAt !== undefined)
     facts.push(`last success ${formatSpan(now - user.lastSuccessAt)} ago`);
   else facts.push('never replicated');
+  if (user.sync !== undefined) facts.push(syncText(user.sync, now));
   if (user.failuresInRow > 0) facts.push(`${countOf(user.failuresInRow, 'failure')} in a row`);
   const isWaiting = !['running', 'quarantined', 'paused'].includes(user.state);
   if (isWaiting && user.nextSyncAt !== undefined) facts.push(`next try ${inSpan(user.nextSyncAt - now)}`);
   const lines = [`${user.user} (${user.channel}): ${facts.join(', ')}`, `  why: ${user.why}`];
   if (user.remedy !== undefined) lines.push(`  do:  ${user.remedy}`);
   return lines;
+}
+
+function syncText({ type, startedAt, mails, bytes }: SyncReport, now: number): string {
+  const moved =
+    mails === undefined && bytes === undefined
+      ? ''
+      : `, ${countOf(mails ?? 0, 'mail')} and ${((bytes ?? 0) / 1e6).toFixed(1)} MB so far`;
+  return `${type} sync for ${formatSpan(now - startedAt)}${moved}`;
 }
 
 const inSpan = (spanMs: number): string => (spanMs <= 0 ? 'now' : `in ${formatSpan(spanMs)}`);

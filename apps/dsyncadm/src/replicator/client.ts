@@ -3,12 +3,14 @@ import {
   type ChannelReport,
   decodeChannelReport,
   decodeHostTrouble,
+  decodeSyncReport,
   decodeUserReport,
   type ExtensionCommand,
   encodeExtensionCommand,
   type HostTrouble,
   joinTabs,
   replicatorExtensionMinor,
+  type SyncReport,
   splitTabs,
   troublesMinor,
   type UserReport,
@@ -99,6 +101,11 @@ export class ReplicatorClient {
 
   async channels(): Promise<readonly ChannelReport[]> {
     return (await this.#extendedList({ type: 'channels' })).map(decodeChannelReport);
+  }
+
+  /** Those that run now. */
+  async syncs(): Promise<readonly SyncReport[]> {
+    return (await this.#extendedList({ type: 'syncs' })).map(decodeSyncReport);
   }
 
   /** Users for whom the replica may lack something. */

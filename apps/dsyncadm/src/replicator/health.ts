@@ -23,10 +23,12 @@ export async function healthOf(
   const channels = await client.channels();
   const behind = await client.behind(mask);
   const troubles = await client.troubles();
+  const syncs = behind.some(({ running }) => running) ? await client.syncs() : [];
   return judgeHealth({
     channels: channels.filter(({ channel }) => wanted === undefined || channel === wanted),
     behind,
     troubles,
+    syncs,
     now: now(),
     lagMsMax: lagMax * 1000,
   });

@@ -83,7 +83,12 @@ export function overviewRoutes(app: App, { parts, overview }: RouteContext): voi
     },
     async () => {
       const now = parts.clock.now();
-      return { max: parts.connsMax(), running: parts.queue.running().map((sync) => workerView(sync, now)) };
+      return {
+        max: parts.connsMax(),
+        running: parts.queue
+          .running()
+          .map((sync) => workerView(sync, parts.progressOf?.(sync.channel, sync.user), now)),
+      };
     },
   );
 }

@@ -1,0 +1,37 @@
+import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
+import { noCounts } from '@dsyncd/engine';
+import { openMemoryQueue } from '@dsyncd/queue';
+import { VirtualClock } from '@dsyncd/queue/contract';
+import { expect, it } from 'vitest';
+import { RunningProgress } from '../src/index.ts';
+
+it('tells how far a sync is, whoever asks and once a minute in the log, until it ends', async () => {
+  const clock = new VirtualClock(1_790_000_000_000);
+  const settings = {
+    channels: ['default'],
+    fullSyncIntervalMs: 86_400_000,
+    failureResyncIntervalMs: 300_000,
+  };
+  const queue = openMemoryQueue({ clock, random: systemRandom, settings });
+  await queue.request('default', [{ user: parseUserName('ann@example.com'), priority: 'high' }]);
+  const claim = await queue.claim(AbortSignal.timeout(5_000));
+  if (claim === undefined) throw new Error('nothing to claim');
+  const told: LogFields[] = [];
+  const logger: Logger = { ...silentLogger, info: (fields) => told.push(fields) };
+
+  const progress = new RunningProgress(clock, logger);
+  progress.began(claim);
+  expect(progress.of('default', 'ann@example.com')).toBeUndefined();
+  const counts = { ...noCounts };
+  progress.counting(claim, counts);
+  Object.assign(counts, { mailsReceived: 3, mailsSent: 4, bytesReceived: 100, bytesSent: 20 });
+  expect(progress.of('default', 'ann@example.com')).toEqual({ mails: 7, bytes: 120 });
+  await clock.advance(120_000);
+  expect(told).toHaveLength(2);
+  expect(told[1]).toMatchObject({ user: 'ann@example.com', durationMs: 120_000, mailsReceived: 3 });
+  progress.ended(claim);
+  await clock.advance(120_000);
+  expect(told).toHaveLength(2);
+  expect(progress.of('default', 'ann@example.com')).toBeUndefined();
+  await queue.close();
+});
