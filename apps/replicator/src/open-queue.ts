@@ -95,4 +95,8 @@ export const queueSettings = (config: Config): QueueSettings => ({
   failureResyncIntervalMs: config.replicationFailureResyncIntervalMs,
   // The other half is for changes.
   quietSyncsMax: Math.max(1, Math.floor(config.replicationMaxConns / 2)),
+  ...(config.channels.length > 1 ? { channelSyncsMax: shareOf(config.replicationMaxConns) } : {}),
 });
+
+/** What one channel may hold when there are others: a quarter of the workers is always for them. */
+const shareOf = (connsMax: number): number => Math.max(1, connsMax - Math.ceil(connsMax / 4));

@@ -97,6 +97,14 @@ export class Claims {
     return count;
   }
 
+  /** Those that have not their share of the workers here. */
+  #openChannels(): readonly string[] {
+    const { channels, channelSyncsMax = Number.POSITIVE_INFINITY } = this.#options.settings();
+    const running = new Map<string, number>();
+    for (const { lease } of this.#held.values()) running.set(lease.ch, (running.get(lease.ch) ?? 0) + 1);
+    return channels.filter((name) => (running.get(name) ?? 0) < channelSyncsMax);
+  }
+
   /** Never rejects: without Redis nothing is due. Answers how many others are ready beside the claim, too. */
   async look(): Promise<Look & { readonly ready: number }> {
     try {
@@ -120,7 +128,10 @@ export class Claims {
     const leaseId = `${session()}/${id}`;
     let answer: readonly unknown[];
     try {
-      answer = (await scripts.run('claim', this.input({ id: leaseId, session: session() }))) as unknown[];
+      answer = (await scripts.run(
+        'claim',
+        this.input({ id: leaseId, session: session(), channels: this.#openChannels() }),
+      )) as unknown[];
     } catch (error) {
       this.#unsure.add(leaseId);
       throw error;

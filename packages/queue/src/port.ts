@@ -189,6 +189,8 @@ export interface QueueSettings {
   readonly failureResyncIntervalMs: number;
   /** So many syncs that nobody asked for (first ones, doubts, periodic ones) run at once; the rest of the workers is for changes. Default: any number. */
   readonly quietSyncsMax?: number;
+  /** So many syncs of one channel run at once: a peer that hangs must leave room for the others. Default: any number. */
+  readonly channelSyncsMax?: number;
 }
 
 export interface ChannelStatus {

@@ -42,6 +42,14 @@ for _, kind in ipairs(kinds) do
 end
 if not best then return { false, wakeAt == math.huge and '-1' or string.format('%.0f', wakeAt) } end
 
+-- Where several channels wait for the user, a peer that failed last does not go before one that did not.
+local function failuresOf(ch) return tonumber(call('HGET', key('breaker', ch), 'failures') or 0) end
+for _, ch in ipairs(a.channels) do
+  if gates[ch] <= now and failuresOf(ch) < failuresOf(best) and call('ZSCORE', key('ready', ch), bestUser) then
+    best = ch
+  end
+end
+
 local r = get(best, bestUser)
 local isFullDue = r[FULLBASE] + interval <= now
 local type = 'normal'

@@ -1,6 +1,6 @@
 import { parseUserName } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
-import { ContractBench, contractSettings, done, type OpenQueue } from './contract-bench.ts';
+import { ContractBench, contractSettings, done, type OpenQueue, peerDown } from './contract-bench.ts';
 
 const minuteMs = 60_000;
 
@@ -63,6 +63,34 @@ export function describeSchedule(open: OpenQueue): void {
       expect(await aborted).toBeUndefined();
       await bench.queue.close();
       expect(await closed).toBeUndefined();
+    });
+  });
+
+  describe('a channel whose peer hangs', () => {
+    it('leaves room for the others', async () => {
+      const bench = await ContractBench.open(open, { ...contractSettings, channelSyncsMax: 2 });
+      for (const user of ['a', 'b', 'c']) await bench.request(user, 'high');
+      const first = await bench.claim();
+      await bench.claim();
+      expect(await bench.claimNow(), 'the channel has its share').toBeUndefined();
+      await bench.request('d', 'low', { channel: 'other' });
+      expect(await bench.claim()).toMatchObject({ user: 'd', channel: 'other' });
+      await bench.queue.complete(first, done);
+      expect(await bench.claim(), 'and goes on when one has ended').toMatchObject({ channel: 'default' });
+      await bench.queue.close();
+    });
+
+    it('comes second for a user for whom another channel waits', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.request('ann', 'high');
+      await bench.sync(peerDown);
+      await bench.request('bob', 'high');
+      await bench.request('bob', 'low', { channel: 'other' });
+      const claim = await bench.claim();
+      expect(claim).toMatchObject({ user: 'bob', channel: 'other' });
+      await bench.queue.complete(claim, done);
+      expect(await bench.claim()).toMatchObject({ user: 'bob', channel: 'default' });
+      await bench.queue.close();
     });
   });
 

@@ -30,6 +30,10 @@ export class Breaker {
     return this.#state === 'open' ? this.#retryAt : Number.POSITIVE_INFINITY;
   }
 
+  get failuresInRow(): number {
+    return this.#failures;
+  }
+
   /** Call it for each claimed sync; true when that sync is the one that tries the peer. */
   started(): boolean {
     if (this.#state !== 'open') return false;

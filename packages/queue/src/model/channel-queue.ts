@@ -231,8 +231,16 @@ export class ChannelQueue {
     return this.#first(this.#quiet, now);
   }
 
+  isAskedFor(user: number, now: number): boolean {
+    return this.#isOpen(now) && this.#ready.has(user);
+  }
+
+  #isOpen(now: number): boolean {
+    return this.isConfigured && !this.isPaused && this.breaker.gateAt <= now;
+  }
+
   #first(heap: IndexedHeap, now: number): NextUser | undefined {
-    if (!this.isConfigured || this.isPaused || this.breaker.gateAt > now) return undefined;
+    if (!this.#isOpen(now)) return undefined;
     this.promote(now);
     return heap.size === 0 ? undefined : { channel: this, user: heap.firstId, rank: heap.firstKey };
   }

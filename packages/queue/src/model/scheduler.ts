@@ -1,7 +1,8 @@
 import { compileMask, DsyncdError, fail, isUserName, type Random, type UserName } from '@dsyncd/core';
 import type { SetBack } from '../clock-watch.ts';
 import { type Completion, priorities, type QueueSettings, type RunningSync } from '../port.ts';
-import { ChannelQueue, type NextUser, type Wish } from './channel-queue.ts';
+import { ChannelQueue, type Wish } from './channel-queue.ts';
+import { channelsWithRoom, healthiestFor, soonest } from './fair-share.ts';
 import { finishSync } from './finish-sync.ts';
 import { type ClaimHead, type Finish, type RunningClaim, setClaimBack } from './running-claim.ts';
 import { timing } from './timing.ts';
@@ -229,11 +230,15 @@ export class Scheduler {
 
   /** The next due sync over all channels, now running. */
   claim(now: number): ClaimHead | undefined {
-    const asked = soonest(this.#channels.map((channel) => channel.firstAsked(now)));
-    const next =
-      asked ??
-      (this.#isQuietFull ? undefined : soonest(this.#channels.map((channel) => channel.firstQuiet(now))));
-    return next === undefined ? undefined : this.#start(next.channel, next.user, now);
+    const open = this.#open();
+    const asked = soonest(open.map((channel) => channel.firstAsked(now)));
+    if (asked !== undefined) return this.#start(healthiestFor(asked, open, now), asked.user, now);
+    const quiet = this.#isQuietFull ? undefined : soonest(open.map((channel) => channel.firstQuiet(now)));
+    return quiet === undefined ? undefined : this.#start(quiet.channel, quiet.user, now);
+  }
+
+  #open(): readonly ChannelQueue[] {
+    return channelsWithRoom(this.#channels, this.#claims, this.#settings.channelSyncsMax);
   }
 
   /** Do as many syncs run that nobody asked for as may? */
@@ -325,7 +330,7 @@ export class Scheduler {
   wakeAt(now: number): number {
     const isQuietFull = this.#isQuietFull;
     let at = Number.POSITIVE_INFINITY;
-    for (const channel of this.#channels) at = Math.min(at, channel.wakeAt(now, isQuietFull));
+    for (const channel of this.#open()) at = Math.min(at, channel.wakeAt(now, isQuietFull));
     return at;
   }
 
@@ -348,9 +353,3 @@ export class Scheduler {
     return true;
   }
 }
-
-const soonest = (next: readonly (NextUser | undefined)[]): NextUser | undefined =>
-  next.reduce<NextUser | undefined>(
-    (best, each) => (each !== undefined && (best === undefined || each.rank < best.rank) ? each : best),
-    undefined,
-  );

@@ -1,0 +1,37 @@
+/** How channels share the workers, so that one whose peer hangs does not hold up the others. */
+
+import type { ChannelQueue, NextUser } from './channel-queue.ts';
+import type { RunningClaim } from './running-claim.ts';
+
+/** Those of which fewer syncs run than one channel may have. */
+export function channelsWithRoom(
+  channels: readonly ChannelQueue[],
+  claims: ReadonlyMap<number, RunningClaim>,
+  syncsMax: number = Number.POSITIVE_INFINITY,
+): readonly ChannelQueue[] {
+  if (claims.size < syncsMax) return channels;
+  const running = new Map<number, number>();
+  for (const { channel } of claims.values()) running.set(channel, (running.get(channel) ?? 0) + 1);
+  return channels.filter(({ index }) => (running.get(index) ?? 0) < syncsMax);
+}
+
+export const soonest = (next: readonly (NextUser | undefined)[]): NextUser | undefined =>
+  next.reduce<NextUser | undefined>(
+    (best, each) => (each !== undefined && (best === undefined || each.rank < best.rank) ? each : best),
+    undefined,
+  );
+
+/**
+ * The channel on which the user is synced first. It is on one at a time: where several wait for it, a peer that
+ * failed last must not go before one that did not.
+ */
+export const healthiestFor = (
+  { channel, user }: NextUser,
+  open: readonly ChannelQueue[],
+  now: number,
+): ChannelQueue =>
+  open.reduce(
+    (best, other) =>
+      other.breaker.failuresInRow < best.breaker.failuresInRow && other.isAskedFor(user, now) ? other : best,
+    channel,
+  );
