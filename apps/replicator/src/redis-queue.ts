@@ -49,7 +49,6 @@ export async function openFleetQueue(
         prefix,
         hostname,
         leaseMs,
-        clock: systemClock,
         random: systemRandom,
         logger,
         settings,

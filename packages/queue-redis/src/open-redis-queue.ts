@@ -8,6 +8,7 @@ import { IdleWorkers } from './idle-workers.ts';
 import { scripts as scriptTexts } from './lua/index.ts';
 import { keyBase, prefixDefault, type RedisQueueOptions, redisLimits } from './options.ts';
 import { Presence } from './presence.ts';
+import { RedisClock } from './redis-clock.ts';
 import { RedisQueue, type RedisQueueParts } from './redis-queue.ts';
 import { RedisWaiters } from './redis-waiters.ts';
 import { ScriptRunner } from './script-runner.ts';
@@ -24,7 +25,7 @@ const leaseMsDefault = 10_000;
  *   would forget, or holds keys of somebody else under the prefix.
  */
 export async function openRedisQueue(options: RedisQueueOptions): Promise<ReplicationQueue> {
-  const { clock, random, logger = silentLogger, leaseMs = leaseMsDefault } = options;
+  const { random, logger = silentLogger, leaseMs = leaseMsDefault } = options;
   const base = keyBase(options);
   if (!(leaseMs >= redisLimits.leaseMsMin))
     throw new DsyncdError('DSYNCD_QUEUE_REDIS_LEASE', `a lease of ${leaseMs} ms is too short`, {
@@ -48,6 +49,16 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
   const subscriber = await open('worker', 'answers');
   const down = (): DsyncdError => redisError(new Error('the connection was lost'), place.place);
 
+  let { clock } = options;
+  let adjustClock = async (): Promise<void> => {};
+  if (clock === undefined) {
+    const own = await RedisClock.open(commands).catch((error: unknown) => {
+      for (const redis of connections) redis.disconnect();
+      throw redisError(error, place.place);
+    });
+    clock = own;
+    adjustClock = () => own.adjust();
+  }
   const scripts = new ScriptRunner(commands, base, place.place);
   let settings = options.settings;
   const claims: Claims = new Claims({
@@ -92,7 +103,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
       wake.others();
     },
     onBeat: async (id) => {
-      await Promise.all([claims.lookAround(), presence.beat(id)]);
+      await Promise.all([claims.lookAround(), presence.beat(id), adjustClock()]);
     },
     onVanished: () => options.onVanished?.(),
     onLost: async () => {

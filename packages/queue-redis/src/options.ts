@@ -22,7 +22,8 @@ export interface RedisQueueOptions extends RedisServer {
   readonly hostname?: string;
   /** Which pair of hosts this queue is for. Replicators with the same backend share the work. */
   readonly backend: string;
-  readonly clock: Clock;
+  /** @defaultValue the time of Redis, so that replicators whose clocks differ plan alike */
+  readonly clock?: Clock;
   readonly random: Random;
   readonly logger?: Logger;
   readonly settings: QueueSettings;

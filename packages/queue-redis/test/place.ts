@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LogFields, type Logger, systemClock, systemRandom } from '@dsyncd/core';
+import { type LogFields, type Logger, systemRandom } from '@dsyncd/core';
 import type { Claim, QueueSettings, ReplicationQueue, UserStatus } from '@dsyncd/queue';
 import { RedisServer } from '@dsyncd/testkit';
 import { onTestFinished } from 'vitest';
@@ -38,7 +38,6 @@ export class Place {
     const queue = await openRedisQueue({
       url: this.server.url,
       backend: 'mail',
-      clock: systemClock,
       random: systemRandom,
       logger: this.#logger(),
       settings,

@@ -4,7 +4,7 @@
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { silentLogger, systemClock, systemRandom } from '@dsyncd/core';
+import { silentLogger, systemRandom } from '@dsyncd/core';
 import { openRedisQueue } from '@dsyncd/queue-redis';
 
 const [url, folder, workers, syncMs, leaseMs, backend] = process.argv.slice(2);
@@ -13,7 +13,6 @@ const say = (line) => process.stdout.write(`${line}\n`);
 const queue = await openRedisQueue({
   url,
   backend,
-  clock: systemClock,
   random: systemRandom,
   logger: { ...silentLogger, warn: (_fields, message) => say(`WARN ${Date.now()} ${message}`) },
   settings: {
