@@ -15,6 +15,7 @@ import {
   matchingUsers,
   noRoomTroubles,
   ProofSyncs,
+  refusedNameTroubles,
   UserRefresh,
   WorkerPool,
   type WorkerPoolOptions,
@@ -92,6 +93,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const troubles = new HostTroubles(
     async () => [
       ...noRoomTroubles(intake.leftOut, refresh.noRoom),
+      ...refusedNameTroubles(mail.unusable?.() ?? { count: 0 }),
       ...(await findTroubles(config, { clock: systemClock, version: programVersion() })).map(
         ({ check, channel, message, remedy = '' }) => ({
           check: channel === undefined ? check : `${check} (${channel})`,

@@ -10,6 +10,7 @@ export * from './left-out.ts';
 export * from './missed-changes.ts';
 export * from './no-room-troubles.ts';
 export * from './proof-syncs.ts';
+export * from './refused-name-troubles.ts';
 export * from './running-progress.ts';
 export * from './user-refresh.ts';
 export * from './worker-pool.ts';
