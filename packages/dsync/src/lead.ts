@@ -10,6 +10,7 @@ import type { MasterOptions } from './options.ts';
 import type { Session } from './session.ts';
 import { forgetLostMailboxes, sendStates } from './states.ts';
 import { exchangeTrees, type IsWanted, mailboxesOf, type Trees, wantsMailbox } from './tree/exchange.ts';
+import { beforeMailbox, type DoneBefore, noteDone, othersFirst } from './unfinished.ts';
 
 /** The master's side, from the handshake to the slave's last word. */
 export async function lead(
@@ -35,7 +36,7 @@ export async function lead(
   try {
     const isWanted = wantsMailbox(options.mailbox);
     const trees = await exchangeTrees(session, isWanted);
-    await leadMailboxes(session, trees, isWanted);
+    await leadMailboxes(session, trees, { isWanted, doneBefore: options.doneBefore });
     await applyLateExpunges(session);
     await stream.sendEnd();
     await stream.flush();
@@ -65,15 +66,26 @@ async function receiveEnd(session: Session): Promise<void> {
   }
 }
 
-async function leadMailboxes(session: Session, { tree, peerTree }: Trees, isWanted: IsWanted): Promise<void> {
+async function leadMailboxes(
+  session: Session,
+  { tree, peerTree }: Trees,
+  { isWanted, doneBefore }: { readonly isWanted: IsWanted; readonly doneBefore: DoneBefore | undefined },
+): Promise<void> {
   const peerNodes = new Map<MailboxGuid, TreeNode>();
   for (const node of peerTree.nodes) if (node.guid !== undefined) peerNodes.set(node.guid, node);
-  for (const status of mailboxesOf(tree, isWanted)) {
+  for (const status of othersFirst(mailboxesOf(tree, isWanted), doneBefore)) {
     const state = session.states.get(status.guid);
     const peerNode = peerNodes.get(status.guid);
+    const left = doneBefore?.get(status.guid);
+    if (left !== undefined && session.peerCan('expunges') && isQuiet(session, status, left, peerNode)) {
+      session.states.set(status.guid, left);
+      continue;
+    }
     if (session.syncType === 'state' && isQuiet(session, status, state, peerNode)) continue;
     if (session.isDryRun && peerNode === undefined) continue;
+    const before = beforeMailbox(session, status.guid);
     await leadMailbox(session, status.guid, state);
+    noteDone(session, status.guid, before, doneBefore);
   }
 }
 

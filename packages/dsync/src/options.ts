@@ -2,6 +2,7 @@ import type { MailboxPath } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
 import type { ByteLink } from '@dsyncd/protocol';
 import type { Counts, Progress } from './counts.ts';
+import type { DoneBefore } from './unfinished.ts';
 
 export interface BrainOptions {
   readonly user: UserMail;
@@ -31,6 +32,8 @@ export interface MasterOptions extends BrainOptions {
   readonly state?: string | undefined;
   /** Only this mailbox. */
   readonly mailbox?: MailboxPath;
+  /** For a sync that may be cut off before its end: what earlier tries have done; added to while this one runs. */
+  readonly doneBefore?: DoneBefore;
   /** Only look and count; neither side changes anything. */
   readonly isDryRun?: boolean;
 }

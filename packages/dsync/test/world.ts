@@ -1,6 +1,6 @@
 import { type Clock, parseUserName, type Random } from '@dsyncd/core';
 import { type MailStore, openMemoryStore, type UserMail } from '@dsyncd/mailstore';
-import { type BrainResult, type MasterOptions, runMaster, runSlave } from '../src/index.ts';
+import { type BrainResult, type DoneBefore, type MasterOptions, runMaster, runSlave } from '../src/index.ts';
 import { memoryLinks } from './memory-link.ts';
 
 const user = parseUserName('anna@example.com');
@@ -19,6 +19,8 @@ export class SimHost {
   readonly name: string;
   readonly store: MailStore;
   readonly states = new Map<string, string>();
+  /** What syncs that were cut had done, for the next one alike. */
+  readonly unfinished = new Map<string, DoneBefore>();
   mail!: UserMail;
 
   constructor(name: string, clock: Clock, random: Random) {
@@ -78,6 +80,10 @@ export class World {
     const stored = master.states.get(slave.name);
     const state = wish.damageState === true && stored !== undefined ? `${stored.slice(0, -6)}AAAAAA` : stored;
     const common = { lockTimeoutMs: 1000 };
+    const tries = `${slave.name} ${wish.type ?? 'incremental'} ${state ?? ''}`;
+    const doneBefore: DoneBefore = master.unfinished.get(tries) ?? new Map();
+    master.unfinished.clear();
+    master.unfinished.set(tries, doneBefore);
     const leading = runMaster({
       ...common,
       user: master.mail,
@@ -86,6 +92,7 @@ export class World {
       syncType: wish.type ?? 'incremental',
       state,
       ...(wish.oneWay === undefined ? {} : { oneWay: wish.oneWay }),
+      ...(wish.oneWay === undefined ? { doneBefore } : {}),
     });
     const following = runSlave({ ...common, user: slave.mail, link: b, hostname: slave.name });
     const [led, followed] = await Promise.allSettled([
@@ -98,6 +105,7 @@ export class World {
       if (led.status === 'rejected') return undefined;
     }
     master.states.set(slave.name, led.value.state);
+    master.unfinished.clear();
     return led.value;
   }
 

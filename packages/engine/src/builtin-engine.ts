@@ -4,6 +4,7 @@ import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import { decodeState } from '@dsyncd/protocol';
 import type { Peer, SyncConnection } from '@dsyncd/transport';
 import type { SyncEngine, SyncResult, SyncTask } from './port.ts';
+import { UnfinishedSyncs } from './unfinished-syncs.ts';
 
 export interface BuiltinEngineOptions {
   readonly store: MailStore;
@@ -17,6 +18,7 @@ export interface BuiltinEngineOptions {
 /** Syncs the built-in store with a peer that speaks dsync: another dsyncd, or a Dovecot. */
 export class BuiltinEngine implements SyncEngine {
   readonly #options: BuiltinEngineOptions;
+  readonly #unfinished = new UnfinishedSyncs();
 
   constructor(options: BuiltinEngineOptions) {
     this.#options = options;
@@ -29,8 +31,11 @@ export class BuiltinEngine implements SyncEngine {
     const progress = newProgress();
     task.onCounting?.(progress.counts);
     try {
-      return resultOf(await this.#syncUser(task, progress), notes);
+      const result = await this.#syncUser(task, progress);
+      this.#unfinished.finish(task);
+      return resultOf(result, notes);
     } catch (error) {
+      this.#unfinished.cut(task);
       return failureOf(error, task.signal, { notes, progress });
     }
   }
@@ -55,6 +60,7 @@ export class BuiltinEngine implements SyncEngine {
     { user, connection, progress }: { user: UserMail; connection: SyncConnection; progress: Progress },
   ): Promise<BrainResult> {
     let isReusable = false;
+    const doneBefore = this.#unfinished.begin(task);
     try {
       const result = await runMaster({
         user,
@@ -64,6 +70,7 @@ export class BuiltinEngine implements SyncEngine {
         lockTimeoutMs: this.#options.lockTimeoutMs(),
         syncType: task.type,
         state: task.state,
+        ...(doneBefore === undefined ? {} : { doneBefore }),
         ...(task.mailbox === undefined ? {} : { mailbox: task.mailbox }),
         ...(task.isDryRun === undefined ? {} : { isDryRun: task.isDryRun }),
         ...(task.oneWay === undefined ? {} : { oneWay: task.oneWay }),

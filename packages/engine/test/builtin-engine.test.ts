@@ -97,18 +97,20 @@ async function startPair(): Promise<Pair> {
     await peer.close();
     await server.stop(0);
   });
+  let disturb = async (_: number): Promise<void> => {};
+  const engine = new BuiltinEngine({
+    store: here.store,
+    hostname: 'here.test',
+    lockTimeoutMs: () => 1000,
+    peerOf: () => disturbed(peer, disturb),
+  });
   return {
     ours: here.mail,
     theirs: there.mail,
     importedThere,
     loggedThere,
     sync(beforeRead = async () => {}) {
-      const engine = new BuiltinEngine({
-        store: here.store,
-        hostname: 'here.test',
-        lockTimeoutMs: () => 1000,
-        peerOf: () => disturbed(peer, beforeRead),
-      });
+      disturb = beforeRead;
       const signal = AbortSignal.timeout(20_000);
       return engine.sync({ user, channel: 'default', type: 'full', state: undefined, signal });
     },
@@ -187,3 +189,33 @@ test.each(['ours', 'theirs'] as const)(
     expect([...outcomes].sort()).toEqual(['changed', 'ok']);
   },
 );
+
+test('a sync that is cut off again and again as early comes to its end all the same', async () => {
+  const { ours, theirs, sync } = await startPair();
+  const paths = Array.from({ length: 40 }, (_, index) => [`Box${index}`]);
+  for (const path of paths) {
+    await ours.createMailbox(path);
+    await save(ours, 1, path);
+  }
+  const cutOff = async (count: number): Promise<void> => {
+    if (count > 40) throw new Error('the time is up');
+  };
+  let tries = 0;
+  let outcome = '';
+  while (outcome !== 'ok' && tries++ < 15) {
+    ({ outcome } = await sync(cutOff));
+    // What changes in a mailbox that is done already is not passed over.
+    if (tries === 2) await save(ours, 1, ['Box0']);
+    if (tries === 2) await save(theirs, 1, ['Box1']);
+  }
+  expect(outcome).toBe('ok');
+  expect(tries, 'it was cut off at all').toBeGreaterThan(2);
+  for (const path of paths) {
+    const [here, there] = await Promise.all(
+      [ours, theirs].map(async (mail) => (await mail.mailboxByPath(path))?.status()),
+    );
+    expect(there, path[0]).toMatchObject({ uidNext: here?.uidNext, messagesCount: here?.messagesCount });
+  }
+  for (const path of [['Box0'], ['Box1']])
+    expect((await (await theirs.mailboxByPath(path))?.status())?.messagesCount, path[0]).toBe(2);
+});

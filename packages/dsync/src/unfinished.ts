@@ -1,0 +1,54 @@
+import type { MailboxGuid } from '@dsyncd/core';
+import type { MailboxSyncState } from '@dsyncd/protocol';
+import type { Session } from './session.ts';
+
+/**
+ * Mailboxes that earlier tries of the same sync have done, and how they were left; without a state when the peer
+ * cannot prove that nothing has changed since. The caller keeps it from one try to the next.
+ */
+export type DoneBefore = Map<MailboxGuid, MailboxSyncState | undefined>;
+
+/** The others first: a try that is cut off as early as the last one must get further. */
+export function othersFirst<Each extends { readonly guid: MailboxGuid }>(
+  mailboxes: readonly Each[],
+  doneBefore: DoneBefore | undefined,
+): readonly Each[] {
+  if (doneBefore === undefined || doneBefore.size === 0) return mailboxes;
+  const isDone = ({ guid }: Each): boolean => doneBefore.has(guid);
+  return [...mailboxes.filter((each) => !isDone(each)), ...mailboxes.filter(isDone)];
+}
+
+/** Where a session stands before a mailbox, to see afterwards whether the mailbox is done. */
+interface Before {
+  readonly state: MailboxSyncState | undefined;
+  readonly changes: number;
+}
+
+export const beforeMailbox = (session: Session, guid: MailboxGuid): Before => ({
+  state: session.states.get(guid),
+  changes: session.changes.length,
+});
+
+/**
+ * Notes a mailbox that was synced to its end. One that changed meanwhile, or whose expunges wait for the end of the
+ * sync, is left to the next try.
+ */
+export function noteDone(
+  session: Session,
+  guid: MailboxGuid,
+  before: Before,
+  doneBefore: DoneBefore | undefined,
+): void {
+  if (doneBefore === undefined) return;
+  const isOpen =
+    session.changes.length > before.changes ||
+    session.requiresFullResync ||
+    session.lateExpunges.some(({ mailbox }) => mailbox.guid === guid);
+  if (isOpen) {
+    doneBefore.delete(guid);
+    return;
+  }
+  const state = session.states.get(guid);
+  const isProof = session.peerCan('expunges') && state !== before.state;
+  doneBefore.set(guid, isProof ? state : undefined);
+}
