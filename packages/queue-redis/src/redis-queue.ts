@@ -7,6 +7,7 @@ import {
   complainOfLeftOut,
   type IntakeBatch,
   type IntakeResult,
+  noSuchChannel,
   priorities,
   type QueueSettings,
   type ReplicationQueue,
@@ -18,7 +19,6 @@ import {
   type UserStatus,
 } from '@dsyncd/queue';
 import type { Claims } from './claims.ts';
-import { noSuchChannel } from './errors.ts';
 import type { IdleWorkers } from './idle-workers.ts';
 import { redisLimits } from './options.ts';
 import {

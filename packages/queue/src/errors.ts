@@ -20,3 +20,25 @@ export function complainOfLeftOut(usersMax: number, [first, ...others]: readonly
 /** Of every call after `close`, and of whoever waits then. */
 export const closedError = (): DsyncdError =>
   new DsyncdError('DSYNCD_QUEUE_CLOSED', 'the queue is closed', { outcome: 'transient' });
+
+export const noSuchChannel = (name: string): DsyncdError =>
+  new DsyncdError('DSYNCD_QUEUE_CHANNEL', `there is no channel ${quote(name.slice(0, 80))}`, {
+    outcome: 'operator',
+    hint: 'the channels are the [channels.NAME] sections of the configuration',
+  });
+
+export const noRoomForChannel = (
+  name: string,
+  {
+    channelsMax,
+    channelNameCharsMax,
+  }: { readonly channelsMax: number; readonly channelNameCharsMax: number },
+): DsyncdError =>
+  new DsyncdError(
+    'DSYNCD_QUEUE_CHANNELS_MAX',
+    `channel ${quote(name.slice(0, 80))} is one too many or its name too long`,
+    {
+      outcome: 'operator',
+      hint: `at most ${channelsMax} channels with names of ${channelNameCharsMax} characters`,
+    },
+  );

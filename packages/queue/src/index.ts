@@ -1,5 +1,5 @@
 export { ClockWatch, clockStepMsMin, type SetBack } from './clock-watch.ts';
-export { closedError, complainOfLeftOut } from './errors.ts';
+export { closedError, complainOfLeftOut, noSuchChannel } from './errors.ts';
 export type * from './fleet.ts';
 export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';
 export { failureLimits } from './model/failure-texts.ts';

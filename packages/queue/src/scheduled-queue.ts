@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Clock, compileMask, hasWildcard, type OutcomeKind, type UserName } from '@dsyncd/core';
+import type { Clock, OutcomeKind, UserName } from '@dsyncd/core';
 import { Claimers } from './claimers.ts';
 import { ClockWatch, type SetBack } from './clock-watch.ts';
-import { readCursor } from './cursor.ts';
 import { closedError, complainOfLeftOut } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
@@ -26,12 +25,8 @@ import {
   type UserQuery,
   type UserStatus,
 } from './port.ts';
+import { eachUser, idsPerTurn, pageOfUsers, type UserListing } from './user-listing.ts';
 import { Waiters } from './waiters.ts';
-
-/** Work over all users is cut into pieces of so many ids, so that the loop is never held up. */
-const idsPerTurn = 10_000;
-/** A page looks at no more users than this, so that a rare match costs no request much time. */
-const idsPerPage = 200_000;
 
 export interface ScheduledQueueOptions {
   readonly scheduler: Scheduler;
@@ -271,41 +266,19 @@ export class ScheduledQueue implements ReplicationQueue {
   }
 
   async *userStatus(channelName: string, mask: string): AsyncIterable<UserStatus> {
-    const channel = this.#channel(channelName);
-    if (!hasWildcard(mask)) {
-      const status = channel.userStatus(this.#scheduler.users.idOf(mask) ?? -1);
-      if (status !== undefined) yield status;
-      return;
-    }
-    const isWanted = compileMask(mask);
-    for (let start = 0; start < this.#scheduler.users.idBound; start += idsPerTurn) {
-      if (start > 0) await this.#nextTurn();
-      const end = Math.min(start + idsPerTurn, this.#scheduler.users.idBound);
-      for (let user = start; user < end; user++) {
-        if (!channel.knows(user) || !isWanted(this.#scheduler.users.nameOf(user) ?? '')) continue;
-        const status = channel.userStatus(user);
-        if (status !== undefined) yield status;
-      }
-    }
+    yield* eachUser(this.#listing(channelName), mask);
   }
 
-  async userPage(channelName: string, { mask, only, cursor, limit }: UserQuery): Promise<UserPage> {
-    const channel = this.#channel(channelName);
-    const first = readCursor(cursor);
-    const users: UserStatus[] = [];
-    const single = hasWildcard(mask) ? undefined : (this.#scheduler.users.idOf(mask) ?? -1);
-    const start = Math.max(first, single ?? 0);
-    const bound = single === undefined ? this.#scheduler.users.idBound : single + 1;
-    const end = Math.min(bound, start + idsPerPage);
-    const isWanted = compileMask(mask);
-    for (let user = start; user < end; user++) {
-      if (user > start && user % idsPerTurn === 0) await this.#nextTurn();
-      if (!channel.fits(user, only) || !isWanted(this.#scheduler.users.nameOf(user) ?? '')) continue;
-      if (users.length >= limit) return { users, next: String(user) };
-      const status = channel.userStatus(user);
-      if (status !== undefined) users.push(status);
-    }
-    return { users, next: end < bound ? String(end) : undefined };
+  async userPage(channelName: string, query: UserQuery): Promise<UserPage> {
+    return await pageOfUsers(this.#listing(channelName), query);
+  }
+
+  #listing(channelName: string): UserListing {
+    return {
+      channel: this.#channel(channelName),
+      users: this.#scheduler.users,
+      nextTurn: () => this.#nextTurn(),
+    };
   }
 
   running(): readonly RunningSync[] {

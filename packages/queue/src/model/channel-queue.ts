@@ -11,6 +11,7 @@ import { Breaker } from './breaker.ts';
 import { type Bucket, bucket, ChannelCounts, standingOfRecord } from './channel-counts.ts';
 import { FailureTexts } from './failure-texts.ts';
 import { IndexedHeap } from './indexed-heap.ts';
+import { countLags } from './lag-counts.ts';
 import { mergeWish, type RunningClaim } from './running-claim.ts';
 import { limitWait, timing } from './timing.ts';
 import { flag, UserRecords } from './user-records.ts';
@@ -277,15 +278,7 @@ export class ChannelQueue {
 
   /** How many users' oldest change waits longer than each of the limits, which ascend. */
   lagCounts(limitsMs: readonly number[], now: number): number[] {
-    // Whoever waits at all: asked for often, so not counted anew.
-    if (limitsMs.length === 1 && (limitsMs[0] as number) < 0) return [this.#oldest.size];
-    const counts = new Array<number>(limitsMs.length).fill(0);
-    for (const requestedAt of this.#oldest.keys) {
-      const lagMs = now - requestedAt;
-      for (let index = 0; index < limitsMs.length && lagMs > (limitsMs[index] as number); index++)
-        counts[index] = (counts[index] as number) + 1;
-    }
-    return counts;
+    return countLags(this.#oldest, limitsMs, now);
   }
 
   fits(user: number, only: UserFilter | undefined): boolean {

@@ -1,5 +1,6 @@
-import { compileMask, DsyncdError, fail, isUserName, type Random, type UserName } from '@dsyncd/core';
+import { compileMask, fail, isUserName, type Random, type UserName } from '@dsyncd/core';
 import type { SetBack } from '../clock-watch.ts';
+import { noRoomForChannel, noSuchChannel } from '../errors.ts';
 import { type Completion, priorities, type QueueSettings, type RunningSync } from '../port.ts';
 import { ChannelQueue, type Wish } from './channel-queue.ts';
 import { channelsWithRoom, healthiestFor, soonest } from './fair-share.ts';
@@ -71,14 +72,7 @@ export class Scheduler {
   channel(name: string): ChannelQueue {
     const channel = this.#byName.get(name);
     if (channel?.isConfigured) return channel;
-    throw new DsyncdError(
-      'DSYNCD_QUEUE_CHANNEL',
-      `there is no channel ${JSON.stringify(name.slice(0, 80))}`,
-      {
-        outcome: 'operator',
-        hint: 'the channels are the [channels.NAME] sections of the configuration',
-      },
-    );
+    throw noSuchChannel(name);
   }
 
   /**
@@ -121,14 +115,7 @@ export class Scheduler {
       this.#channels.length >= schedulerLimits.channelsMax ||
       name.length > schedulerLimits.channelNameCharsMax
     )
-      throw new DsyncdError(
-        'DSYNCD_QUEUE_CHANNELS_MAX',
-        `channel ${JSON.stringify(name.slice(0, 80))} is one too many or its name too long`,
-        {
-          outcome: 'operator',
-          hint: `at most ${schedulerLimits.channelsMax} channels with names of ${schedulerLimits.channelNameCharsMax} characters`,
-        },
-      );
+      throw noRoomForChannel(name, schedulerLimits);
     const channel = new ChannelQueue(name, this.#channels.length, this.users, this.#random, this.#settings);
     this.#channels.push(channel);
     this.#byName.set(name, channel);

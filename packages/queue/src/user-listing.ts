@@ -1,0 +1,61 @@
+import { compileMask, hasWildcard } from '@dsyncd/core';
+import { readCursor } from './cursor.ts';
+import type { ChannelQueue } from './model/channel-queue.ts';
+import type { UserTable } from './model/user-table.ts';
+import type { UserPage, UserQuery, UserStatus } from './port.ts';
+
+/** Work over all users is cut into pieces of so many ids, so that the loop is never held up. */
+export const idsPerTurn = 10_000;
+/** A page looks at no more users than this, so that a rare match costs no request much time. */
+const idsPerPage = 200_000;
+
+export interface UserListing {
+  readonly channel: ChannelQueue;
+  readonly users: UserTable;
+  /** Lets others have their turn. Rejects when the queue is closed meanwhile. */
+  readonly nextTurn: () => Promise<void>;
+}
+
+/** How each user of a mask stands. */
+export async function* eachUser(
+  { channel, users, nextTurn }: UserListing,
+  mask: string,
+): AsyncGenerator<UserStatus> {
+  if (!hasWildcard(mask)) {
+    const status = channel.userStatus(users.idOf(mask) ?? -1);
+    if (status !== undefined) yield status;
+    return;
+  }
+  const isWanted = compileMask(mask);
+  for (let start = 0; start < users.idBound; start += idsPerTurn) {
+    if (start > 0) await nextTurn();
+    const end = Math.min(start + idsPerTurn, users.idBound);
+    for (let user = start; user < end; user++) {
+      if (!channel.knows(user) || !isWanted(users.nameOf(user) ?? '')) continue;
+      const status = channel.userStatus(user);
+      if (status !== undefined) yield status;
+    }
+  }
+}
+
+/** A page of them; its cursor is the id where the next one begins. */
+export async function pageOfUsers(
+  { channel, users: table, nextTurn }: UserListing,
+  { mask, only, cursor, limit }: UserQuery,
+): Promise<UserPage> {
+  const first = readCursor(cursor);
+  const users: UserStatus[] = [];
+  const single = hasWildcard(mask) ? undefined : (table.idOf(mask) ?? -1);
+  const start = Math.max(first, single ?? 0);
+  const bound = single === undefined ? table.idBound : single + 1;
+  const end = Math.min(bound, start + idsPerPage);
+  const isWanted = compileMask(mask);
+  for (let user = start; user < end; user++) {
+    if (user > start && user % idsPerTurn === 0) await nextTurn();
+    if (!channel.fits(user, only) || !isWanted(table.nameOf(user) ?? '')) continue;
+    if (users.length >= limit) return { users, next: String(user) };
+    const status = channel.userStatus(user);
+    if (status !== undefined) users.push(status);
+  }
+  return { users, next: end < bound ? String(end) : undefined };
+}
