@@ -21,22 +21,12 @@ import {
 import type { Claims } from './claims.ts';
 import type { IdleWorkers } from './idle-workers.ts';
 import { redisLimits } from './options.ts';
-import {
-  channelStatus,
-  fits,
-  type PageStart,
-  parseStatus,
-  readCursor,
-  type UserRow,
-  userStatus,
-  writeCursor,
-} from './overview.ts';
+import { channelStatus, type PageStart, parseStatus, type UserRow, userStatus } from './overview.ts';
 import type { RedisWaiters } from './redis-waiters.ts';
 import type { ScriptRunner } from './script-runner.ts';
+import { eachUser, type Piece, pageOfUsers } from './user-listing.ts';
 
 const usersPerScan = 500;
-/** A page looks at no more pieces than this, so that a rare match costs no request much time. */
-const scansPerPage = 40;
 
 /** name, priority, full, by operator */
 type Row = readonly [string, number, number, number];
@@ -222,43 +212,16 @@ export class RedisQueue implements ReplicationQueue {
 
   async *userStatus(channel: string, mask: string): AsyncIterable<UserStatus> {
     this.#check(channel);
-    const seen = new Set<string>();
-    for (let start: PageStart | undefined = { scan: '0', skip: 0 }; start !== undefined; ) {
-      const { statuses, next } = await this.#scan(channel, mask, start);
-      for (const status of statuses) {
-        if (seen.has(status.user)) continue;
-        seen.add(status.user);
-        yield status;
-      }
-      start = next === '0' ? undefined : { scan: next, skip: 0 };
-    }
+    yield* eachUser((start) => this.#scan(channel, mask, start));
   }
 
-  async userPage(channel: string, { mask, only, cursor, limit }: UserQuery): Promise<UserPage> {
+  async userPage(channel: string, { mask, ...query }: UserQuery): Promise<UserPage> {
     this.#check(channel);
-    const users: UserStatus[] = [];
-    let { scan, skip } = readCursor(cursor);
-    for (let round = 0; round < scansPerPage; round++) {
-      const { statuses, next } = await this.#scan(channel, mask, { scan, skip });
-      const wanted = statuses.filter((status) => fits(status, only));
-      const room = limit - users.length;
-      users.push(...wanted.slice(0, room));
-      const first = wanted[room];
-      if (first !== undefined)
-        return { users, next: writeCursor({ scan, skip: skip + statuses.indexOf(first) }) };
-      if (next === '0') return { users, next: undefined };
-      scan = next;
-      skip = 0;
-    }
-    return { users, next: writeCursor({ scan, skip }) };
+    return pageOfUsers((start) => this.#scan(channel, mask, start), query);
   }
 
   /** One piece of the users; `skip` counts among those that the mask matches. */
-  async #scan(
-    channel: string,
-    mask: string,
-    { scan, skip }: PageStart,
-  ): Promise<{ readonly statuses: readonly UserStatus[]; readonly next: string }> {
+  async #scan(channel: string, mask: string, { scan, skip }: PageStart): Promise<Piece> {
     const { scripts, claims, settings } = this.#parts;
     const query = hasWildcard(mask) ? {} : { names: [mask] };
     const input = claims.input({ channel, cursor: scan, count: usersPerScan, ...query });

@@ -270,7 +270,7 @@ export class ScheduledQueue implements ReplicationQueue {
   }
 
   async userPage(channelName: string, query: UserQuery): Promise<UserPage> {
-    return await pageOfUsers(this.#listing(channelName), query);
+    return pageOfUsers(this.#listing(channelName), query);
   }
 
   #listing(channelName: string): UserListing {
