@@ -90,17 +90,16 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       http?.syncEnded(sync);
     },
   });
+  const known = { clock: systemClock, version: programVersion(), dsyncds: new Set<string>() };
   const troubles = new HostTroubles(
     async () => [
       ...noRoomTroubles(intake.leftOut, refresh.noRoom),
       ...refusedNameTroubles(mail.unusable?.() ?? { count: 0 }),
-      ...(await findTroubles(config, { clock: systemClock, version: programVersion() })).map(
-        ({ check, channel, message, remedy = '' }) => ({
-          check: channel === undefined ? check : `${check} (${channel})`,
-          message,
-          remedy,
-        }),
-      ),
+      ...(await findTroubles(config, known)).map(({ check, channel, message, remedy = '' }) => ({
+        check: channel === undefined ? check : `${check} (${channel})`,
+        message,
+        remedy,
+      })),
     ],
     systemClock,
     logger,

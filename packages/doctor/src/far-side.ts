@@ -1,4 +1,4 @@
-import type { Clock } from '@dsyncd/core';
+import { type Clock, DsyncdError } from '@dsyncd/core';
 import { decodePeerAbout, decodeUserList, type PeerAbout, peerQuestionWords } from '@dsyncd/protocol';
 import type { Doveadm } from './doveadm.ts';
 import { NotCheckable } from './finding.ts';
@@ -18,9 +18,11 @@ export interface FarSide {
 
 /**
  * Logs in at the other end and finds out what it is.
+ * @param isDsyncd - what was found out before: each kind complains in its log of what only the other one is asked
  * @throws {DsyncdError} why it cannot be reached, or why it does not let us in.
  */
-export async function openFarSide(doveadm: Doveadm, clock: Clock): Promise<FarSide> {
+export async function openFarSide(doveadm: Doveadm, clock: Clock, isDsyncd = false): Promise<FarSide> {
+  if (isDsyncd) return farDsyncd(doveadm, clock);
   const minor = await doveadm.serverMinor();
   return minor > 0 ? farDovecot(doveadm, minor, clock) : farDsyncd(doveadm, clock);
 }
@@ -49,7 +51,10 @@ function farDsyncd(doveadm: Doveadm, clock: Clock): Promise<FarSide> {
     return told;
   };
   return ask()
-    .catch(() => undefined)
+    .catch((error: unknown) => {
+      if (error instanceof DsyncdError && error.code === 'DSYNCD_DOVEADM_REFUSED') return undefined;
+      throw error;
+    })
     .then((first) => ({
       version: `dsyncd ${first?.version ?? 'of an older version'}`,
       kind: 'dsyncd',

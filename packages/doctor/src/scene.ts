@@ -51,6 +51,8 @@ export interface SceneOptions {
   readonly doveconfText?: () => Promise<string>;
   /** Of dsyncd. */
   readonly version: string;
+  /** Channels whose other end is a dsyncd, as far as it is known; added to. */
+  readonly dsyncds?: Set<string>;
 }
 
 const authTimeoutMs = 10_000;
@@ -61,6 +63,7 @@ export function openScene({
   signal,
   doveconfText,
   version,
+  dsyncds = new Set(),
 }: SceneOptions): Scene & { close(): void } {
   const auth = new AuthClient({
     socketPath: () => config.dovecot.authSocketPath,
@@ -75,7 +78,7 @@ export function openScene({
     isDovecot ? dovecotUsers.list() : listUsers(config.mailHome);
   const far = new Map<string, Promise<FarSide>>();
   const logIn = (channel: ChannelConfig): Promise<FarSide> => {
-    const present = far.get(channel.name) ?? openFar(config, channel, clock, signal);
+    const present = far.get(channel.name) ?? openFar(config, channel, { clock, signal, dsyncds });
     far.set(channel.name, present);
     return present;
   };
@@ -120,8 +123,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 async function openFar(
   config: Config,
   channel: ChannelConfig,
-  clock: Clock,
-  signal: AbortSignal,
+  { clock, signal, dsyncds }: Pick<SceneOptions, 'clock' | 'signal'> & { readonly dsyncds: Set<string> },
 ): Promise<FarSide> {
   const { destination, settings } = await planFar(config, channel);
   if (destination.kind !== 'tcp')
@@ -136,7 +138,10 @@ async function openFar(
     ...(secret === undefined ? {} : { secret }),
     ...(tls === undefined ? {} : { tls }),
   };
-  return openFarSide(new Doveadm(address, clock, signal), clock);
+  const place = `${channel.name} ${channel.mailReplica}`;
+  const far = await openFarSide(new Doveadm(address, clock, signal), clock, dsyncds.has(place));
+  if (far.kind === 'dsyncd') dsyncds.add(place);
+  return far;
 }
 
 /** @throws {NotCheckable} when there is no secret to log in with. */

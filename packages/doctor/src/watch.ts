@@ -1,8 +1,7 @@
 import type { ChannelConfig, Config } from '@dsyncd/config';
-import type { Clock } from '@dsyncd/core';
 import { type Result, runChannelCheck, runHostCheck } from './check.ts';
 import { watchedChannelChecks, watchedHostChecks } from './checks/index.ts';
-import { openScene } from './scene.ts';
+import { openScene, type SceneOptions } from './scene.ts';
 
 /** A check that hangs is cut off after it; the others are not held up. */
 const timeoutMs = 15_000;
@@ -13,9 +12,9 @@ const timeoutMs = 15_000;
  */
 export async function findTroubles(
   config: Config,
-  { clock, version }: { readonly clock: Clock; readonly version: string },
+  known: Pick<SceneOptions, 'clock' | 'version' | 'dsyncds'>,
 ): Promise<readonly Result[]> {
-  const scene = openScene({ config, clock, version, signal: AbortSignal.timeout(timeoutMs) });
+  const scene = openScene({ config, ...known, signal: AbortSignal.timeout(timeoutMs) });
   try {
     const results = await Promise.all([
       ...watchedHostChecks.map((check) => runHostCheck(check, scene)),

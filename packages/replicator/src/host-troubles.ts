@@ -3,8 +3,8 @@ import type { HostTrouble } from '@dsyncd/protocol';
 
 export type { HostTrouble } from '@dsyncd/protocol';
 
-const everyMs = 15_000;
-/** What was seen is looked at again soon: it may have been a moment's thing, and who mends it waits for the answer. */
+const everyMs = 20_000;
+/** What was seen for the first time is looked at again soon: it may have been a moment's thing. */
 const againMs = 2_000;
 
 /**
@@ -35,7 +35,8 @@ export class HostTroubles {
   async start(): Promise<void> {
     await this.look();
     if (this.#isStopped) return;
-    this.#cancel = this.#clock.after(this.#seen.length > 0 ? againMs : everyMs, () => void this.start());
+    const isNew = this.#seen.length > this.#found.length;
+    this.#cancel = this.#clock.after(isNew ? againMs : everyMs, () => void this.start());
   }
 
   stop(): void {

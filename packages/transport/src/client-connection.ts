@@ -4,6 +4,7 @@ import { readLine } from '@dsyncd/protocol';
 import { admitClient, answerCommand, type Credentials, commandLineBytesMax } from './doveadm-session.ts';
 import { LeasedLink } from './leased-link.ts';
 import type { SyncAnswerer } from './port.ts';
+import type { Refusal } from './strangers.ts';
 import { StreamLink } from './stream-link.ts';
 
 export interface ServiceSettings {
@@ -15,8 +16,8 @@ export interface ServiceSettings {
 }
 
 export interface Admission extends Omit<Credentials, 'beforeRefusal'> {
-  /** Counts a wrong secret; answers how long its answer has to wait. */
-  readonly refusalDelayMs: () => number;
+  /** Counts a wrong secret. */
+  readonly refuse: () => Refusal;
   readonly loginTimeoutMs: number;
   readonly onAdmitted: () => void;
 }
@@ -28,6 +29,8 @@ export class ClientConnection {
   readonly #abort = new AbortController();
   #isWaiting = false;
   #isStopping = false;
+  /** The same was told of this address not long ago. */
+  #isOldNews = false;
 
   constructor(socket: Socket, peerName: string, service: ServiceSettings) {
     const { stallTimeoutMs, clock } = service;
@@ -58,14 +61,18 @@ export class ClientConnection {
     this.#link.fail(reason);
   }
 
-  async #admit({ loginTimeoutMs, onAdmitted, refusalDelayMs, ...credentials }: Admission): Promise<void> {
+  async #admit({ loginTimeoutMs, onAdmitted, refuse, ...credentials }: Admission): Promise<void> {
     const cancel = this.#service.clock.after(loginTimeoutMs, () =>
       this.#link.fail(this.#loginTimeout(loginTimeoutMs)),
     );
     try {
       await admitClient(this.#link, {
         ...credentials,
-        beforeRefusal: () => this.#service.clock.sleep(refusalDelayMs()),
+        beforeRefusal: async () => {
+          const { delayMs, isNews } = refuse();
+          this.#isOldNews = !isNews;
+          await this.#service.clock.sleep(delayMs);
+        },
       });
       onAdmitted();
     } finally {
@@ -111,6 +118,7 @@ export class ClientConnection {
     const { logger } = this.#service;
     // Health checks and port scans come and go without a word.
     if (user === undefined && failure.code === 'DSYNCD_LINK_LOST') logger.debug(fields, 'client left');
+    else if (this.#isOldNews) logger.debug(fields, 'connection of a peer failed again');
     else if (error instanceof InvariantError)
       logger.error({ ...fields, stack: error.stack }, 'sync for a peer failed');
     else if (failure.outcome === 'operator' || failure.outcome === 'transient')

@@ -167,7 +167,7 @@ class DoveadmService implements DoveadmServer {
       secret: this.#secret,
       ...(certificateProblem === undefined ? {} : { certificateProblem }),
       loginTimeoutMs: this.#loginTimeoutMs,
-      refusalDelayMs: () => this.#strangers.refusalDelayMs(socket.remoteAddress ?? ''),
+      refuse: () => this.#strangers.refuse(socket.remoteAddress ?? ''),
       onAdmitted: () => {
         this.#strangers.admit(key, socket.remoteAddress ?? '');
         this.#clients.add(client);

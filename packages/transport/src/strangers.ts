@@ -4,6 +4,15 @@ import type { Socket } from 'node:net';
 const addressesMax = 1_000;
 const firstDelayMs = 100;
 const delayMsMax = 2_000;
+/** A peer with a wrong secret comes again and again. */
+const refusalsPerLine = 100;
+
+export interface Refusal {
+  /** So long the answer is to wait; the longer the more wrong secrets there were. */
+  readonly delayMs: number;
+  /** Is it worth a line of the log? */
+  readonly isNews: boolean;
+}
 
 /**
  * Connections that have not logged in yet. Nobody can fill the room by doing nothing: a new one takes the place of the oldest,
@@ -62,11 +71,14 @@ export class Strangers {
     remember(this.#known, address, true);
   }
 
-  /** How long the answer to one more wrong secret of this address is to wait, in ms; the longer the more there were. */
-  refusalDelayMs(address: string): number {
+  /** Counts one more wrong secret of this address. */
+  refuse(address: string): Refusal {
     const count = this.#wrongSecrets.get(address) ?? 0;
     remember(this.#wrongSecrets, address, count + 1);
-    return count === 0 ? 0 : Math.min(delayMsMax, firstDelayMs * 2 ** (count - 1));
+    return {
+      delayMs: count === 0 ? 0 : Math.min(delayMsMax, firstDelayMs * 2 ** (count - 1)),
+      isNews: count % refusalsPerLine === 0,
+    };
   }
 
   endAll(): void {

@@ -143,11 +143,11 @@ describe('connections', () => {
 
   it('with wrong secrets are answered later each time, and a right one ends that', async () => {
     const strangers = new Strangers(4);
-    const delays = Array.from({ length: 8 }, () => strangers.refusalDelayMs('192.0.2.1'));
+    const delays = Array.from({ length: 8 }, () => strangers.refuse('192.0.2.1').delayMs);
     expect(delays).toEqual([0, 100, 200, 400, 800, 1600, 2000, 2000]);
-    expect(strangers.refusalDelayMs('192.0.2.2')).toBe(0);
+    expect(strangers.refuse('192.0.2.2')).toEqual({ delayMs: 0, isNews: true });
     strangers.admit('[192.0.2.1]:1', '192.0.2.1');
-    expect(strangers.refusalDelayMs('192.0.2.1')).toBe(0);
+    expect(strangers.refuse('192.0.2.1').delayMs).toBe(0);
   });
 
   it('of a peer that has logged in before go last', () => {

@@ -27,7 +27,7 @@ export const notifyPlaces: HostCheck = {
 async function builtinPlaces({ config }: Scene): Promise<Finding> {
   const homes = await stat(mailHomesFolder(config)).catch(() => undefined);
   if (homes === undefined)
-    return problem(
+    return warning(
       `${mailHomesFolder(config)}, the folder of mail_home, does not exist`,
       'make it for the user of the services, or correct mail_home',
     );
