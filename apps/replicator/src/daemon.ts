@@ -15,6 +15,7 @@ import {
   matchingUsers,
   noRoomTroubles,
   ProofSyncs,
+  type RunningProgress,
   refusedNameTroubles,
   UserRefresh,
   WorkerPool,
@@ -105,8 +106,9 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     logger,
   );
   const firstSyncs = new FirstSyncWatch({ queue, channels, clock: systemClock, logger });
+  const progressOf: RunningProgress['of'] = (channel, user) => pool.progress.of(channel, user);
   const doveadm = await listenDoveadm({
-    progressOf: (channel, user) => pool.progress.of(channel, user),
+    progressOf,
     firstSyncsLeftMs: (channel) => firstSyncs.leftMs(channel),
     troubles: () => troubles.found,
     path: join(config.listeners.replicator.dir, doveadmSocketName),
@@ -121,7 +123,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   let isReady = false;
   const http = await openHttp({
     ...fleetParts,
-    progressOf: (channel, user) => pool.progress.of(channel, user),
+    progressOf,
     config: () => config,
     queue,
     sink,
