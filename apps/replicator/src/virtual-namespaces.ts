@@ -1,4 +1,4 @@
-import { blocksOf, type Config, parseDoveconf, settingOf } from '@dsyncd/config';
+import { blocksOf, type Config, type DoveconfTree, settingOf } from '@dsyncd/config';
 import type { Logger } from '@dsyncd/core';
 import { runDoveconf } from '@dsyncd/doctor';
 
@@ -8,7 +8,7 @@ import { runDoveconf } from '@dsyncd/doctor';
  */
 export async function virtualMailboxes(config: Config, logger: Logger): Promise<readonly string[]> {
   try {
-    return virtualMasks(await runDoveconf(config));
+    return virtualMasks((await runDoveconf(config)).tree);
   } catch (error) {
     logger.info(
       { error },
@@ -18,11 +18,10 @@ export async function virtualMailboxes(config: Config, logger: Logger): Promise<
   }
 }
 
-/** @param doveconf - what `doveconf -n` prints */
-export function virtualMasks(doveconf: string): readonly string[] {
+function virtualMasks(tree: DoveconfTree): readonly string[] {
   const isVirtual = (block: Parameters<typeof settingOf>[0]): boolean =>
     /^virtual:/.test(settingOf(block, 'location') ?? '') || settingOf(block, 'mail_driver') === 'virtual';
-  return blocksOf(parseDoveconf(doveconf), 'namespace')
+  return blocksOf(tree, 'namespace')
     .filter(isVirtual)
     .flatMap((block) => settingOf(block, 'prefix') ?? [])
     .filter((prefix) => prefix !== '')

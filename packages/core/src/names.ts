@@ -77,3 +77,7 @@ export function normalizeMailboxPath(path: MailboxPath): MailboxPath {
 /** Text from outside, cut and escaped so that it can stand in a log line or an error. */
 export const quote = (text: string): string =>
   JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+/** What helps users of a Dovecot whose names {@link isUserName} refuses. */
+export const refusedNamesRemedy =
+  'rename them: a name has at most 255 bytes of UTF-8 without control characters, and no part between "/" that is empty, "." or ".."; or leave them out with user_exclude';

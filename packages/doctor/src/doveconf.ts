@@ -20,12 +20,9 @@ export interface Doveconf {
   readonly is24: boolean;
 }
 
-/**
- * Understands what `doveconf -n` has printed.
- * @throws {NotCheckable} when it cannot be had.
- */
-export async function loadDoveconf(printed: () => Promise<string>): Promise<Doveconf> {
-  const tree = parseDoveconf(await printed());
+/** Understands what `doveconf -n` has printed. */
+export function doveconfOf(printed: string): Doveconf {
+  const tree = parseDoveconf(printed);
   const version = tree.version ?? '';
   return { tree, version, is24: tree.settings.has('dovecot_config_version') || /^2\.[4-9]/.test(version) };
 }
@@ -34,11 +31,11 @@ export async function loadDoveconf(printed: () => Promise<string>): Promise<Dove
  * Runs `doveconf -n` for the Dovecot that the configuration speaks of.
  * @throws {NotCheckable} when it fails, or shows another Dovecot.
  */
-export async function runDoveconf({ dovecot }: Pick<Config, 'dovecot'>): Promise<string> {
-  const printed = await doveconf(dovecot.configFile);
+export async function runDoveconf({ dovecot }: Pick<Config, 'dovecot'>): Promise<Doveconf> {
+  const found = doveconfOf(await doveconf(dovecot.configFile));
   // One with our base_dir need not say so: it may be the built-in one.
-  const baseDir = settingOf(parseDoveconf(printed), 'base_dir') ?? defaultBaseDir(dovecot.authSocketPath);
-  if (isWithin(baseDir, dovecot.authSocketPath)) return printed;
+  const baseDir = settingOf(found.tree, 'base_dir') ?? defaultBaseDir(dovecot.authSocketPath);
+  if (isWithin(baseDir, dovecot.authSocketPath)) return found;
   throw new NotCheckable(
     `doveconf -n shows the Dovecot of ${baseDir}, not that of ${dovecot.authSocketPath}: set dovecot.config_file`,
   );

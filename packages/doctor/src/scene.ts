@@ -9,7 +9,7 @@ import {
 } from '@dsyncd/engine';
 import { planPeer } from '@dsyncd/program';
 import { Doveadm } from './doveadm.ts';
-import { type Doveconf, loadDoveconf, runDoveconf } from './doveconf.ts';
+import { type Doveconf, doveconfOf, runDoveconf } from './doveconf.ts';
 import { type FarSide, openFarSide } from './far-side.ts';
 import { NotCheckable } from './finding.ts';
 import { type MailOwner, mailOwnerOf } from './mail-owner.ts';
@@ -82,7 +82,9 @@ export function openScene({
     far.set(channel.name, present);
     return present;
   };
-  const doveconf = once(() => loadDoveconf(doveconfText ?? (() => runDoveconf(config))));
+  const doveconf = once(async () =>
+    doveconfText === undefined ? runDoveconf(config) : doveconfOf(await doveconfText()),
+  );
   return {
     config,
     clock,

@@ -1,4 +1,4 @@
-import { countOf, quote } from '@dsyncd/core';
+import { countOf, quote, refusedNamesRemedy } from '@dsyncd/core';
 import type { HostTrouble } from './host-troubles.ts';
 
 /** What status must tell of users whom nobody can queue, because dsyncd refuses their names: no count has them. */
@@ -15,7 +15,6 @@ export const refusedNameTroubles = ({
         {
           check: 'user-names',
           message: `${countOf(count, 'user')} of Dovecot ${count === 1 ? 'is' : 'are'} NOT replicated for the name, such as ${quote(example)}`,
-          remedy:
-            'rename them: a name has at most 255 bytes of UTF-8 without control characters, and no part between "/" that is empty, "." or ".."; or leave them out with user_exclude',
+          remedy: refusedNamesRemedy,
         },
       ];

@@ -1,4 +1,4 @@
-import { countOf, quote } from '@dsyncd/core';
+import { countOf, quote, refusedNamesRemedy } from '@dsyncd/core';
 import type { ChannelCheck, HostCheck } from '../check.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
 import type { Scene } from '../scene.ts';
@@ -14,7 +14,7 @@ export const userList: HostCheck = {
     if (count > 0)
       return problem(
         `${countOf(count, 'user')} of Dovecot cannot be replicated for their names: ${quote(example)}`,
-        'rename them: a name has at most 255 bytes of UTF-8 without control characters, and no part between "/" that is empty, "." or ".."; or leave them out with user_exclude',
+        refusedNamesRemedy,
       );
     if (users.length > 0) return ok(`${countOf(users.length, 'user')} listed`);
     return noUser(scene);
