@@ -9,6 +9,7 @@ import { type Daemon, endWith, programVersion, takeInheritedFiles } from '@dsync
 import {
   type Channel,
   doveadmSocketName,
+  FirstSyncWatch,
   HostTroubles,
   listenDoveadm,
   MissedChanges,
@@ -23,7 +24,6 @@ import {
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { startAlerts } from './alerts.ts';
-import { FirstSyncWatch } from './first-sync-watch.ts';
 import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
 import { ListenedUntil } from './listened-until.ts';

@@ -3,6 +3,7 @@ export * from './channel.ts';
 export * from './doveadm-listener.ts';
 export * from './doveadm-service.ts';
 export * from './ended-sync.ts';
+export * from './first-sync-watch.ts';
 export * from './first-syncs.ts';
 export * from './host-troubles.ts';
 export * from './intake.ts';

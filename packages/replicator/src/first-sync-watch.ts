@@ -1,6 +1,7 @@
 import { type Clock, formatSpan, type Logger } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import { type Channel, FirstSyncs } from '@dsyncd/replicator';
+import type { Channel } from './channel.ts';
+import { FirstSyncs } from './first-syncs.ts';
 
 const lookEveryMs = 10_000;
 const looksPerLine = 6;
