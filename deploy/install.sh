@@ -7,14 +7,13 @@ cd "$here"
 npm ci --no-audit --no-fund --loglevel=error
 npm run --silent build
 install -d "$prefix/bin"
-for pair in dsyncd:replicator dsync-server:dsync-server dsync-lmtp:lmtp dsyncadm:dsyncadm; do
-  program=${pair%%:*} app=${pair##*:}
+for program in dsyncd dsync-server dsync-lmtp dsyncadm; do
   # Batches of mails are written with many fsyncs at once, which run in this many threads.
   # Large buffers go back to the system when they are freed.
   cat > "$prefix/bin/$program" <<END
 #!/bin/sh
 export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16} MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
-exec node $here/apps/$app/dist/main.js "\$@"
+exec node $here/build/$program.js "\$@"
 END
   chmod 755 "$prefix/bin/$program"
 done

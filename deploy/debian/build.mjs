@@ -10,26 +10,21 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { unbundled } from '../../test/tooling/bundle.mjs';
 import { ensureBuilt } from '../../test/tooling/setup.mjs';
-import { isNeeded, productionModules } from './production-modules.mjs';
+import { isNeeded, modulesNamed, productionModules } from './production-modules.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const here = join(root, 'deploy/debian');
 const library = 'usr/lib/dsyncd';
-/** Program and the folder of its app. */
-const programs = {
-  dsyncd: 'replicator',
-  'dsync-server': 'dsync-server',
-  'dsync-lmtp': 'lmtp',
-  dsyncadm: 'dsyncadm',
-};
+const programs = ['dsyncd', 'dsync-server', 'dsync-lmtp', 'dsyncadm'];
+const apps = ['apps/replicator', 'apps/dsync-server', 'apps/lmtp', 'apps/dsyncadm'];
 
 function run(command, args) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
@@ -44,27 +39,13 @@ function put(stage, path, text, mode = 0o644) {
   chmodSync(file, mode);
 }
 
-/** Copies what a package runs: ours from `dist`, others as published but for sources, documents and tests. */
+/** Copies what a package runs: the bundled programs, and the modules that are not in the bundle as published. */
 function copyLibrary(stage) {
-  const { workspaces, modules, links } = productionModules(
-    root,
-    Object.values(programs).map((app) => `apps/${app}`),
-  );
   const target = join(stage, library);
-  for (const folder of workspaces) {
-    const from = join(root, folder);
-    if (!existsSync(join(from, 'dist'))) throw new Error(`${folder} is not built: npm run build`);
-    cpSync(join(from, 'package.json'), join(target, folder, 'package.json'));
-    cpSync(join(from, 'dist'), join(target, folder, 'dist'), {
-      recursive: true,
-      filter: (file) => !/\.(d\.ts|map|tsbuildinfo)$/.test(file),
-    });
-  }
-  // The dashboard is files for a browser: nobody imports it.
-  const dashboard = join(root, 'apps/dashboard/dist');
-  if (!existsSync(dashboard)) throw new Error('apps/dashboard is not built: npm run build');
-  cpSync(dashboard, join(target, 'apps/dashboard/dist'), { recursive: true });
-  for (const folder of modules.keys()) {
+  if (!existsSync(join(root, 'build/dashboard'))) throw new Error('nothing is built: npm run build');
+  cpSync(join(root, 'build'), join(target, 'build'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(target, 'package.json'));
+  for (const folder of modulesNamed(root, apps, unbundled).keys()) {
     const from = join(root, folder);
     cpSync(from, join(target, folder), {
       recursive: true,
@@ -74,12 +55,7 @@ function copyLibrary(stage) {
           : isNeeded(relative(from, file)),
     });
   }
-  for (const [link, folder] of links) {
-    mkdirSync(dirname(join(target, link)), { recursive: true });
-    symlinkSync(relative(dirname(link), folder), join(target, link));
-  }
   removeEmptyFolders(target);
-  return modules;
 }
 
 function removeEmptyFolders(folder) {
@@ -92,16 +68,16 @@ function removeEmptyFolders(folder) {
 const libcVersion = () => process.report.getReport().header.glibcVersionRuntime ?? '2.36';
 
 function copyrightOf(modules) {
-  const lines = [...modules].map(([folder, { name, version, license }]) => {
+  const lines = [...modules.values()].map(({ name, version, license }) => {
     const text = typeof license === 'string' ? license : JSON.stringify(license ?? 'see its files');
-    return `${name} ${version}: ${text} (/${library}/${folder})`;
+    return `${name} ${version}: ${text}`;
   });
   return `${readFileSync(join(root, 'LICENSE'), 'utf8')}\nIncluded npm packages:\n\n${lines.sort().join('\n')}\n`;
 }
 
 function stagePackage(stage, version) {
-  const modules = copyLibrary(stage);
-  for (const [program, app] of Object.entries(programs))
+  copyLibrary(stage);
+  for (const program of programs)
     put(
       stage,
       `usr/bin/${program}`,
@@ -110,7 +86,7 @@ function stagePackage(stage, version) {
 export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16}
 # Large buffers go back to the system when they are freed.
 export MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
-exec node /${library}/apps/${app}/dist/main.js "$@"
+exec node /${library}/build/${program}.js "$@"
 `,
       0o755,
     );
@@ -126,7 +102,7 @@ exec node /${library}/apps/${app}/dist/main.js "$@"
   put(stage, 'etc/dsyncd/dsyncd.toml', readFileSync(join(root, 'deploy/dsyncd.toml'), 'utf8'));
   for (const name of ['README.md', 'deploy/reference.md', 'deploy/failover.md'])
     put(stage, `usr/share/doc/dsyncd/${name}`, readFileSync(join(root, name), 'utf8'));
-  put(stage, 'usr/share/doc/dsyncd/copyright', copyrightOf(modules));
+  put(stage, 'usr/share/doc/dsyncd/copyright', copyrightOf(productionModules(root, apps)));
   stageControl(stage, version);
 }
 
@@ -151,7 +127,7 @@ const { values, positionals } = parseArgs({
     version: { type: 'string' },
   },
 });
-if (!values['no-build']) ensureBuilt();
+if (!values['no-build']) await ensureBuilt();
 const version = values.version ?? JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 if (!/^[0-9][0-9A-Za-z.+~-]*$/.test(version)) throw new Error(`no version of a Debian package: ${version}`);
 const target = resolve(positionals[0] ?? join(root, 'dist'));

@@ -17,38 +17,42 @@ function findModule(name, from, root) {
  * Everything that the apps depend on.
  * @param root - folder of the repository
  * @param apps - folders of the apps, relative to it
- * @returns `workspaces`: folders of ours; `modules`: folders below node_modules; `links`: from name to workspace.
- *   All relative to the root.
+ * @returns what each `package.json` says, by folder below node_modules, relative to the root
  */
 export function productionModules(root, apps) {
-  const workspaces = new Set();
-  const modules = new Map();
-  const links = new Map();
+  const found = dependenciesOf(root, apps);
+  return new Map([...found].filter(([folder]) => isPublished(folder)));
+}
+
+/** Of what the apps depend on, the modules of these names and all that those depend on. */
+export function modulesNamed(root, apps, names) {
+  const folders = [...dependenciesOf(root, apps)].flatMap(([folder, { name }]) =>
+    isPublished(folder) && names.includes(name) ? [folder] : [],
+  );
+  const found = dependenciesOf(root, folders);
+  return new Map([...found].filter(([folder]) => isPublished(folder)));
+}
+
+const isPublished = (folder) => folder.split('/').includes('node_modules');
+
+/** The folders, and all that they depend on. */
+function dependenciesOf(root, folders) {
+  const known = new Map();
   const missing = [];
   const visit = (folder) => {
-    const { dependencies = {}, optionalDependencies = {} } = readJson(join(folder, 'package.json'));
+    if (known.has(folder)) return;
+    const description = readJson(join(root, folder, 'package.json'));
+    known.set(folder, description);
+    const { dependencies = {}, optionalDependencies = {} } = description;
     for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
-      const found = findModule(name, folder, root);
-      if (found === undefined) {
-        if (!(name in optionalDependencies)) missing.push(`${name} (for ${relative(root, folder)})`);
-        continue;
-      }
-      const real = relative(root, realpathSync(found));
-      const isOurs = !real.split('/').includes('node_modules');
-      if (isOurs) links.set(relative(root, found), real);
-      const known = isOurs ? workspaces : modules;
-      if (known.has(real)) continue;
-      if (isOurs) workspaces.add(real);
-      else modules.set(real, readJson(join(root, real, 'package.json')));
-      visit(join(root, real));
+      const found = findModule(name, join(root, folder), root);
+      if (found !== undefined) visit(relative(root, realpathSync(found)));
+      else if (!(name in optionalDependencies)) missing.push(`${name} (for ${folder})`);
     }
   };
-  for (const app of apps) {
-    workspaces.add(app);
-    visit(join(root, app));
-  }
+  for (const folder of folders) visit(folder);
   if (missing.length > 0) throw new Error(`not installed: ${missing.join(', ')}; npm ci installs them`);
-  return { workspaces: [...workspaces].sort(), modules, links };
+  return known;
 }
 
 const sourceFile =

@@ -25,7 +25,7 @@ if (options.help) {
 }
 ensureNodeModules();
 ensureDebianPackages({ openssl: '/usr/bin/openssl' });
-ensureBuilt();
+await ensureBuilt();
 
 const { cases } = await import('./cases.mjs');
 /** Each case has a tiny size too, so that it cannot rot unseen. */

@@ -45,7 +45,7 @@ try {
     openssl: '/usr/bin/openssl',
     ...(options.fleet ? { 'redis-server': '/usr/bin/redis-server' } : {}),
   });
-  ensureBuilt();
+  await ensureBuilt();
   const { runDemo } = await import('@dsyncd/testkit');
   process.exitCode = await runDemo({ ...options, seed: Number(options.seed ?? Date.now() % 1_000_000) });
 } catch (error) {

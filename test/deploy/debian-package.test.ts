@@ -62,8 +62,8 @@ describe.skipIf(!isDebian)('the Debian package', () => {
     for (const wanted of [
       'usr/lib/dsyncd/node_modules/better-sqlite3/build/Release/better_sqlite3.node',
       'usr/lib/dsyncd/node_modules/fs-ext/build/Release/fs_ext.node',
-      'usr/lib/dsyncd/apps/replicator/dist/main.js',
-      'usr/lib/dsyncd/apps/dashboard/dist/index.html',
+      'usr/lib/dsyncd/build/dsyncd.js',
+      'usr/lib/dsyncd/build/dashboard/index.html',
       'lib/systemd/system/dsyncd.service',
       'lib/systemd/system/dsyncd.socket',
       'lib/systemd/system/dsyncd-notify.socket',
@@ -71,7 +71,7 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       'usr/bin/dsync-lmtp',
     ])
       expect(files).toContain(wanted);
-    const ours = files.filter((file) => /^usr\/lib\/dsyncd\/(apps|packages)\//.test(file));
+    const ours = files.filter((file) => /^usr\/lib\/dsyncd\/build\//.test(file));
     expect(ours.filter((file) => /\.(ts|map)$|\/(src|test)\/|testkit/.test(file))).toEqual([]);
     expect(files.filter((file) => /\/(typescript|vitest|playwright-core|fast-check)\//.test(file))).toEqual(
       [],

@@ -59,7 +59,7 @@ start dsync-lmtp
 lmtp=$!
 await "status" dsyncadm replicator status
 await "LMTP" test -S /run/dsyncd/lmtp
-grep -q UV_THREADPOOL_SIZE=16 "/proc/$(pgrep -n -f '^node /usr/lib/dsyncd/apps/replicator')/environ" && say "threads are set"
+grep -q UV_THREADPOOL_SIZE=16 "/proc/$(pgrep -n -f '^node /usr/lib/dsyncd/build/dsyncd.js')/environ" && say "threads are set"
 printf 'LHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\nSubject: kept\r\n\r\nText\r\n.\r\nQUIT\r\n' |
   perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Peer => "/run/dsyncd/lmtp") or die; $s->autoflush; <$s>;
     while (<STDIN>) { print $s $_ } while (<$s>) { print }' | grep -q '^250 .*[Ss]aved\|^250 2' && say "mail is taken"

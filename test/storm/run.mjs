@@ -46,7 +46,7 @@ if (values.help || !mailFormats.includes(values.format)) {
 const users = ['ann', 'bob', 'cyd'].map((name) => `${name}@example.com`);
 const say = (line) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 
-ensureBuilt();
+await ensureBuilt();
 const hosts =
   values.pair === 'own'
     ? await startOwnReplicatorStorm({ mailFormat: values.format, users })

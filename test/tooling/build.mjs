@@ -2,7 +2,7 @@
 import { ensureBuilt } from './setup.mjs';
 
 try {
-  ensureBuilt();
+  await ensureBuilt();
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;

@@ -8,7 +8,7 @@ import { ensureBuilt, ensureDebianPackages, ensureNodeModules, root, testPackage
 
 const isCi = process.env.CI === 'true';
 
-function prepare() {
+async function prepare() {
   ensureNodeModules();
   const missing = ensureDebianPackages(testPackages);
   if (missing.length > 0) {
@@ -21,7 +21,7 @@ function prepare() {
     if (isCi) throw new Error(`${problem}; with CI=true every integration test must run`);
     process.stderr.write(`${problem}: the tests that need it are skipped\n`);
   }
-  ensureBuilt();
+  await ensureBuilt();
 }
 
 async function runVitest(reportFile) {
@@ -58,7 +58,7 @@ function readCounts(reportFile) {
 const folder = mkdtempSync(join(tmpdir(), 'dsyncd-tests-'));
 let counts = { passed: 0, failed: 1, skipped: 0 };
 try {
-  prepare();
+  await prepare();
   const reportFile = join(folder, 'report.json');
   const exitCode = await runVitest(reportFile);
   counts = readCounts(reportFile);

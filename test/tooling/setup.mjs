@@ -38,12 +38,15 @@ export function ensureNodeModules() {
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
-export function ensureBuilt() {
+export async function ensureBuilt() {
   log('Building ...');
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
   const dashboard = join(root, 'apps/dashboard');
   if (!isDashboardBuilt(dashboard))
     run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build'], { cwd: dashboard });
+  // Imported only now: it needs the packages.
+  const { ensureBundled } = await import('./bundle.mjs');
+  await ensureBundled(root);
 }
 
 /** Is what the browser gets newer than all that it is made from? A folder is newer when a file went. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-export const mainFile = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+export const mainFile = fileURLToPath(new URL('../../../build/dsyncadm.js', import.meta.url));
 
 export interface Ended {
   readonly code: number | null;

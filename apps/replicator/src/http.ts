@@ -105,8 +105,10 @@ async function readPem(file: string): Promise<string> {
   }
 }
 
-/** Built beside this program; without it there is the API alone. */
+/** Beside the bundled program, or in its own app; without it there is the API alone. */
 function dashboard(): { readonly dashboardFolder?: string } {
-  const folder = fileURLToPath(new URL('../../dashboard/dist/', import.meta.url));
-  return existsSync(`${folder}index.html`) ? { dashboardFolder: folder } : {};
+  const folder = ['./dashboard/', '../../dashboard/dist/']
+    .map((place) => fileURLToPath(new URL(place, import.meta.url)))
+    .find((place) => existsSync(`${place}index.html`));
+  return folder === undefined ? {} : { dashboardFolder: folder };
 }

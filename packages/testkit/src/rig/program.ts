@@ -4,17 +4,11 @@ import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../../../..', import.meta.url));
 
-/** The programs of a host and the folder of the app that each is. */
-export const programFolders = {
-  dsyncd: 'replicator',
-  'dsync-server': 'dsync-server',
-  'dsync-lmtp': 'lmtp',
-  dsyncadm: 'dsyncadm',
-} as const;
-export type ProgramName = keyof typeof programFolders;
+/** The programs of a host. */
+export type ProgramName = 'dsyncd' | 'dsync-server' | 'dsync-lmtp' | 'dsyncadm';
 
-export const programFile = (name: ProgramName): string =>
-  `${repository}apps/${programFolders[name]}/dist/main.js`;
+/** What `npm run build` made of it, and what is installed. */
+export const programFile = (name: ProgramName): string => `${repository}build/${name}.js`;
 
 /** As the units in deploy/systemd set it. */
 const installedEnvironment = { UV_THREADPOOL_SIZE: '16', MALLOC_MMAP_THRESHOLD_: '262144' };

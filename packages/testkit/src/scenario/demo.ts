@@ -282,7 +282,7 @@ function explainHowToLook(hosts: readonly Host[], say: (text: string) => void): 
   for (const { hostname, http } of hosts) say(`  ${http.url}/#token=${http.token}   ${hostname}`);
   say('and from another terminal:');
   for (const { configFile } of hosts) {
-    const adm = `node apps/dsyncadm/dist/main.js -c ${configFile}`;
+    const adm = `node build/dsyncadm.js -c ${configFile}`;
     say(`  ${adm} replicator status '*'`);
     say(`  ${adm} mailbox list -u ${userNames[0]}`);
   }
