@@ -39,6 +39,7 @@ export type UserState =
   | 'changing'
   | 'never synced'
   | 'not known'
+  | 'unproven'
   | 'running'
   | 'waiting';
 
@@ -131,6 +132,8 @@ function whyOf(user: UserReport, state: UserState, channel: ChannelReport | unde
   if (state === 'running') return 'is being synced now';
   if (state === 'never synced') return 'waits for its first sync, which looks at everything';
   if (state === 'not known') return 'mail may have changed while nobody listened; a sync will tell';
+  if (state === 'unproven')
+    return 'the last sync ended well, but changes came so close to it that flags may differ; a full sync will prove';
   if (state === 'changing') return `the mail changed during ${user.soonsInRow} syncs in a row`;
   return user.priority === 'none' ? 'due by its full sync interval' : `queued with priority ${user.priority}`;
 }
@@ -158,6 +161,7 @@ function remedyOf(
       return 'it settles when the mail is at rest for a moment; if it never does, `dsyncadm replicator replicate -f` compares everything';
     case 'never synced':
     case 'not known':
+    case 'unproven':
     case 'running':
     case 'waiting':
       // Of the last try, as the reason is.
@@ -176,6 +180,7 @@ const urgency: readonly UserState[] = [
   'changing',
   'running',
   'waiting',
+  'unproven',
   'not known',
   'never synced',
 ];

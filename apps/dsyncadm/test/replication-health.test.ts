@@ -132,6 +132,17 @@ describe('judgeHealth', () => {
     expect(textOf(health)).toContain('why: the peer is down: connection refused');
   });
 
+  it('counts one who is to be proven as one whose change waits', () => {
+    const standings = { ...noStandings, replicated: 2, unproven: 1 };
+    const soon = { ...user, priority: 'none', standing: 'unproven', requestedAt: now - 2_000 } as const;
+    const health = judge([soon], { ...channel, standings, oldestRequestAt: soon.requestedAt });
+    expect(health.isHealthy).toBe(true);
+    expect(textOf(health)).toContain('2 of 3 users replicated, 1 unproven');
+    expect(textOf(health)).toContain('unproven, behind for 2.0 s');
+    const late = { ...soon, requestedAt: now - 300_001 };
+    expect(judge([late], { ...channel, standings, oldestRequestAt: late.requestedAt }).isHealthy).toBe(false);
+  });
+
   it('puts first who needs a person, then who has waited longest', () => {
     const names = judge([
       { ...user, user: 'young', requestedAt: now - 1 },

@@ -15,7 +15,6 @@ import {
   MissedChanges,
   matchingUsers,
   noRoomTroubles,
-  ProofSyncs,
   type RunningProgress,
   refusedNameTroubles,
   UserRefresh,
@@ -75,7 +74,6 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     Math.min(...Object.values(listeners).map((listener) => listener.storedUntil));
   const listened = new ListenedUntil(config.stateDir, systemClock, logger);
   const listenedUntil = await listened.read();
-  const proofs = new ProofSyncs({ queue, clock: systemClock, logger });
   const pool = new WorkerPool({
     queue,
     engine: mail.engine,
@@ -86,10 +84,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       if (result.peer !== undefined) intake.peerSeen(channel, result.peer);
       if (hasImported(result)) await intake.imported(user, channel);
     },
-    onEnded: (sync) => {
-      proofs.ended(sync);
-      http?.syncEnded(sync);
-    },
+    onEnded: (sync) => http?.syncEnded(sync),
   });
   const known = { clock: systemClock, version: programVersion(), dsyncds: new Set<string>() };
   const troubles = new HostTroubles(
@@ -208,7 +203,6 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       await http?.close();
       await closeSink();
       await pool.stop(stopGraceMs);
-      proofs.stop();
       await doveadm.close();
       await mail.engine.close();
       await mail.close();

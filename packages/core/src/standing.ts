@@ -12,6 +12,7 @@
  * - `failing`: the last sync failed, and the next try is planned
  * - `paused`: a person has stopped this user
  * - `quarantined`: held until a person helps
+ * - `unproven`: the last sync ended well, but changes came so close to it that flags may differ; a full sync follows
  */
 export const standings = [
   'replicated',
@@ -22,6 +23,8 @@ export const standings = [
   'failing',
   'paused',
   'quarantined',
+  // A queue on Redis counts by place: a new word goes to the end.
+  'unproven',
 ] as const;
 export type Standing = (typeof standings)[number];
 
@@ -51,6 +54,8 @@ export interface StandingFacts {
   readonly fullSynced: boolean;
   /** How often in a row the mail changed during the sync, or another sync had the user. */
   readonly soonsInRow: number;
+  /** The last sync ended well, but only a full sync can prove that both sides are equal. */
+  readonly unproven: boolean;
 }
 
 /** Whatever keeps a user from being replicated for longest comes first. */
@@ -61,7 +66,8 @@ export function standingOf(facts: StandingFacts): Standing {
   if (!facts.fullSynced) return 'never synced';
   if (facts.soonsInRow >= changingSyncsMin) return 'changing';
   if (facts.requestedAt !== undefined || facts.soonsInRow > 0) return 'behind';
-  return facts.doubted ? 'not known' : 'replicated';
+  if (facts.doubted) return 'not known';
+  return facts.unproven ? 'unproven' : 'replicated';
 }
 
 /** What of a channel decides whether the replica could take over. */

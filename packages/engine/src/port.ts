@@ -38,7 +38,7 @@ export interface SyncResult {
   readonly state?: string;
   /** True when the sync looked at everything, whatever was asked for. */
   readonly full: boolean;
-  /** After "ok": changes made at the same moment may differ yet. A full sync is wanted when the user was quiet for so long. */
+  /** Changes made at the same moment may differ although all seems well. A full sync is wanted when the user was quiet for so long. */
   readonly proofAfterMs?: number;
   readonly failure?: SyncFailure;
   readonly counts: SyncCounts;

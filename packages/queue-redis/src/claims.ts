@@ -172,7 +172,10 @@ export class Claims {
     return ready;
   }
 
-  #completionInput({ lease, leaseId }: Held, { outcome, full, state, failure }: Completion): object {
+  #completionInput(
+    { lease, leaseId }: Held,
+    { outcome, full, state, failure, proofAfterMs }: Completion,
+  ): object {
     const { next, isFailure, keepsState } = outcomeRules[outcome];
     const { random, settings } = this.#options;
     const { failureResyncIntervalMs } = settings();
@@ -190,6 +193,7 @@ export class Claims {
       hasState: state !== undefined,
       delayMs,
       fraction: random.fraction(),
+      ...(proofAfterMs === undefined ? {} : { proofAfterMs }),
       ...(failure === undefined
         ? {}
         : { failure: failureText(failure), reason: failure.reason.slice(0, failureLimits.reasonCharsMax) }),

@@ -70,10 +70,10 @@ export function userStatus(
   const isHeld = (flags & (quarantined | paused)) !== 0;
   const isFullSynced = (flags & fullSynced) !== 0;
   const isDoubted = (flags & doubted) !== 0;
-  const periodic = isDoubted ? 0 : at(4) + (isFullSynced ? interval : 0);
+  const unprovenSince = at(12);
+  const periodic = isDoubted || unprovenSince > 0 ? 0 : at(4) + (isFullSynced ? interval : 0);
   const dueAt = priority > 0 || hold > 0 ? hold : periodic;
   const facts = {
-    requestedAt: instant(2),
     failed: (flags & failed) !== 0,
     quarantined: (flags & quarantined) !== 0,
     paused: (flags & paused) !== 0,
@@ -86,13 +86,23 @@ export function userStatus(
     lastFullSyncAt: isFullSynced ? instant(4) : undefined,
     lastSuccessAt: instant(5),
     ...facts,
-    standing: standingOf({ ...facts, doubted: isDoubted, fullSynced: isFullSynced }),
+    requestedAt: earliest(instant(2), instant(12)),
+    standing: standingOf({
+      ...facts,
+      requestedAt: instant(2),
+      doubted: isDoubted,
+      fullSynced: isFullSynced,
+      unproven: unprovenSince > 0,
+    }),
     failure: failure === null ? undefined : (JSON.parse(failure) as Completion['failure']),
     failuresInRow: at(7),
     nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : instant(4),
     running: running === 1,
   };
 }
+
+const earliest = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 
 export function fits(status: UserStatus, only: UserFilter | undefined): boolean {
   return only === undefined || fitsFilter(status, only);

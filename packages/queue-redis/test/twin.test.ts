@@ -86,6 +86,7 @@ class Twins {
       outcome,
       full: this.#chance(0.7),
       ...(this.#chance(0.7) ? { state: this.#pick(['', 'one', 'two']) } : {}),
+      ...(this.#chance(0.2) ? { proofAfterMs: 1_000 } : {}),
       ...(failing.includes(outcome) ? { failure: { code: 'DSYNCD_X', reason: 'because', hint: 'do' } } : {}),
     };
     const [model, redis] = this.#pair;

@@ -70,6 +70,11 @@ export interface Completion {
   readonly state?: string;
   /** Did this sync look at everything, whatever was asked for? */
   readonly full: boolean;
+  /**
+   * Changes came so close to this sync that only a full one proves both sides equal: until that ended well the user
+   * stands as "unproven". It follows when the user was quiet for so long, or when that took too many tries.
+   */
+  readonly proofAfterMs?: number;
   /** For a failure: stable code, text and hint, shown in status. */
   readonly failure?: { readonly code: string; readonly reason: string; readonly hint?: string };
 }
@@ -213,7 +218,7 @@ export interface ChannelStatus {
   readonly standings: StandingCounts;
   /** A person has stopped it with {@link ReplicationQueue.pause}. */
   readonly paused: boolean;
-  /** When the oldest change that is not replicated yet was notified. */
+  /** When the oldest change that is not known to be replicated was notified. */
   readonly oldestRequestAt: number | undefined;
   readonly breaker: BreakerStatus;
 }
@@ -241,6 +246,7 @@ export interface UserStatus {
   readonly failure: Completion['failure'] | undefined;
   readonly failuresInRow: number;
   readonly nextSyncAt: number | undefined;
+  /** When the oldest change that is not known to be replicated was notified, or the first sync began that could not prove it. */
   readonly requestedAt: number | undefined;
   readonly running: boolean;
   readonly standing: Standing;

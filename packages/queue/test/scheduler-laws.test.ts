@@ -223,6 +223,7 @@ describe('a record', () => {
       ...[2, 3, 4, 5, 6].map(() => fc.integer({ min: 1, max: 999_999 })),
       fc.nat(255),
       fc.nat(255),
+      fc.nat(999_999),
     );
     fc.assert(
       fc.property(values, (numbers) => {

@@ -79,7 +79,9 @@ describe('a queue file of the first version', () => {
     await queue.request('default', [{ user: ann, priority: 'high' }]);
     await queue.close();
     const old = new Database(place.file);
-    old.exec('ALTER TABLE channels DROP COLUMN paused; PRAGMA user_version = 1');
+    old.exec(
+      'ALTER TABLE channels DROP COLUMN paused; ALTER TABLE entries DROP COLUMN unproven_since; PRAGMA user_version = 1',
+    );
     old.close();
     const again = await place.open();
     expect(place.logged(/damaged|no sense/)).toEqual([]);

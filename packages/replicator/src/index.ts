@@ -10,7 +10,6 @@ export * from './intake.ts';
 export * from './left-out.ts';
 export * from './missed-changes.ts';
 export * from './no-room-troubles.ts';
-export * from './proof-syncs.ts';
 export * from './refused-name-troubles.ts';
 export * from './running-progress.ts';
 export * from './user-refresh.ts';

@@ -96,6 +96,7 @@ export class WorkerPool {
       outcome: result.outcome,
       full: result.full,
       ...(result.state === undefined ? {} : { state: result.state }),
+      ...(result.proofAfterMs === undefined ? {} : { proofAfterMs: result.proofAfterMs }),
       ...(result.failure === undefined ? {} : { failure: result.failure }),
     });
     const ended = { claim, result, startedAt, endedAt: clock.now() };

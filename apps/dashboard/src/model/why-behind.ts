@@ -34,6 +34,11 @@ export function whyBehind(user: User, channel: Channel | undefined, now: number)
   if (user.state === 'never synced') return { text: 'Waits for its first sync.', next };
   if (user.state === 'not known')
     return { text: 'Mail may have changed while nobody listened; a sync will tell.', next };
+  if (user.state === 'unproven')
+    return {
+      text: 'Changes came so close to the last sync that flags may differ; a full sync will prove.',
+      next,
+    };
   if (user.state === 'changing') return { text: 'The mail changes during every sync.', next };
   return { text: `Waits for its turn, priority ${user.priority}.`, next };
 }

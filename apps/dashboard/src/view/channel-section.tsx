@@ -48,6 +48,7 @@ function ChannelTile({ channel }: { readonly channel: Channel }) {
         <Fact term="Paused" value={queued.paused} />
         <Fact term="Never synced" value={channel.standings['never synced']} />
         <Fact term="Not known" value={channel.standings['not known']} />
+        <Fact term="Unproven" value={channel.standings.unproven} />
       </dl>
       <p class="breaker">
         <span class="muted">Breaker:</span> <BreakerText breaker={breaker} />

@@ -39,6 +39,7 @@ const stateTexts: Readonly<Record<User['state'], string>> = {
   failing: 'failing',
   paused: 'paused',
   quarantined: 'held',
+  unproven: 'unproven',
 };
 const stateLevels: Readonly<Record<User['state'], string>> = {
   replicated: 'good',
@@ -49,6 +50,7 @@ const stateLevels: Readonly<Record<User['state'], string>> = {
   failing: 'late',
   paused: 'late',
   quarantined: 'bad',
+  unproven: 'busy',
 };
 
 export const ChannelPill = ({ paused, breaker }: Pick<Channel, 'paused' | 'breaker'>) => (

@@ -37,7 +37,10 @@ export class Unproven {
     return this.#entries.get(keyOf(task))?.isUnproven === true;
   }
 
-  /** How long the user should be quiet before a full sync that proves both sides equal; undefined: nothing to prove. */
+  /**
+   * How long the user should be quiet before a full sync that proves both sides equal; undefined: nothing that is known
+   * here is to be proven. What the first full sync took says little: it may have brought all the mail.
+   */
   ended(task: Pick<SyncTask, 'user' | 'channel'>, command: EndedCommand): number | undefined {
     const key = keyOf(task);
     const { outcome, isFull, startedAt, endedAt } = command;
@@ -49,11 +52,12 @@ export class Unproven {
       ? !isFull && (isBurst || before?.isUnproven === true)
       : outcome === 'changed' || before?.isUnproven === true;
     const isFullOk = isOk && isFull;
-    const nextFullAt = isFullOk ? endedAt + costFactor * (endedAt - startedAt) : (before?.nextFullAt ?? 0);
+    const costMs = before === undefined ? 0 : endedAt - startedAt;
+    const nextFullAt = isFullOk ? endedAt + costFactor * costMs : (before?.nextFullAt ?? 0);
     this.#entries.delete(key);
     this.#entries.set(key, { endedAt, isUnproven, nextFullAt });
     if (this.#entries.size > entriesMax) this.#sweep(endedAt);
-    return isOk && isUnproven ? Math.max(pauseMsMin, nextFullAt - endedAt) : undefined;
+    return isUnproven ? Math.max(pauseMsMin, nextFullAt - endedAt) : undefined;
   }
 
   /** The oldest first: what is forgotten is found by the next full sync, as everything. */

@@ -1,3 +1,5 @@
+import { timing } from '@dsyncd/queue';
+
 /** A claim promotes so many users a channel at most; the rest follow with the next claims. */
 const promotedMax = 100;
 
@@ -53,10 +55,13 @@ end
 local r = get(best, bestUser)
 local isFullDue = r[FULLBASE] + interval <= now
 local type = 'normal'
-if has(r, WANTS_FULL) or not has(r, FULL_SYNCED) or isFullDue then type = 'full'
+local isProof = r[UNPROVEN] > 0 and r[PRIO] == 0
+if isProof or has(r, WANTS_FULL) or not has(r, FULL_SYNCED) or isFullDue then type = 'full'
 elseif has(r, HAS_STATE) then type = 'incremental' end
 local l = {
-  ch = best, user = bestUser, session = a.session, type = type, prio = r[PRIO], asked = r[ASKED],
+  ch = best, user = bestUser, session = a.session, type = type, prio = r[PRIO],
+  -- A full sync covers what those before it could not prove, too.
+  asked = type == 'full' and behindSince(r) or r[ASKED],
   proved = has(r, FULL_SYNCED) and r[FULLBASE] or 0,
   at = now, probe = breakerStarted(best), fails = r[FAILS], soons = r[SOONS],
 }
@@ -148,6 +153,9 @@ if a.keepsState and a.full then
   mark(r, FULL_SYNCED)
   if not (more and more.full) then clear(r, WANTS_FULL) end
 end
+-- Only a full sync that ends well proves both sides equal.
+if a.outcome == 'ok' and a.full then r[UNPROVEN] = 0
+elseif a.proofAfterMs and r[UNPROVEN] == 0 then r[UNPROVEN] = l.at end
 if a.hasState and ARGV[2] == '' then
   clear(r, HAS_STATE)
   call('HDEL', key('states', ch), user)
@@ -164,12 +172,22 @@ local function takeUpMore()
   r[PRIO] = more and more.prio or 0
   r[ASKED] = more and more.asked or 0
 end
+-- As planProof of the model.
+local function planProof()
+  if r[UNPROVEN] == 0 then return 0 end
+  local pause = a.proofAfterMs or ${timing.proofPauseMs}
+  local isOverdue = now - r[UNPROVEN] >= ${timing.proofPausesMax} * pause
+  if isOverdue then mark(r, WANTS_FULL) end
+  if more then return 0 end
+  return isOverdue and now or now + pause
+end
 local isGone = false
 if a.next == 'full-sync-interval' then
   r[SOONS] = 0
   takeUpMore()
   -- An engine that answers "ok" without the full sync that was asked for would be asked at once again.
-  r[HOLD] = (l.type == 'full' and not a.full and not more) and now + a.failureInterval or 0
+  local proofAt = planProof()
+  r[HOLD] = (l.type == 'full' and not a.full and not more) and now + a.failureInterval or proofAt
 elseif a.next == 'soon' then
   r[SOONS] = math.min(255, r[SOONS] + 1)
   r[HOLD] = now + a.delayMs

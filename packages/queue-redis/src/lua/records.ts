@@ -19,8 +19,8 @@ local now, interval = a.now, a.interval
 local base = string.sub(KEYS[1], 1, -5)
 local call = redis.call
 local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED, PAUSED, DOUBTED = 2, 4, 8, 16, 32, 64, 128
-local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, STANDING, PLACE =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, STANDING, PLACE, UNPROVEN =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 -- Clocks of hosts differ by less.
 local CLOCK_SLACK = ${clockStepMsMin}
 local AGEING = {${timing.ageingMs.slice(1).join(', ')}}
@@ -35,9 +35,19 @@ local function has(r, bits) return bit.band(r[FLAGS], bits) ~= 0 end
 local function mark(r, bits) r[FLAGS] = bit.bor(r[FLAGS], bits) end
 local function clear(r, bits) r[FLAGS] = bit.band(r[FLAGS], bit.bnot(bits)) end
 
+-- Since when something may be missing on the other side; 0: nothing is known to be.
+local function behindSince(r)
+  if r[ASKED] > 0 and r[UNPROVEN] > 0 then return math.min(r[ASKED], r[UNPROVEN]) end
+  return r[ASKED] + r[UNPROVEN]
+end
+
 -- What of a record was counted elsewhere when it was read.
 local counted = {}
-local function remember(r) counted[r] = { asked = r[ASKED] } end
+local function remember(r)
+  -- Earlier versions kept no more.
+  r[UNPROVEN] = r[UNPROVEN] or 0
+  counted[r] = { since = behindSince(r) }
+end
 
 local function get(ch, user)
   local text = call('HGET', key('users', ch), user)
@@ -49,7 +59,7 @@ end
 
 local function create(ch)
   if a.usersMax and call('HLEN', key('users', ch)) >= a.usersMax then return nil end
-  local r = { 1, 0, 0, 0, now, 0, 0, 0, 0, 0, 0, 0 }
+  local r = { 1, 0, 0, 0, now, 0, 0, 0, 0, 0, 0, 0, 0 }
   remember(r)
   return r
 end
@@ -69,7 +79,7 @@ local function saveLease(id, l) call('HSET', base .. 'leases', id, cjson.encode(
 
 local function dueAt(r)
   if r[PRIO] > 0 or r[HOLD] > 0 then return r[HOLD] end
-  if has(r, DOUBTED) then return 0 end
+  if has(r, DOUBTED) or r[UNPROVEN] > 0 then return 0 end
   return has(r, FULL_SYNCED) and r[FULLBASE] + interval or r[FULLBASE]
 end
 
@@ -105,7 +115,8 @@ local function standingOf(r)
   if not has(r, FULL_SYNCED) then return ${number('never synced')} end
   if r[SOONS] >= ${changingSyncsMin} then return ${number('changing')} end
   if r[ASKED] > 0 or r[SOONS] > 0 then return ${number('behind')} end
-  return has(r, DOUBTED) and ${number('not known')} or ${number('replicated')}
+  if has(r, DOUBTED) then return ${number('not known')} end
+  return r[UNPROVEN] > 0 and ${number('unproven')} or ${number('replicated')}
 end
 
 local function countStanding(ch, r, standing)
@@ -117,11 +128,11 @@ local function countStanding(ch, r, standing)
   r[STANDING] = standing
 end
 
-local function noteOldest(ch, user, r, asked)
-  if counted[r].asked == asked then return end
-  if asked > 0 then call('ZADD', key('oldest', ch), asked, user)
+local function noteOldest(ch, user, r, since)
+  if counted[r].since == since then return end
+  if since > 0 then call('ZADD', key('oldest', ch), since, user)
   else call('ZREM', key('oldest', ch), user) end
-  counted[r].asked = asked
+  counted[r].since = since
 end
 
 local function moveTo(ch, user, r, place, score)
@@ -150,7 +161,7 @@ end
 
 -- Instants that a clock gave which was ahead are pulled back, so that nobody waits for it to be right again.
 local function rightTimes(r)
-  for _, place in ipairs({ ASKED, FAST, FULLBASE, SUCCESS }) do
+  for _, place in ipairs({ ASKED, FAST, FULLBASE, SUCCESS, UNPROVEN }) do
     if r[place] > now + CLOCK_SLACK then r[place] = now end
   end
   if r[HOLD] > now then r[HOLD] = math.min(r[HOLD], now + waitMax(r)) end
@@ -169,7 +180,7 @@ local function place(ch, user, r)
   else moveTo(ch, user, r, 2, due) end
   countBucket(ch, r, bucketOf(r, busyOn, ch, ready))
   countStanding(ch, r, standingOf(r))
-  noteOldest(ch, user, r, r[ASKED])
+  noteOldest(ch, user, r, behindSince(r))
   call('HSET', key('users', ch), user, cjson.encode(r))
   return ready
 end

@@ -39,6 +39,8 @@ local function request(ch, user, prio, full, byOperator)
     if not r then return nil end
   end
   if busyOn == ch then mergeMore(id, prio, full, byOperator) end
+  -- A change does not wait for the user to be quiet.
+  if r[UNPROVEN] > 0 and r[PRIO] == 0 and not has(r, FAILED) and r[SOONS] == 0 then r[HOLD] = 0 end
   if r[PRIO] < prio then r[PRIO] = prio; changed = true end
   if r[ASKED] == 0 then r[ASKED] = now; changed = true end
   if full and not has(r, WANTS_FULL) then mark(r, WANTS_FULL); changed = true end

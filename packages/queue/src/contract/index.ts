@@ -5,6 +5,7 @@ import { describeNoRoom } from './no-room.ts';
 import { describeOutcomes } from './outcomes.ts';
 import { describeOverview } from './overview.ts';
 import { describePause } from './pause.ts';
+import { describeProof } from './proof.ts';
 import { describeRequests } from './requests.ts';
 import { describeSchedule } from './schedule.ts';
 import { describeStanding } from './standing.ts';
@@ -25,6 +26,7 @@ export function describeReplicationQueue(name: string, open: OpenQueue): void {
     describeOverview(open);
     describePause(open);
     describeStanding(open);
+    describeProof(open);
     describeNoRoom(open);
     describeClock(open);
   });

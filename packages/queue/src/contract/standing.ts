@@ -5,7 +5,7 @@ import { ContractBench, done, type OpenQueue, peerDown } from './contract-bench.
 const ann = parseUserName('ann');
 
 /** How ann stands; the counts of her channel must say the same of her, and of nobody else. */
-async function standing(bench: ContractBench): Promise<Standing> {
+export async function standing(bench: ContractBench): Promise<Standing> {
   const { standing: hers } = await bench.status('ann');
   const { standings: counts, users } = await bench.queue.channelStatus('default');
   expect(users).toBe(1);

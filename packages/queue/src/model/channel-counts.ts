@@ -27,6 +27,7 @@ export const standingOfRecord = (records: UserRecords, user: number): Standing =
     doubted: records.has(user, flag.doubted),
     fullSynced: records.has(user, flag.fullSynced),
     soonsInRow: records.soons[user] ?? 0,
+    unproven: records.isUnproven(user),
   });
 
 /** How many users of a channel wait for what, and stand how: kept up to date, so that asking costs nothing. */

@@ -9,6 +9,7 @@ import {
 } from '../port.ts';
 import { Breaker } from './breaker.ts';
 import { type Bucket, bucket, ChannelCounts, standingOfRecord } from './channel-counts.ts';
+import { awaitsProof, dueAt, rank, syncType } from './due.ts';
 import { FailureTexts } from './failure-texts.ts';
 import { IndexedHeap } from './indexed-heap.ts';
 import { countLags } from './lag-counts.ts';
@@ -107,6 +108,8 @@ export class ChannelQueue {
     if (running !== undefined && running.channel === this.index && !running.isStale)
       running.more = mergeWish(running.more, wish, now);
     let hasChanged = isNew;
+    // A change does not wait for the user to be quiet.
+    if (awaitsProof(records, user)) records.notBefore[user] = 0;
     if ((records.priority[user] as number) < wish.priority) {
       records.priority[user] = wish.priority;
       hasChanged = true;
@@ -177,39 +180,21 @@ export class ChannelQueue {
   place(user: number, now: number): void {
     const { records } = this;
     if ((records.notBefore[user] as number) > now) limitWait(records, user, now, this.timing);
-    const requestedAt = records.requestedAt[user] as number;
-    if (requestedAt > 0) this.#oldest.set(user, requestedAt);
+    const behindSince = records.behindSince(user);
+    if (behindSince > 0) this.#oldest.set(user, behindSince);
     else this.#oldest.delete(user);
     const isHeld =
       !this.knows(user) || this.#users.isRunning(user) || records.has(user, flag.quarantined | flag.paused);
-    const dueAt = isHeld ? Number.POSITIVE_INFINITY : this.dueAt(user);
-    const isReady = dueAt <= now;
+    const due = isHeld ? Number.POSITIVE_INFINITY : dueAt(records, user, this.timing);
+    const isReady = due <= now;
     const isQuiet = isReady && !records.isPending(user) && records.notBefore[user] === 0;
-    if (isReady && !isQuiet) this.#ready.set(user, this.#rank(user, dueAt));
+    if (isReady && !isQuiet) this.#ready.set(user, rank(records, user, due));
     else this.#ready.delete(user);
     if (!isQuiet) this.#quiet.delete(user);
-    else if (!this.#quiet.has(user)) this.#quiet.set(user, dueAt === 0 ? now : dueAt);
+    else if (!this.#quiet.has(user)) this.#quiet.set(user, due === 0 ? now : due);
     if (isReady || isHeld) this.#waiting.delete(user);
-    else this.#waiting.set(user, dueAt);
+    else this.#waiting.set(user, due);
     this.#counts.update(user, this.#bucketOf(user, isReady));
-  }
-
-  /** When the user may be synced next, if not held; at most now means: due. */
-  dueAt(user: number): number {
-    const { records } = this;
-    const notBefore = records.notBefore[user] as number;
-    if (records.isPending(user) || notBefore > 0) return notBefore;
-    if (records.has(user, flag.doubted)) return 0;
-    const base = records.fullBaseAt[user] as number;
-    return records.has(user, flag.fullSynced) ? base + this.timing.fullSyncIntervalMs : base;
-  }
-
-  #rank(user: number, dueAt: number): number {
-    const { records } = this;
-    const priority = records.priority[user] as number;
-    if (priority === 0) return dueAt;
-    const aged = (records.requestedAt[user] as number) - (timing.ageingMs[priority] ?? 0);
-    return records.lastFastAt[user] === 0 ? aged - timing.neverSyncedHeadStartMs : aged;
   }
 
   /** Moves to `ready` whoever has become due. */
@@ -254,11 +239,7 @@ export class ChannelQueue {
   }
 
   syncType(user: number, now: number): SyncType {
-    const { records } = this;
-    const fullDueAt = (records.fullBaseAt[user] as number) + this.timing.fullSyncIntervalMs;
-    if (records.has(user, flag.wantsFull) || !records.has(user, flag.fullSynced) || fullDueAt <= now)
-      return 'full';
-    return records.has(user, flag.hasState) ? 'incremental' : 'normal';
+    return syncType(this.records, user, now, this.timing);
   }
 
   lastFullSyncAt(user: number): number | undefined {
@@ -308,7 +289,7 @@ export class ChannelQueue {
     const priority =
       running === undefined ? (records.priority[user] as number) : (running.more?.priority ?? 0);
     const isHeld = records.has(user, flag.quarantined | flag.paused);
-    const dueAt = this.dueAt(user);
+    const due = dueAt(records, user, this.timing);
     return {
       user: name,
       priority: priorities[priority] ?? 'none',
@@ -322,8 +303,8 @@ export class ChannelQueue {
       failuresInRow: records.failures[user] as number,
       nextSyncAt: isHeld
         ? undefined
-        : (instant(dueAt) ?? instant(records.requestedAt[user]) ?? instant(records.fullBaseAt[user])),
-      requestedAt: instant(records.requestedAt[user]),
+        : (instant(due) ?? instant(records.requestedAt[user]) ?? instant(records.fullBaseAt[user])),
+      requestedAt: instant(records.behindSince(user)),
       running: running !== undefined,
       standing: standingOfRecord(records, user),
       soonsInRow: records.soons[user] as number,

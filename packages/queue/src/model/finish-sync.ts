@@ -21,7 +21,8 @@ const consequences = {
     takeUpMore(records, claim);
     // An engine that answers "ok" without the full sync that was asked for would be asked at once again.
     const isUnfulfilled = claim.type === 'full' && !completion.full && claim.more === undefined;
-    records.notBefore[user] = isUnfulfilled ? now + settings.failureResyncIntervalMs : 0;
+    const proofAt = planProof(records, claim, completion, now);
+    records.notBefore[user] = isUnfulfilled ? now + settings.failureResyncIntervalMs : proofAt;
   },
   soon: ({ channel: { records }, claim: { user }, now }) => {
     const timesInRow = Math.min(255, (records.soons[user] ?? 0) + 1);
@@ -54,6 +55,31 @@ function takeUpMore(records: ChannelQueue['records'], { user, more }: RunningCla
   records.requestedAt[user] = more?.requestedAt ?? 0;
 }
 
+/**
+ * When a full sync is to prove both sides equal, 0 where none waits for that alone: for one who never pauses the next
+ * sync is full, whatever it is for.
+ */
+function planProof(
+  records: ChannelQueue['records'],
+  { user, more }: RunningClaim,
+  { proofAfterMs = timing.proofPauseMs }: Completion,
+  now: number,
+): number {
+  if (!records.isUnproven(user)) return 0;
+  const isOverdue = now - (records.unprovenSince[user] as number) >= timing.proofPausesMax * proofAfterMs;
+  if (isOverdue) records.mark(user, flag.wantsFull);
+  if (more !== undefined) return 0;
+  return isOverdue ? now : now + proofAfterMs;
+}
+
+/** Only a full sync that ends well proves both sides equal. */
+function noteProof({ channel: { records }, claim, completion }: Ending): void {
+  const { user, startedAt } = claim;
+  if (completion.outcome === 'ok' && completion.full) records.unprovenSince[user] = 0;
+  else if (completion.proofAfterMs !== undefined && !records.isUnproven(user))
+    records.unprovenSince[user] = startedAt;
+}
+
 /** Applies the outcome of a sync to the user's record. The user must not count as running any more. */
 export function finishSync(ending: Ending): Finish {
   const { channel, claim, completion, now } = ending;
@@ -68,6 +94,7 @@ export function finishSync(ending: Ending): Finish {
     records.mark(user, flag.fullSynced);
     if (claim.more?.full !== true) records.clear(user, flag.wantsFull);
   }
+  noteProof(ending);
   const state = storeState(ending, rule.keepsState, rule.next === 'forget');
   if (outcome === 'ok') {
     records.lastSuccessAt[user] = now;

@@ -239,6 +239,8 @@ export class Scheduler {
     const name = this.users.nameOf(user) ?? fail('a user without a name is due');
     const { records } = channel;
     const type = channel.syncType(user, now);
+    // A full sync covers what those before it could not prove, too.
+    const coveredSince = type === 'full' ? records.behindSince(user) : (records.requestedAt[user] as number);
     const claim: RunningClaim = {
       claimId: this.#nextClaimId++,
       channel: channel.index,
@@ -246,7 +248,7 @@ export class Scheduler {
       type,
       hasState: type === 'incremental',
       priority: records.priority[user] as number,
-      requestedAt: records.requestedAt[user] as number,
+      requestedAt: coveredSince,
       startedAt: now,
       isProbe: channel.breaker.started(),
       isStale: false,

@@ -13,6 +13,10 @@ export const timing = {
   soonFirstMs: 250,
   soonMaxMs: 10 * second,
   soonGrowth: 2,
+  /** How long a user should be quiet before a full sync proves both sides equal, where the engine does not say. */
+  proofPauseMs: 1_000,
+  /** A user who never pauses is proven after so many times the pause all the same. */
+  proofPausesMax: 10,
   /** Failures in a row, of two users at least, that open the breaker of a channel. */
   breakerFailuresMin: 5,
   breakerFirstMs: 5 * second,

@@ -32,11 +32,13 @@ export class UserRecords {
   lastFastAt = new Float64Array(0);
   fullBaseAt = new Float64Array(0);
   lastSuccessAt = new Float64Array(0);
-  /** No sync before this instant, after a failure or `busy`. */
+  /** No sync before this instant, after a failure or `busy`, or until the user was quiet enough for a proof. */
   notBefore = new Float64Array(0);
   failures = new Uint8Array(0);
   /** How often in a row the user was busy or changed. */
   soons = new Uint8Array(0);
+  /** When the first sync began that ended well and yet did not prove both sides equal; 0: none did since the last full sync. */
+  unprovenSince = new Float64Array(0);
   bucket = new Uint8Array(0);
   /** How the user was counted last: 1 and the index into `standings`; 0: not at all. */
   standing = new Uint8Array(0);
@@ -52,6 +54,7 @@ export class UserRecords {
     this.notBefore = growFloat64(this.notBefore, capacity);
     this.failures = growUint8(this.failures, capacity);
     this.soons = growUint8(this.soons, capacity);
+    this.unprovenSince = growFloat64(this.unprovenSince, capacity);
     this.bucket = growUint8(this.bucket, capacity);
     this.standing = growUint8(this.standing, capacity);
   }
@@ -86,12 +89,13 @@ export class UserRecords {
     this.notBefore[user] = 0;
     this.failures[user] = 0;
     this.soons[user] = 0;
+    this.unprovenSince[user] = 0;
   }
 
   /** The clock was set back: all instants become those that a right clock would have shown. */
   setBack(step: SetBack): void {
-    const { requestedAt, lastFastAt, fullBaseAt, lastSuccessAt, notBefore } = this;
-    for (const instants of [requestedAt, lastFastAt, fullBaseAt, lastSuccessAt])
+    const { requestedAt, lastFastAt, fullBaseAt, lastSuccessAt, notBefore, unprovenSince } = this;
+    for (const instants of [requestedAt, lastFastAt, fullBaseAt, lastSuccessAt, unprovenSince])
       for (let user = 0; user < instants.length; user++)
         instants[user] = setBackInstant(instants[user] as number, step);
     // These lie ahead by nature; those of before are pulled near when their users are placed.
@@ -103,10 +107,22 @@ export class UserRecords {
   isPending(user: number): boolean {
     return (this.priority[user] ?? 0) > 0;
   }
+
+  isUnproven(user: number): boolean {
+    return (this.unprovenSince[user] ?? 0) > 0;
+  }
+
+  /** Since when something may be missing on the other side, for whatever reason; 0: nothing is known to be. */
+  behindSince(user: number): number {
+    const [requestedAt, unprovenSince] = [this.requestedAt[user] ?? 0, this.unprovenSince[user] ?? 0];
+    return requestedAt > 0 && unprovenSince > 0
+      ? Math.min(requestedAt, unprovenSince)
+      : requestedAt + unprovenSince;
+  }
 }
 
 /** How a record is handed to and from disk: so many numbers, in this order. */
-export const rowWidth = 9;
+export const rowWidth = 10;
 
 export function writeRow(records: UserRecords, user: number, target: Float64Array, offset: number): void {
   target[offset] = records.flags[user] as number;
@@ -118,6 +134,7 @@ export function writeRow(records: UserRecords, user: number, target: Float64Arra
   target[offset + 6] = records.notBefore[user] as number;
   target[offset + 7] = records.failures[user] as number;
   target[offset + 8] = records.soons[user] as number;
+  target[offset + 9] = records.unprovenSince[user] as number;
 }
 
 /**
@@ -147,4 +164,5 @@ export function readRow(
   records.notBefore[user] = instant(6, limits.now + limits.delayMsMax);
   records.failures[user] = count(7, 255);
   records.soons[user] = count(8, 255);
+  records.unprovenSince[user] = instant(9, limits.now);
 }

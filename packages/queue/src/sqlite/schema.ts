@@ -2,7 +2,7 @@ import type { rowWidth } from '../model/user-records.ts';
 
 /** "dsyq": says whose file this is, to `file` and to us. */
 export const applicationId = 0x64737971;
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /** The columns of a record, in the order of its row. */
 const columns = [
@@ -15,6 +15,7 @@ const columns = [
   'not_before',
   'failures',
   'soons',
+  'unproven_since',
 ] as const satisfies { readonly length: typeof rowWidth };
 
 /** `id` of entries, states and failures is channel * 2^32 + user. Instants are Unix milliseconds, 0 for never. */
@@ -31,6 +32,7 @@ export const createTables = `
 /** From each earlier version to the next. */
 export const upgrades: Readonly<Record<number, string>> = {
   1: 'ALTER TABLE channels ADD COLUMN paused INTEGER NOT NULL DEFAULT 0',
+  2: 'ALTER TABLE entries ADD COLUMN unproven_since INTEGER NOT NULL DEFAULT 0',
 };
 
 export const selectRows = `SELECT id, ${columns.join(', ')} FROM entries WHERE id > ? ORDER BY id LIMIT ?`;
