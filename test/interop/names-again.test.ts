@@ -39,7 +39,7 @@ for (const version of dovecotVersions)
         rmSync(folder, { recursive: true });
       });
 
-      test.each(cells.filter(({ deed }) => deed === 'recreated'))(
+      test.concurrent.each(cells.filter(({ deed }) => deed === 'recreated'))(
         'a mailbox deleted and made anew by $side converges, led by $leader, run $run',
         async (cell) => {
           const scene = new Scene(world, { user: userOf(cell), leader: cell.leader, transport: 'tcp' });
@@ -57,7 +57,7 @@ for (const version of dovecotVersions)
         },
       );
 
-      test.each(cells.filter(({ deed }) => deed === 'inbox-renamed'))(
+      test.concurrent.each(cells.filter(({ deed }) => deed === 'inbox-renamed'))(
         'INBOX renamed by $side converges, led by $leader, run $run',
         async (cell) => {
           const scene = new Scene(world, { user: userOf(cell), leader: cell.leader, transport: 'tcp' });
