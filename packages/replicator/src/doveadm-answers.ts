@@ -6,17 +6,17 @@ export function* queueOverview(channels: readonly ChannelStatus[]): Iterable<rea
     String(channels.reduce((total, status) => total + count(status), 0));
   yield ["Queued 'sync' requests", sum((status) => status.queuedSync)];
   yield ["Queued 'high' requests", sum((status) => status.queuedHigh)];
-  yield ["Queued 'low' requests", sum((status) => status.queuedLow)];
+  yield ["Queued 'low' requests", sum((status) => status.queuedLow + status.standings.unproven)];
   yield ["Queued 'failed' requests", sum((status) => status.quarantined)];
   yield ["Queued 'full resync' requests", sum((status) => status.queuedFullResync)];
   yield ["Waiting 'failed' requests", sum((status) => status.queuedFailed)];
   yield ['Total number of known users', String(Math.max(0, ...channels.map((status) => status.users)))];
 }
 
-/** A line of `STATUS MASK`. */
+/** A line of `STATUS MASK`. Who reads it takes "none" for replicated: one whom a full sync is yet to prove is none of these. */
 export const userLine = (user: UserStatus, now: number): readonly string[] => [
   user.user,
-  user.priority,
+  user.standing === 'unproven' && user.priority === 'none' ? 'low' : user.priority,
   unixSeconds(user.lastFastSyncAt),
   unixSeconds(user.lastFullSyncAt),
   user.failed ? '1' : '0',

@@ -44,6 +44,18 @@ describe('STATUS', () => {
     ]);
   });
 
+  it('shows a user whom only a full sync can prove equal as one who waits', async () => {
+    await bench.queue.request('default', [{ user: ann, priority: 'high' }]);
+    await bench.sync();
+    await bench.queue.request('default', [{ user: ann, priority: 'high' }]);
+    await bench.sync({ outcome: 'ok', full: false, proofAfterMs: 2_000 });
+    expect((await bench.ask('STATUS', '*'))[0]).toMatchObject({ 1: 'low', 4: '0', 6: '2' });
+    expect((await bench.ask('STATUS'))[2]).toEqual(["Queued 'low' requests", '1']);
+    bench.clock.advance(2_000);
+    await bench.sync();
+    expect((await bench.ask('STATUS', '*'))[0]?.[1]).toBe('none');
+  });
+
   it('shows a user whose last sync failed', async () => {
     await bench.queue.request('default', [{ user: ann, priority: 'high' }]);
     await bench.sync(certificateExpired);
