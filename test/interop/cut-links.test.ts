@@ -1,141 +1,103 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  dovecotProblem,
-  dovecotVersions,
-  FaultyLink,
-  type MailSnapshot,
-  seededRandom,
-} from '@dsyncd/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { differences } from './support/scene.ts';
+import { type Direction, dovecotProblem, dovecotVersions, seededRandom } from '@dsyncd/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Cut, type CutCase, CutScene, cutAt, pasts } from './support/cut-run.ts';
 import { type Leader, World } from './support/world.ts';
 
-/** Syncs that are cut before one gets through, for each user; CUT_RUNS users a leader, for a long night. */
-const runs = Number(process.env.CUT_RUNS ?? 3);
-const firstSeed = Number(process.env.CUT_SEED ?? 1);
-const mails = 6;
-const leaders = ['theirs', 'ours'] as const;
-const kinds = ['without a state', 'with a state'] as const;
-type Kind = (typeof kinds)[number];
-const userOf = (leader: Leader, kind: Kind, run: number): string =>
-  `${leader}${kinds.indexOf(kind)}-${run}@example.com`;
+/**
+ * Every sync is cut once at least, at a byte of its own: the runs with one past cover the whole length evenly, both
+ * directions after one another. test/storm/cuts.mjs does as many as wanted: as many as there are bytes, if need be.
+ */
+const environment = process.env;
+const runs = Number(environment.CUT_RUNS ?? pasts.length);
+const firstSeed = Number(environment.CUT_SEED ?? 1);
+const chosen = <T extends string>(all: readonly T[], wish = ''): readonly T[] =>
+  wish === '' ? all : all.filter((one) => wish.split(',').includes(one));
+const versions = chosen(dovecotVersions, environment.CUT_VERSIONS);
+const formats = chosen(['sdbox', 'maildir'] as const, environment.CUT_FORMATS);
+const leaders = chosen<Leader>(['theirs', 'ours'], environment.CUT_LEADERS);
+const runOnly = environment.CUT_ONLY === undefined ? undefined : Number(environment.CUT_ONLY);
+const again = 0.3;
 
-const mailOf = (index: number, size: number): Buffer =>
-  Buffer.from(`Subject: mail ${index}\r\n\r\n${'x'.repeat(70).concat('\r\n').repeat(size)}`);
+const userOf = (leader: Leader, run: number | string): string => `${leader}-${run}@example.com`;
+/** Whose sync is not cut. */
+const measured = (past: number): string => `whole${past}`;
+const numbers = Array.from({ length: runs }, (_, run) => run).filter((run) => (runOnly ?? run) === run);
 
-/** Every mail has a body of its own: its hash stands at the end of its line. */
-const bodiesOf = ({ mailboxes }: MailSnapshot): readonly string[] =>
-  [...mailboxes.values()].flatMap((mailbox) => mailbox.mails.map((line) => line.split(' ').at(-1) ?? ''));
+describe.each(versions.flatMap((version) => formats.map((mailFormat) => ({ version, mailFormat }))))(
+  'Dovecot $version with $mailFormat',
+  ({ version, mailFormat }) => {
+    const isSkipped = dovecotProblem(version) !== undefined;
+    const lengths = new Map<string, Readonly<Record<Direction, number>>>();
+    let world: World;
+    let folder: string;
 
-/** Syncs of one user, led by one side, with a state as a replicator keeps it: from a success alone. */
-class Syncs {
-  readonly #world: World;
-  readonly #of: { readonly user: string; readonly leader: Leader; readonly kind: Kind };
-  #state = '';
-
-  constructor(world: World, of: { user: string; leader: Leader; kind: Kind }) {
-    this.#world = world;
-    this.#of = of;
-  }
-
-  get hasState(): boolean {
-    return this.#state !== '';
-  }
-
-  async sync(port: number): Promise<void> {
-    const { isSuccess, state } =
-      this.#of.leader === 'ours' ? await this.#byOurs(port) : await this.#byDoveadm(port);
-    if (state === '') this.#state = '';
-    else if (isSuccess && this.#of.kind === 'with a state') this.#state = state ?? '';
-  }
-
-  /** A failure leaves the state of the success before; an empty one drops it. */
-  async #byOurs(port: number): Promise<{ isSuccess: boolean; state: string | undefined }> {
-    const { user } = this.#of;
-    const { outcome, state } = this.hasState
-      ? await this.#world.trySync(port, user, 'incremental', this.#state)
-      : await this.#world.trySync(port, user, 'normal');
-    return { isSuccess: outcome === 'ok', state };
-  }
-
-  async #byDoveadm(port: number): Promise<{ isSuccess: boolean; state: string }> {
-    const args = ['sync', '-u', this.#of.user, '-s', this.#state, `tcp:127.0.0.1:${port}`];
-    const { status, stdout } = await this.#world.dovecot.tryDoveadm(args);
-    return { isSuccess: status === 0, state: status === 0 ? stdout.trim() : '' };
-  }
-}
-
-for (const version of dovecotVersions)
-  for (const mailFormat of ['sdbox', 'maildir'] as const)
-    describe.skipIf(dovecotProblem(version) !== undefined)(`Dovecot ${version} with ${mailFormat}`, () => {
-      let world: World;
-      let folder: string;
-
-      beforeAll(async () => {
-        folder = mkdtempSync(join(tmpdir(), 'cut-'));
-        const users = leaders.flatMap((leader) =>
-          kinds.flatMap((kind) => Array.from({ length: runs }, (_, run) => userOf(leader, kind, run))),
-        );
-        world = await World.start({ version, mailFormat, users, folder });
-        for (const user of users) await world.addUser(user);
-      });
-
-      afterAll(async () => {
-        await world.stop();
-        rmSync(folder, { recursive: true });
-      });
-
-      const cases = leaders.flatMap((leader) => kinds.map((kind) => ({ leader, kind })));
-      for (const { leader, kind } of cases)
-        it.each(Array.from({ length: runs }, (_, run) => run))(
-          `a sync that is cut loses and doubles nothing, led by ${leader} ${kind}, run %i`,
-          async (run) => {
-            const seed = firstSeed * 1000 + run;
-            const random = seededRandom(seed);
-            const user = userOf(leader, kind, run);
-            const { ours, theirs } = world.sides(user);
-            const all = Array.from({ length: mails }, (_, index) =>
-              mailOf(index, Math.floor(random.fraction() * 100)),
-            );
-            const toPort = leader === 'ours' ? world.dovecot.place.doveadmPort : world.serverPort;
-            const syncs = new Syncs(world, { user, leader, kind });
-            const early = kind === 'with a state' ? [mailOf(mails + 1, 1), mailOf(mails + 2, 1)] : [];
-            await ours.save('INBOX', early);
-            if (early.length > 0) await syncs.sync(toPort);
-            expect(syncs.hasState).toBe(kind === 'with a state');
-            await ours.save('INBOX', all);
-            await theirs.save('INBOX', [mailOf(mails, 1)]);
-            const link = await FaultyLink.open({
-              toPort,
-              random,
-              nextFate: () => ({
-                fault: random.fraction() < 0.5 ? 'reset' : 'end',
-                afterBytes: 1000 + Math.floor(random.fraction() * 30_000),
-              }),
-            });
-            try {
-              const cuts = 1 + Math.floor(random.fraction() * 3);
-              for (let cut = 0; cut < cuts; cut++) await syncs.sync(link.port);
-              link.heal();
-              for (let round = 0; round < 4; round++) await syncs.sync(link.port);
-            } finally {
-              await link.close();
-            }
-            const [here, there] = [
-              await ours.list({ withBodies: true }),
-              await theirs.list({ withBodies: true }),
-            ];
-            for (const side of [here, there])
-              expect({ seed, mails: bodiesOf(side).length, different: new Set(bodiesOf(side)).size }).toEqual(
-                {
-                  seed,
-                  mails: mails + 1 + early.length,
-                  different: mails + 1 + early.length,
-                },
-              );
-            expect(differences(here, there)).toEqual([]);
-          },
-        );
+    beforeAll(async () => {
+      if (isSkipped) return;
+      folder = mkdtempSync(join(tmpdir(), 'cut-'));
+      const names = [...numbers, ...[...pasts.keys()].map(measured)];
+      const users = leaders.flatMap((leader) => names.map((name) => userOf(leader, name)));
+      world = await World.start({ version, mailFormat, users, folder });
     });
+
+    afterAll(async () => {
+      if (isSkipped) return;
+      await world.stop();
+      rmSync(folder, { recursive: true });
+    });
+
+    async function lengthOf(cutCase: CutCase): Promise<Readonly<Record<Direction, number>>> {
+      const name = `${cutCase.leader} ${cutCase.past}`;
+      const known = lengths.get(name);
+      if (known !== undefined) return known;
+      const scene = new CutScene(
+        world,
+        userOf(cutCase.leader, measured(pasts.indexOf(cutCase.past))),
+        cutCase,
+      );
+      await scene.prepare();
+      const length = await scene.measure();
+      lengths.set(name, length);
+      return length;
+    }
+
+    async function cutsOf(run: number, seed: number, cutCase: CutCase): Promise<readonly Cut[]> {
+      const random = seededRandom(seed);
+      const length = await lengthOf(cutCase);
+      const whole = length.there + length.back;
+      const [index, count] = [Math.floor(run / pasts.length), Math.ceil(runs / pasts.length)];
+      const cuts = [cutAt(((index + random.fraction()) / count) * whole, length)];
+      while (random.fraction() < again) cuts.push(cutAt(random.fraction() * whole, length));
+      return cuts;
+    }
+
+    const table = leaders.flatMap((leader) => numbers.map((run) => ({ leader, run })));
+    test.skipIf(isSkipped).each(table)(
+      'a sync that is cut loses and doubles nothing, led by $leader, run $run',
+      async ({ leader, run }) => {
+        const seed = firstSeed * 100_000 + run;
+        const past = pasts[run % pasts.length] ?? 'nothing';
+        const cutCase = { leader, past, sceneSeed: firstSeed * 10 + pasts.indexOf(past) };
+        const cuts = await cutsOf(run, seed, cutCase);
+        const scene = new CutScene(world, userOf(leader, run), cutCase);
+        await scene.prepare();
+        const report = await scene.cut(cuts, seed);
+        const { CUT_REPORT: file } = environment;
+        if (file !== undefined)
+          appendFileSync(
+            file,
+            `${JSON.stringify({ version, mailFormat, leader, past, seed, cuts, ...report })}\n`,
+          );
+        const { lost, doubled, cameBack, different, failures } = report;
+        expect({ lost, doubled, cameBack, different }, JSON.stringify({ past, cuts, failures })).toEqual({
+          lost: 0,
+          doubled: 0,
+          cameBack: 0,
+          different: [],
+        });
+      },
+    );
+  },
+);

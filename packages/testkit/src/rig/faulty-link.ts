@@ -6,10 +6,14 @@ import type { Random } from '@dsyncd/core';
 export const faults = ['reset', 'end', 'stall'] as const;
 export type Fault = (typeof faults)[number];
 
-/** What a connection meets, after how many bytes of both directions together. */
+/** Seen from who connects. */
+export type Direction = 'there' | 'back';
+
+/** What a connection meets, after how many bytes: of one direction, or of both together. */
 export interface Fate {
   readonly fault: Fault;
   readonly afterBytes: number;
+  readonly direction?: Direction;
 }
 
 export interface FaultyLinkOptions {
@@ -28,6 +32,7 @@ export class FaultyLink {
   readonly #options: FaultyLinkOptions;
   readonly #sockets = new Set<Socket>();
   readonly #counts = new Map<Fault, number>();
+  readonly #passed: Record<Direction, number> = { there: 0, back: 0 };
   #isHealed = false;
 
   private constructor(server: Server, options: FaultyLinkOptions) {
@@ -53,6 +58,11 @@ export class FaultyLink {
     return this.#counts.get(fault) ?? 0;
   }
 
+  /** Bytes that got through, of all connections. */
+  get passed(): Readonly<Record<Direction, number>> {
+    return this.#passed;
+  }
+
   /** From now on every byte gets through; what hangs is cut. */
   heal(): void {
     this.#isHealed = true;
@@ -69,15 +79,18 @@ export class FaultyLink {
     const far = connect({ port: this.#options.toPort, host: '127.0.0.1', allowHalfOpen: true });
     const fate = this.#chooseFate();
     let bytesLeft = fate.afterBytes;
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
+    for (const [from, to, direction] of [
+      [near, far, 'there'],
+      [far, near, 'back'],
     ] as const) {
+      const isCounted = fate.direction === undefined || fate.direction === direction;
       this.#sockets.add(from);
       from.setNoDelay(true);
       from.on('data', (chunk: Buffer) => {
-        const passed = this.#isHealed ? chunk : chunk.subarray(0, Math.max(0, bytesLeft));
-        bytesLeft -= chunk.length;
+        const isWhole = this.#isHealed || !isCounted;
+        const passed = isWhole ? chunk : chunk.subarray(0, Math.max(0, bytesLeft));
+        if (isCounted) bytesLeft -= chunk.length;
+        this.#passed[direction] += passed.length;
         if (passed.length > 0) to.write(passed);
         if (!this.#isHealed && bytesLeft <= 0) this.#strike(fate.fault, near, far);
       });
