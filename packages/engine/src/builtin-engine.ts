@@ -3,6 +3,7 @@ import { type BrainResult, newProgress, type Progress, runMaster } from '@dsyncd
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import { decodeState } from '@dsyncd/protocol';
 import type { Peer, SyncConnection } from '@dsyncd/transport';
+import { withPeersReason } from './peers-reason.ts';
 import type { SyncEngine, SyncResult, SyncTask } from './port.ts';
 import { UnfinishedSyncs } from './unfinished-syncs.ts';
 
@@ -77,6 +78,8 @@ export class BuiltinEngine implements SyncEngine {
       });
       isReusable = result.isReusable;
       return result;
+    } catch (error) {
+      throw withPeersReason(error, connection.peerLog?.() ?? []);
     } finally {
       connection.release(isReusable);
     }

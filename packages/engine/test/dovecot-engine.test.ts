@@ -122,6 +122,14 @@ describe('an answer', () => {
       { outcome: 'busy' },
     ],
     [
+      'a lock that it may not make, which nobody holds',
+      Buffer.concat([
+        logLine('Failed to lock mailbox INBOX for dsyncing: safe_mkstemp(/m/x) failed: Permission denied'),
+        data('\n-TEMPFAIL\n'),
+      ]),
+      { outcome: 'operator', failure: { code: 'DSYNCD_PERMISSION' } },
+    ],
+    [
       'a wrong secret',
       Buffer.concat([logLine('doveadm authentication failed (mx2)'), data('\n-TEMPFAIL\n')]),
       { outcome: 'operator', failure: { code: 'DSYNCD_SECRET' } },

@@ -2,11 +2,14 @@ import { DsyncdError, quote, type UserName } from '@dsyncd/core';
 import {
   type ByteLink,
   type CommandRefusal,
-  doveadmClientVersion,
+  doveadmFramedVersion,
   doveadmGreeting,
   encodeDsyncServerCommand,
   encodePlainLogin,
+  logPassthroughMinor,
+  logPassthroughOption,
   parseCommandAnswer,
+  parseDoveadmServerMinor,
   readLine,
 } from '@dsyncd/protocol';
 
@@ -21,12 +24,15 @@ const lineBytesMax = 1024;
 
 /**
  * Proves to a doveadm server who we are; afterwards it takes commands.
+ * @returns its minor version; from 1 on it sends frames from now on. A dsyncd has 0.
  * @throws {DsyncdError} `DSYNCD_SECRET` (operator), `DSYNCD_DOVEADM_GREETING` (transient), or why the link broke.
  */
-export async function logIn(link: ByteLink, { secret, secretSource }: DoveadmCredentials): Promise<void> {
-  await link.write(doveadmClientVersion);
-  const greeting = await readAnswerLine(link);
-  if (greeting === doveadmGreeting.welcome) return;
+export async function logIn(link: ByteLink, { secret, secretSource }: DoveadmCredentials): Promise<number> {
+  await link.write(doveadmFramedVersion);
+  let greeting = await readAnswerLine(link);
+  const minor = parseDoveadmServerMinor(greeting) ?? 0;
+  if (minor > 0) greeting = await readAnswerLine(link);
+  if (greeting === doveadmGreeting.welcome) return minor;
   if (/^-[A-Z]/.test(greeting)) throw turnedAway(link, greeting);
   if (greeting !== doveadmGreeting.authenticate) throw greetingError(link, greeting);
   if (secret === undefined || secret === '')
@@ -36,7 +42,7 @@ export async function logIn(link: ByteLink, { secret, secretSource }: DoveadmCre
     });
   await link.write(encodePlainLogin(secret));
   const answer = await readAnswerLine(link);
-  if (answer === '+') return;
+  if (answer === '+') return minor;
   if (!answer.startsWith('-')) throw greetingError(link, answer);
   throw new DsyncdError('DSYNCD_SECRET', `${link.peerName} does not accept our secret`, {
     outcome: 'operator',
@@ -45,6 +51,10 @@ export async function logIn(link: ByteLink, { secret, secretSource }: DoveadmCre
       'of the other one; reload the service after a change',
   });
 }
+
+/** Asks a Dovecot to send what it logs, where it does not do so by itself; others would take it for a command. */
+export const askForLog = (link: ByteLink, minor: number): Promise<void> | undefined =>
+  minor >= logPassthroughMinor ? link.write(logPassthroughOption) : undefined;
 
 /**
  * Asks for the sync of one user. Afterwards, unless refused, the link carries the dsync stream.

@@ -1,10 +1,10 @@
 import type { TcpDestination, UnixDestination } from '@dsyncd/core';
 import { type Clock, DsyncdError, type Logger, quote, type UserName } from '@dsyncd/core';
-import type { CommandRefusal } from '@dsyncd/protocol';
+import { type CommandRefusal, DoveadmLog, type DoveadmLogLine } from '@dsyncd/protocol';
 import { abortError } from './abort-error.ts';
 import { ClientTls, type ClientTlsSettings } from './client-tls.ts';
 import { connectSocket } from './connect.ts';
-import { type DoveadmCredentials, logIn, requestSync } from './doveadm-login.ts';
+import { askForLog, type DoveadmCredentials, logIn, requestSync } from './doveadm-login.ts';
 import { IdleLinks } from './idle-links.ts';
 import { LeasedLink } from './leased-link.ts';
 import { connectTimeout, peerClosed } from './peer-errors.ts';
@@ -30,6 +30,7 @@ export class DoveadmPeer implements Peer {
   readonly #tls: ClientTls;
   readonly #idle: IdleLinks;
   readonly #busy = new Set<StreamLink>();
+  readonly #logs = new WeakMap<StreamLink, DoveadmLog>();
   readonly #connecting = new Set<AbortController>();
   #isClosed = false;
 
@@ -84,6 +85,7 @@ export class DoveadmPeer implements Peer {
     return {
       link: lease,
       traffic: lease,
+      peerLog: (): readonly DoveadmLogLine[] => this.#logs.get(link)?.lines ?? [],
       release: (reusable) => {
         if (lease.giveBack()) this.#release(link, reusable);
       },
@@ -127,7 +129,13 @@ export class DoveadmPeer implements Peer {
     const link = new StreamLink(socket, socket, { peerName: this.name, stallTimeoutMs, clock });
     link.bind(signal);
     try {
-      await logIn(link, this.#settings);
+      const minor = await logIn(link, this.#settings);
+      if (minor > 0) {
+        const log = new DoveadmLog();
+        this.#logs.set(link, log);
+        link.takeFramed(log);
+      }
+      await askForLog(link, minor);
       return link;
     } catch (error) {
       link.close();

@@ -1,5 +1,5 @@
 import type { UserName } from '@dsyncd/core';
-import type { ByteLink, PeerQuestion } from '@dsyncd/protocol';
+import type { ByteLink, DoveadmLogLine, PeerQuestion } from '@dsyncd/protocol';
 
 /** The other host of a channel, as `mail_replica` names it. Keeps connections open and reuses them. */
 export interface Peer {
@@ -20,6 +20,8 @@ export interface SyncConnection {
   readonly link: ByteLink;
   /** What went over the link so far, in bytes. */
   readonly traffic?: { readonly bytesReceived: number; readonly bytesSent: number };
+  /** What the peer has logged so far and sent us; missing where it sends nothing of the kind. */
+  readonly peerLog?: () => readonly DoveadmLogLine[];
   /**
    * Gives the connection back. `reusable`: the dsync stream has ended in order on both sides, and the peer
    * goes back to taking commands on the same connection; otherwise it is closed. Later calls do nothing.

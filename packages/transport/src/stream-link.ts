@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Clock, DsyncdError, InvariantError, systemClock } from '@dsyncd/core';
-import type { ByteLink, LinkOver } from '@dsyncd/protocol';
+import { type ByteLink, type DoveadmLog, FrameReader, type LinkOver } from '@dsyncd/protocol';
 import { abortError } from './abort-error.ts';
 import { ReceivedChunks } from './received-chunks.ts';
 import { type Stall, StallWatch } from './stall-watch.ts';
@@ -52,6 +52,7 @@ export class StreamLink implements ByteLink {
   #failure: DsyncdError | undefined;
   #abortion: { readonly reason: unknown } | undefined;
   #unbind: (() => void) | undefined;
+  #framed: { readonly frames: FrameReader; readonly log: DoveadmLog } | undefined;
 
   /** `readable` and `writable` are the same object for a socket. */
   constructor(readable: Readable, writable: Writable, options: StreamLinkOptions) {
@@ -143,6 +144,11 @@ export class StreamLink implements ByteLink {
     this.#stall.setTimeout(stallTimeoutMs);
   }
 
+  /** From now on the peer sends frames: its data is what is read, and `log` gets what it logs meanwhile. */
+  takeFramed(log: DoveadmLog): void {
+    this.#framed = { frames: new FrameReader(), log };
+  }
+
   /** From now on, and until bound anew, the link fails with the signal's reason as soon as that aborts. */
   bind(signal: AbortSignal | undefined): void {
     this.#unbind?.();
@@ -188,9 +194,28 @@ export class StreamLink implements ByteLink {
 
   #onData(chunk: Uint8Array): void {
     this.#bytesRead += chunk.length;
+    this.#stall.onMove(chunk.length, { isWhole: chunk.includes(lineFeed) });
+    if (this.#framed === undefined) this.#take(chunk);
+    else this.#takeFrames(chunk, this.#framed);
+  }
+
+  #takeFrames(
+    chunk: Uint8Array,
+    { frames, log }: { readonly frames: FrameReader; readonly log: DoveadmLog },
+  ): void {
+    try {
+      for (const { channel, bytes } of frames.push(chunk))
+        if (channel === 'data') this.#take(bytes);
+        else log.push(bytes);
+    } catch (error) {
+      if (!(error instanceof DsyncdError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  #take(chunk: Uint8Array): void {
     const reader = this.#reader;
     this.#reader = undefined;
-    this.#stall.onMove(chunk.length, { isWhole: chunk.includes(lineFeed) });
     if (reader !== undefined) {
       reader.resolve(chunk);
       return;

@@ -302,7 +302,7 @@ describe('a unix socket', () => {
     const path = join(scratchFolder(), 'doveadm');
     const server = createServer(async (socket) => {
       const link = new StreamLink(socket, socket, { peerName: 'client', stallTimeoutMs: 10_000 });
-      expect(await readLine(link, 100)).toMatch(/^VERSION\tdoveadm-server\t1\t0$/);
+      expect(await readLine(link, 100)).toMatch(/^VERSION\tdoveadm-server\t1\t\d$/);
       await link.write('+\n');
       expect(await readLine(link, 100)).toBe(`\t${user}\tdsync-server\t-u${user}`);
       await link.write('\n+\nstream');
@@ -314,6 +314,48 @@ describe('a unix socket', () => {
     onCleanup(() => peer.close());
     const sync = await peer.startSync(user, fresh());
     expect(Buffer.from((await sync.link.read()) ?? []).toString()).toBe('stream');
+    expect(sync.peerLog?.()).toEqual([]);
+    sync.release(false);
+  });
+
+  it.each([
+    { minor: 2, asked: '' },
+    { minor: 3, asked: '\t\tOPTION\tlog-passthrough' },
+  ])('that frames what it sends, minor version $minor, tells what it logs', async ({ minor, asked }) => {
+    const path = join(scratchFolder(), 'doveadm');
+    const frame = (channel: string, text: string): Buffer => {
+      const head = Buffer.alloc(5);
+      head.write(channel, 'latin1');
+      head.writeUInt32BE(Buffer.byteLength(text), 1);
+      return Buffer.concat([head, Buffer.from(text)]);
+    };
+    const said: (string | undefined)[] = [];
+    const server = createServer(async (socket) => {
+      const link = new StreamLink(socket, socket, { peerName: 'client', stallTimeoutMs: 10_000 });
+      await readLine(link, 100);
+      await link.write(`VERSION\tdoveadm-client\t1\t${minor}\n+\n`);
+      if (asked !== '') said.push(await readLine(link, 100));
+      await readLine(link, 100);
+      const all = [
+        frame('\0', '\n+'),
+        frame('\0', '\nstr'),
+        frame('L', '\u0004no room\n'),
+        frame('\0', 'eam'),
+      ];
+      // In pieces that end where they like.
+      for (const byte of Buffer.concat(all)) await link.write(Buffer.from([byte]));
+    });
+    server.listen(path);
+    await once(server, 'listening');
+    onCleanup(() => server.close());
+    const peer = createPeer(parseDestination(`unix:${path}`, { doveadmPort: 1 }), {});
+    onCleanup(() => peer.close());
+    const sync = await peer.startSync(user, fresh());
+    let text = '';
+    while (text.length < 6) text += Buffer.from((await sync.link.read()) ?? '!!!!!!').toString();
+    expect(text).toBe('stream');
+    expect(sync.peerLog?.()).toEqual([{ severity: 'error', text: 'no room' }]);
+    expect(said).toEqual(asked === '' ? [] : [asked]);
     sync.release(false);
   });
 

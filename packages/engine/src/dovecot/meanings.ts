@@ -43,7 +43,8 @@ export const meanings: readonly Meaning[] = [
     ...overtaken,
   },
   {
-    says: /couldn't lock|failed to lock|lock.*timed out|timed out.*lock/i,
+    // A lock that cannot even be made is held by nobody.
+    says: /^(?!.*(permission denied|no space left|read-only)).*(couldn't lock|failed to lock|lock.*timed out|timed out.*lock)/i,
     code: 'DSYNCD_LOCKED',
     outcome: 'busy',
     hint: 'another sync of this user is running; raise dsync_lock_timeout if that is usual',
@@ -54,6 +55,12 @@ export const meanings: readonly Meaning[] = [
     code: 'DSYNCD_REMOTE_NO_USER',
     outcome: 'operator',
     hint: 'create the user on the other host too, or leave the user out here (user_exclude, or noreplicate in userdb)',
+  },
+  {
+    says: /mail size is larger than/i,
+    code: 'DSYNCD_MAIL_TOO_LARGE',
+    outcome: 'operator',
+    hint: 'raise the limit on the host that is named (quota_max_mail_size of Dovecot 2.3, quota_mail_size of 2.4), or expunge the mail',
   },
   {
     says: /quota exceeded|not enough disk quota|quota.*full/i,

@@ -63,5 +63,5 @@ function causeOf(
 }
 
 /** Without the process, the user and the session that stand before each message: `doveadm(jane)<12><ab>: `. */
-const withoutPrefix = (text: string): string =>
+export const withoutPrefix = (text: string): string =>
   text.replace(/^(?:[\w.-]+(?:\([^)]*\))?(?:<[^>]*>)*: )?(?:Error: |Warning: |Fatal: )?/, '');

@@ -138,6 +138,11 @@ export class Dovecot {
     return this.#toolCommand('doveadm', ['-c', this.place.configFile, ...args]);
   }
 
+  /** Runs any program where this Dovecot runs, which for 2.4 has mounts of its own; answers however it ended. */
+  async runBeside(tool: string, args: readonly string[]): Promise<DoveadmOutput> {
+    return this.#run(this.#toolCommand(tool, args));
+  }
+
   #toolCommand(
     tool: string,
     args: readonly string[],
@@ -163,8 +168,14 @@ export class Dovecot {
 
   /** Runs doveadm; answers however it ended. */
   async tryDoveadm(args: readonly string[], input: string | Buffer = ''): Promise<DoveadmOutput> {
-    const { command, args: all } = this.doveadmCommand(args);
-    const child = spawn(command, all, { env: { ...process.env, ...this.place.environment } });
+    return this.#run(this.doveadmCommand(args), input);
+  }
+
+  async #run(
+    { command, args }: { readonly command: string; readonly args: readonly string[] },
+    input: string | Buffer = '',
+  ): Promise<DoveadmOutput> {
+    const child = spawn(command, args, { env: { ...process.env, ...this.place.environment } });
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
