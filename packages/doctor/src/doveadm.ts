@@ -1,7 +1,7 @@
 import type { Clock, UserName } from '@dsyncd/core';
 import { DsyncdError } from '@dsyncd/core';
 import { type DoveadmServerAddress, runDoveadmCommand } from '@dsyncd/engine';
-import { joinTabs } from '@dsyncd/protocol';
+import { dovecotProbe, joinTabs } from '@dsyncd/protocol';
 
 const loginTimeoutMs = 10_000;
 const answerTimeoutMs = 60_000;
@@ -72,7 +72,7 @@ export class Doveadm {
 
   /** Which protocol it speaks, found out by a command that every Dovecot knows and a dsyncd refuses. */
   async serverMinor(): Promise<number> {
-    const { serverMinor } = await runDoveadmCommand(this.#address, '\t\tprocess status\n', {
+    const { serverMinor } = await runDoveadmCommand(this.#address, `${dovecotProbe}\n`, {
       signal: this.#signal,
       clock: this.#clock,
       loginTimeoutMs,

@@ -5,6 +5,7 @@ import {
   commandAccepted,
   doveadmGreeting,
   doveadmVersionProblem,
+  dovecotProbe,
   encodeCommandRefusal,
   encodeGreetingRefusal,
   parseDsyncServerCommand,
@@ -106,7 +107,10 @@ export async function answerCommand(
   const command = parseDsyncServerCommand(line);
   if (command.problem !== undefined) {
     await link.write('\n-USAGE\n');
-    return { reusable: true, failure: badCommand(link, command.problem) };
+    // A client that asks who we are has done nothing wrong.
+    return line === dovecotProbe
+      ? { reusable: true }
+      : { reusable: true, failure: badCommand(link, command.problem) };
   }
   let user: UserName;
   try {

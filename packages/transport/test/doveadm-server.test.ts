@@ -204,6 +204,14 @@ describe('commands', () => {
     expect(logger.lines).toHaveLength(3);
   });
 
+  it('by which a client learns that we are no Dovecot leave no line in the log', async () => {
+    const { server, logger } = await serve();
+    const { link } = await logIn(server);
+    await link.write('\t\tprocess status\n');
+    expect([await nextLine(link), await nextLine(link)]).toEqual(['', '-USAGE']);
+    expect(logger.lines).toEqual([]);
+  });
+
   it('whose sync fails are logged once with the user, and end the connection', async () => {
     const { server, logger } = await serve();
     const { link } = await logIn(server);

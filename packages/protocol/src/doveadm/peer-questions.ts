@@ -22,6 +22,9 @@ export function parsePeerQuestion(line: string): PeerQuestion | undefined {
   return (['users', 'about'] as const).find(isAsked);
 }
 
+/** Every Dovecot answers it and a dsyncd refuses it: so a client learns which of the two it speaks with. */
+export const dovecotProbe = '\t\tprocess status';
+
 /** What a dsyncd host says of itself. */
 export interface PeerAbout {
   readonly hostname: string;
