@@ -164,7 +164,7 @@ function explainNoUser(error: unknown): never {
 }
 
 async function openStore(config: Config, logger: Logger): Promise<MaildirStore> {
-  const { mailEngine, mailHome } = config;
+  const { mailEngine, mailHome, mailKeywordsMax } = config;
   if (mailEngine !== 'builtin')
     throw notPossible(
       `mail_engine is ${mailEngine}: the mail is not in the store of dsyncd`,
@@ -178,6 +178,7 @@ async function openStore(config: Config, logger: Logger): Promise<MaildirStore> 
     users: () => listUsers(mailHome),
     clock: systemClock,
     random: systemRandom,
+    limits: { keywordsPerMailboxMax: mailKeywordsMax },
     logger,
     workers: 1,
   });

@@ -10,6 +10,7 @@ export interface Config {
   readonly mailEngine: 'builtin' | 'dovecot' | 'cyrus';
   /** With variables; see `mailHomeOf`. */
   readonly mailHome: string;
+  readonly mailKeywordsMax: number;
   readonly lmtpCreateUsers: boolean;
   readonly messageSizeLimitBytes: number;
   /** One character, or empty. */

@@ -6,6 +6,7 @@
  * says that the file spells them with a unit; defaults are spelt as in the file.
  */
 
+import { limits } from '@dsyncd/core';
 import Type, { type Static } from 'typebox';
 import { alertSettings } from './alert-settings.ts';
 import { dovecotSettings } from './dovecot-settings.ts';
@@ -196,6 +197,13 @@ export const settings = Type.Object({
     default: '/srv/mail/%{user}',
     description:
       'Built-in store: one folder per user. `%{user}` (`%u`) is the whole name, `%{user|username}` (`%n`) the part before the `@`, `%{user|domain}` (`%d`) the part after it.',
+  }),
+  mail_keywords_max: Type.Integer({
+    minimum: 100,
+    maximum: 1_000_000,
+    default: limits.keywordsPerMailboxMax,
+    description:
+      'Built-in store: different keywords that the mails of one mailbox may have together. A mailbox of a peer that has more is left out of syncs, and named in status, until it is mended or this is raised.',
   }),
   lmtp_create_users: flag({
     default: true,

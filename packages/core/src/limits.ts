@@ -30,7 +30,8 @@ export const limits = {
   /** What is planned in memory for one sync, as estimated: some five million new mails or expunges. */
   plannedBytesMax: 1280 * 1024 * 1024,
   keywordBytesMax: 255,
-  keywordsPerMailboxMax: 1_000,
+  /** Unless `mail_keywords_max` says otherwise; a Dovecot has no such limit. */
+  keywordsPerMailboxMax: 10_000,
   /** Keywords that one record of a peer sets or takes away. */
   keywordsPerChangeMax: 10_000,
   attributeKeyBytesMax: 1_024,

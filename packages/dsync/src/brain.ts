@@ -2,6 +2,7 @@ import { DsyncdError } from '@dsyncd/core';
 import { type ByteLink, DsyncStream, encodeState, type Finish } from '@dsyncd/protocol';
 import { follow } from './follow.ts';
 import { lead } from './lead.ts';
+import { leftOutError } from './mailbox/left-out.ts';
 import type { BrainOptions, BrainResult, MasterOptions } from './options.ts';
 import { Session } from './session.ts';
 
@@ -13,6 +14,9 @@ export async function runMaster(options: MasterOptions): Promise<BrainResult> {
   const session = new Session({ ...options, isMaster: true });
   try {
     const { isReusable } = await lead(session, options);
+    // A full sync that is due goes first: it will tell of what it leaves out.
+    const failure = await leftOutError(session.leftOut, options.user);
+    if (failure !== undefined && !session.requiresFullResync) throw failure;
     return resultOf(session, { isReusable });
   } catch (error) {
     if (isFullSyncDue(error)) return resultOf(session, { isReusable: false });

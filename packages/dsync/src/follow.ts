@@ -2,6 +2,7 @@ import { checkWishes, handshakeOf, oneWayOf, receiveHandshake } from './handshak
 import { applyLateExpunges } from './late-expunges.ts';
 import { lockInOrder } from './lock-order.ts';
 import { findMailbox } from './mailbox/find-mailbox.ts';
+import { leftOutError } from './mailbox/left-out.ts';
 import { fitsState, headerOf, isUntouched, lostHeader, syncMailbox } from './mailbox/sync-mailbox.ts';
 import type { BrainOptions } from './options.ts';
 import type { Session } from './session.ts';
@@ -28,6 +29,9 @@ export async function follow(
     await exchangeTrees(session, wantsMailbox(peer.syncBox?.split('/')));
     await followMailboxes(session);
     for (const state of await applyLateExpunges(session)) await stream.send(state);
+    // Told as our last word, when there is nothing more to do.
+    const failure = await leftOutError(session.leftOut, options.user);
+    if (failure !== undefined) throw failure;
     await stream.send({ type: 'finish', requireFullResync: session.requiresFullResync });
     await stream.flush();
     stream.close();

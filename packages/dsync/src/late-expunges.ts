@@ -18,7 +18,8 @@ const batchChanges = 256;
  */
 export async function applyLateExpunges(session: Session): Promise<MailboxState[]> {
   const settled: MailboxState[] = [];
-  for (const { mailbox, changes } of session.lateExpunges) {
+  for (const { mailbox, changes: all } of session.lateExpunges) {
+    const changes = all.filter((change) => !isMovedToLeftOut(session, change));
     const state = session.states.get(mailbox.guid);
     const status = await expunge(mailbox, changes, state?.localModSeq);
     if (status === undefined || state === undefined) continue;
@@ -37,6 +38,11 @@ export async function applyLateExpunges(session: Session): Promise<MailboxState[
   }
   return settled;
 }
+
+/** Was the mail moved to a mailbox that is left out? Then this host would have no copy of it. */
+const isMovedToLeftOut = ({ leftOut }: Session, change: MailChange): boolean =>
+  change.type === 'expunge' &&
+  leftOut.some(({ newThere }) => newThere === undefined || newThere.has(change.guid ?? ''));
 
 /** Undefined when someone else changed the mailbox since the modseq that its state names: the next sync tells. */
 async function expunge(

@@ -4,6 +4,7 @@ import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from 
 import { DsyncStream } from '@dsyncd/protocol';
 import { type Counts, newProgress, type Progress } from './counts.ts';
 import type { LateExpunges } from './late-expunges.ts';
+import type { LeftOut } from './mailbox/left-out.ts';
 import type { OneWay } from './options.ts';
 import { PlanBudget } from './plan-budget.ts';
 import { watchUser } from './watched-mail.ts';
@@ -31,6 +32,8 @@ export class Session {
   readonly changes: string[] = [];
   /** What the peer expunged, to be done when every mailbox is synced. */
   readonly lateExpunges: LateExpunges[] = [];
+  /** Mailboxes that our store could not take; the sync ends as failed when all others are done. */
+  readonly leftOut: LeftOut[] = [];
   /** By mailbox, as the last sync left them; those of this sync replace them one by one. */
   readonly states = new Map<MailboxGuid, MailboxSyncState>();
   /** The state is not to be trusted: the next sync must be a full one. */

@@ -22,15 +22,17 @@ export function othersFirst<Each extends { readonly guid: MailboxGuid }>(
 interface Before {
   readonly state: MailboxSyncState | undefined;
   readonly changes: number;
+  readonly leftOut: number;
 }
 
 export const beforeMailbox = (session: Session, guid: MailboxGuid): Before => ({
   state: session.states.get(guid),
   changes: session.changes.length,
+  leftOut: session.leftOut.length,
 });
 
 /**
- * Notes a mailbox that was synced to its end. One that changed meanwhile, or whose expunges wait for the end of the
+ * Notes a mailbox that was synced to its end. One that changed meanwhile, that was left out, or whose expunges wait for the end of the
  * sync, is left to the next try.
  */
 export function noteDone(
@@ -42,6 +44,7 @@ export function noteDone(
   if (doneBefore === undefined) return;
   const isOpen =
     session.changes.length > before.changes ||
+    session.leftOut.length > before.leftOut ||
     session.requiresFullResync ||
     session.lateExpunges.some(({ mailbox }) => mailbox.guid === guid);
   if (isOpen) {

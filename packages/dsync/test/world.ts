@@ -1,5 +1,5 @@
 import { type Clock, parseUserName, type Random } from '@dsyncd/core';
-import { type MailStore, openMemoryStore, type UserMail } from '@dsyncd/mailstore';
+import { type MailStore, openMemoryStore, type StoreLimits, type UserMail } from '@dsyncd/mailstore';
 import { type BrainResult, type DoneBefore, type MasterOptions, runMaster, runSlave } from '../src/index.ts';
 import { memoryLinks } from './memory-link.ts';
 
@@ -23,9 +23,9 @@ export class SimHost {
   readonly unfinished = new Map<string, DoneBefore>();
   mail!: UserMail;
 
-  constructor(name: string, clock: Clock, random: Random) {
+  constructor(name: string, parts: Parameters<typeof openMemoryStore>[0]) {
     this.name = name;
-    this.store = openMemoryStore({ clock, random });
+    this.store = openMemoryStore(parts);
   }
 
   async open(): Promise<void> {
@@ -38,7 +38,8 @@ export class World {
   nowSeconds = 1_700_000_000;
   #guids = 0;
 
-  constructor(count: number) {
+  /** @param limits - of every host but the first */
+  constructor(count: number, limits: Partial<StoreLimits> = {}) {
     const clock: Clock = {
       now: () => this.nowSeconds * 1000,
       elapsed: () => this.nowSeconds * 1000,
@@ -55,7 +56,10 @@ export class World {
           .repeat(Math.ceil(bytes / 4))
           .slice(0, bytes * 2),
     };
-    this.hosts = Array.from({ length: count }, (_, index) => new SimHost(`host${index}`, clock, random));
+    this.hosts = Array.from(
+      { length: count },
+      (_, index) => new SimHost(`host${index}`, { clock, random, ...(index === 0 ? {} : { limits }) }),
+    );
   }
 
   async open(): Promise<this> {

@@ -92,8 +92,17 @@ export const uidsExhaustedError = (mailbox: MailboxGuid): DsyncdError =>
   });
 
 /** `what` names the limit and its value, e.g. "more than 5000000 mails in mailbox …". */
-export const limitError = (what: string): DsyncdError =>
-  new DsyncdError('DSYNCD_STORE_LIMIT', `refused: ${what}`, { outcome: 'operator' });
+export const limitError = (what: string, hint?: string): DsyncdError =>
+  new DsyncdError('DSYNCD_STORE_LIMIT', `refused: ${what}`, {
+    outcome: 'operator',
+    ...(hint === undefined ? {} : { hint }),
+  });
+
+export const keywordsError = (mailbox: MailboxGuid, keywordsMax: number): DsyncdError =>
+  limitError(
+    `more than ${keywordsMax} keywords in mailbox ${mailbox}`,
+    'take keywords away from its mails on the host that has them, or raise mail_keywords_max on the other one and restart dsyncd and dsync-server',
+  );
 
 /** What stands in the way of a change of names when somebody was faster. */
 const overtaken: ReadonlySet<string> = new Set([

@@ -2,7 +2,7 @@ import { chmod, chown, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDestination, parseUserName, systemClock, systemRandom } from '@dsyncd/core';
 import { BuiltinAnswerer, BuiltinEngine, type SyncResult, type SyncTask } from '@dsyncd/engine';
-import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
+import { type MailStore, openMaildirStore, type StoreLimits } from '@dsyncd/mailstore';
 import {
   createAuthority,
   Dovecot,
@@ -31,6 +31,8 @@ export interface WorldOptions {
   readonly folder: string;
   /** Further lines for the configuration of the Dovecot. */
   readonly settings?: readonly string[];
+  /** Of our store. */
+  readonly limits?: Partial<StoreLimits>;
 }
 
 /** One real Dovecot and one dsyncd host with the same users, connected every way. */
@@ -73,7 +75,7 @@ export class World {
     this.#engines = parts.engines;
   }
 
-  static async start({ folder, ...options }: WorldOptions): Promise<World> {
+  static async start({ folder, limits = {}, ...options }: WorldOptions): Promise<World> {
     const authority = createAuthority(folder);
     const certificate = authority.issue('127.0.0.1');
     const { caFile } = authority;
@@ -85,6 +87,7 @@ export class World {
       home: (user) => join(folder, 'mail', user),
       clock: systemClock,
       random: systemRandom,
+      limits,
     });
     const logger = recordingLogger();
     // One name sorts before Dovecot's and one after, so that each side is the first to lock in half of the matrix.

@@ -6,6 +6,7 @@ import type { Session } from '../session.ts';
 import { type CommonPoint, exportAttributes, exportChanges } from './export.ts';
 import { MailboxImport } from './import.ts';
 import type { Importer, ImportOptions, ImportResult } from './importer.ts';
+import { LeavingOut } from './left-out.ts';
 import { MailboxOverwrite } from './overwrite.ts';
 import { checkPeerUid } from './peer-numbers.ts';
 import { sendMails } from './send-mails.ts';
@@ -52,9 +53,10 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
         }
       : {}),
   };
-  const importer = session.isOverwritten
-    ? new MailboxOverwrite(importOptions)
-    : new MailboxImport(importOptions);
+  const importer = new LeavingOut(
+    session.isOverwritten ? new MailboxOverwrite(importOptions) : new MailboxImport(importOptions),
+    snapshot,
+  );
   const steps = {
     /** Our changes are all sent: from here on the import may renumber our mails. */
     exported: new Step<void>(),
@@ -67,6 +69,7 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
   const receiving = receive(session, exchange, importer, steps);
   try {
     const [, result] = await Promise.all([sending, receiving]);
+    if (importer.leftOut !== undefined) session.leftOut.push(importer.leftOut);
     return result;
   } catch (error) {
     for (const step of Object.values(steps)) step.fail(error);

@@ -1,5 +1,6 @@
 import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
+import { nameOfMailbox } from './left-out.ts';
 
 const gaveUpCodes: ReadonlySet<string> = new Set(['DSYNCD_PEER_GAVE_UP', 'DSYNCD_PEER_FAILED']);
 
@@ -10,8 +11,7 @@ export async function namingRefused(
   user: UserMail,
 ): Promise<unknown> {
   if (!(error instanceof DsyncdError) || !gaveUpCodes.has(error.code)) return error;
-  const { nodes } = await user.tree();
-  const path = nodes.find(({ mailbox }) => mailbox?.guid === guid)?.path.join('/') ?? guid;
+  const path = await nameOfMailbox(user, guid);
   return new DsyncdError(
     'DSYNCD_MAIL_REFUSED',
     `${error.message}: it cannot save a mail of mailbox ${path}, with UID ${uid} or one of the next`,

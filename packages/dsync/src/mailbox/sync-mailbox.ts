@@ -101,8 +101,10 @@ export async function syncMailbox(
   if (!needsSync(session, snapshot, remote)) return;
   try {
     const result = await exchangeMailbox(session, { mailbox, snapshot, remote, since });
-    noteResult(session, mailbox, result);
+    const isLeftOut = session.leftOut.at(-1)?.guid === mailbox.guid;
+    if (!isLeftOut) noteResult(session, mailbox, result);
     await settleState(session, { ...result, guid: mailbox.guid, uidValidity }, remote);
+    if (isLeftOut) session.states.delete(mailbox.guid);
   } catch (error) {
     const { offeredUid: uid, user } = session;
     if (uid === undefined) throw error;

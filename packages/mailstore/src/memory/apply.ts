@@ -1,6 +1,6 @@
 import { asMailGuid, asUid, type Random, sortedKeywords } from '@dsyncd/core';
 import { checkAttribute, isSameAttribute } from '../attribute-check.ts';
-import { bodyLostError, limitError, noMailError } from '../errors.ts';
+import { bodyLostError, keywordsError, limitError, noMailError } from '../errors.ts';
 import { allFlagBits, checkKeywords, editFlags, emptyFlagModSeqs } from '../flag-history.ts';
 import type { ApplyResult, MailChange, MailPlace, SaveChange, StagedBody } from '../port.ts';
 import type { StoreLimits } from '../store-limits.ts';
@@ -131,5 +131,5 @@ function checkLimits({ mails, limits }: ApplyContext, changes: readonly MailChan
       (change.type === 'flags' && change.addKeywords !== undefined),
   );
   if (addsKeywords && mails.keywordsInUse().size > limits.keywordsPerMailboxMax)
-    throw limitError(`more than ${limits.keywordsPerMailboxMax} keywords in mailbox ${mails.guid}`);
+    throw keywordsError(mails.guid, limits.keywordsPerMailboxMax);
 }

@@ -1,5 +1,5 @@
 import { keywordKey } from '@dsyncd/core';
-import { limitError } from '../../errors.ts';
+import { keywordsError } from '../../errors.ts';
 import type { WireChange } from '../wire.ts';
 import type { MailboxRow } from './mailbox-rows.ts';
 import type { UserIndex } from './user-index.ts';
@@ -25,8 +25,7 @@ export function checkKeywordLimit(
     mailbox.id,
     mailbox.id,
   );
-  if (countKeywords(index, mailbox) > keywordsMax)
-    throw limitError(`more than ${keywordsMax} keywords in mailbox ${mailbox.guid}`);
+  if (countKeywords(index, mailbox) > keywordsMax) throw keywordsError(mailbox.guid, keywordsMax);
 }
 
 function keywordsOf(change: WireChange): readonly string[] {
