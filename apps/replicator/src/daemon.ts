@@ -10,6 +10,7 @@ import {
   type Channel,
   doveadmSocketName,
   FirstSyncWatch,
+  HangWatch,
   HostTroubles,
   listenDoveadm,
   MissedChanges,
@@ -80,6 +81,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     clock: systemClock,
     logger,
     ...poolSettings(config),
+    hangs: new HangWatch({ queue, channels, clock: systemClock }),
     onSynced: async ({ user, channel }, result) => {
       if (result.peer !== undefined) intake.peerSeen(channel, result.peer);
       if (hasImported(result)) await intake.imported(user, channel);

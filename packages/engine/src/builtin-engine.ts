@@ -47,9 +47,11 @@ export class BuiltinEngine implements SyncEngine {
       throw new DsyncdError('DSYNCD_NO_CHANNEL', `there is no channel ${task.channel}`, {
         outcome: 'noreplicate',
       });
+    let connection: SyncConnection | undefined;
+    task.onQuietness?.(() => connection?.traffic?.quietMs);
     const user = await this.#options.store.open(task.user);
     try {
-      const connection = await peer.startSync(task.user, task.signal);
+      connection = await peer.startSync(task.user, task.signal);
       return await this.#run(task, { user, connection, progress });
     } finally {
       await user.close();

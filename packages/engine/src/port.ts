@@ -21,6 +21,11 @@ export interface SyncTask {
   readonly signal: AbortSignal;
   /** Called once when the sync begins to count; what it gets grows while the sync runs. */
   readonly onCounting?: (counts: SyncCounts) => void;
+  /**
+   * Called once at the start by an engine that can tell how long it has waited for the peer since anything came from
+   * it, in milliseconds; undefined: the peer has not taken the sync yet.
+   */
+  readonly onQuietness?: (quietMs: () => number | undefined) => void;
   /** Only this mailbox. */
   readonly mailbox?: MailboxPath;
   /** Only look and count. */

@@ -5,6 +5,7 @@ export * from './doveadm-service.ts';
 export * from './ended-sync.ts';
 export * from './first-sync-watch.ts';
 export * from './first-syncs.ts';
+export * from './hang-watch.ts';
 export * from './host-troubles.ts';
 export * from './intake.ts';
 export * from './left-out.ts';

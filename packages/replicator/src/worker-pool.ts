@@ -3,6 +3,7 @@ import { noCounts, type SyncEngine, type SyncResult } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import type { EndedSync } from './ended-sync.ts';
 import { GrowingTimeout } from './growing-timeout.ts';
+import type { WatchedSync } from './hang-watch.ts';
 import { RunningProgress } from './running-progress.ts';
 
 export interface WorkerPoolOptions {
@@ -17,6 +18,8 @@ export interface WorkerPoolOptions {
    * gets twice the time.
    */
   readonly attemptTimeoutMs: (channel: string) => number;
+  /** Ends syncs whose peer hangs while another channel waits for the same user. Missing: nothing but the timeouts does. */
+  readonly hangs?: { watch(claim: Claim, giveUp: (reason: Error) => void): WatchedSync };
   /** After each sync, before its outcome is stored. */
   readonly onSynced?: (claim: Claim, result: SyncResult) => void | Promise<void>;
   /** For whoever counts and shows: after the outcome is stored. */
@@ -115,16 +118,19 @@ export class WorkerPool {
       attempt.abort(new Error(`no result within ${timeoutMs / 1000} s; the next try has twice the time`));
     });
     this.progress.began(claim);
+    const watched = this.#options.hangs?.watch(claim, (reason) => attempt.abort(reason));
     try {
       const { user, channel, type, state } = claim;
       return await this.#options.engine.sync({
         ...{ user, channel, type, state, signal: attempt.signal },
         onCounting: (counts) => this.progress.counting(claim, counts),
+        ...(watched === undefined ? {} : { onQuietness: watched.onQuietness }),
       });
     } catch (error) {
       return brokenSync(error);
     } finally {
       cancel();
+      watched?.end();
       this.progress.ended(claim);
       this.#timeout.ended(claim, isTooLong);
       this.#cutOff.signal.removeEventListener('abort', abort);

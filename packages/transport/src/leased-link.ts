@@ -6,6 +6,8 @@ import type { StreamLink } from './stream-link.ts';
 export interface Traffic {
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** How long we have waited for the peer since anything moved. */
+  readonly quietMs: number;
 }
 
 /**
@@ -34,6 +36,10 @@ export class LeasedLink implements ByteLink, Traffic {
 
   get bytesSent(): number {
     return this.#link.bytesSent - this.#sentBefore;
+  }
+
+  get quietMs(): number {
+    return this.#link.quietMs;
   }
 
   get over(): LinkOver | undefined {

@@ -18,8 +18,8 @@ export interface Peer {
 
 export interface SyncConnection {
   readonly link: ByteLink;
-  /** What went over the link so far, in bytes. */
-  readonly traffic?: { readonly bytesReceived: number; readonly bytesSent: number };
+  /** What went over the link so far, in bytes, and for how many milliseconds we have waited since anything moved. */
+  readonly traffic?: { readonly bytesReceived: number; readonly bytesSent: number; readonly quietMs: number };
   /** What the peer has logged so far and sent us; missing where it sends nothing of the kind. */
   readonly peerLog?: () => readonly DoveadmLogLine[];
   /**

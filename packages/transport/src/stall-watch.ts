@@ -40,6 +40,12 @@ export class StallWatch {
     if (this.#isWaiting()) this.onWait();
   }
 
+  /** How long someone has waited since anything moved. */
+  get quietMs(): number {
+    const waiting = this.#waitingSince === undefined ? 0 : this.#clock.elapsed() - this.#waitingSince;
+    return this.#quiet.waitedMs + waiting;
+  }
+
   /** Someone begins to wait. */
   onWait(): void {
     this.#waitingSince ??= this.#clock.elapsed();

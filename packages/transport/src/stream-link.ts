@@ -86,6 +86,11 @@ export class StreamLink implements ByteLink {
     return this.#bytesWritten;
   }
 
+  /** How long someone here has waited for the peer since anything moved. */
+  get quietMs(): number {
+    return this.#stall.quietMs;
+  }
+
   /** True when the link works and nothing is under way on it, so that it can be kept for later. */
   get isQuiet(): boolean {
     if (this.isOver || this.#abortion !== undefined) return false;

@@ -45,7 +45,10 @@ end
 if not best then return { false, wakeAt == math.huge and '-1' or string.format('%.0f', wakeAt) } end
 
 -- Where several channels wait for the user, a peer that failed last does not go before one that did not.
-local function failuresOf(ch) return tonumber(call('HGET', key('breaker', ch), 'failures') or 0) end
+local function failuresOf(ch)
+  local own = get(ch, bestUser)
+  return math.max(tonumber(call('HGET', key('breaker', ch), 'failures') or 0), own and own[FAILS] or 0)
+end
 for _, ch in ipairs(a.channels) do
   if gates[ch] <= now and failuresOf(ch) < failuresOf(best) and call('ZSCORE', key('ready', ch), bestUser) then
     best = ch

@@ -92,6 +92,17 @@ export function describeSchedule(open: OpenQueue): void {
       expect(await bench.claim()).toMatchObject({ user: 'bob', channel: 'default' });
       await bench.queue.close();
     });
+
+    it('comes second where it failed for this user alone, too', async () => {
+      const bench = await ContractBench.open(open);
+      await bench.request('ann', 'high');
+      await bench.sync(peerDown);
+      await bench.settle('bob');
+      bench.clock.advance(60_000);
+      await bench.request('ann', 'low', { channel: 'other' });
+      expect(await bench.claim()).toMatchObject({ user: 'ann', channel: 'other' });
+      await bench.queue.close();
+    });
   });
 
   describe('full syncs', () => {

@@ -217,6 +217,11 @@ export class ChannelQueue {
     return this.#first(this.#quiet, now);
   }
 
+  /** How ill the user does on this channel: what fails for all, or for this one. */
+  failuresOf(user: number): number {
+    return Math.max(this.breaker.failuresInRow, this.records.failures[user] ?? 0);
+  }
+
   isAskedFor(user: number, now: number): boolean {
     return this.#isOpen(now) && this.#ready.has(user);
   }

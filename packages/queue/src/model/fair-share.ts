@@ -23,7 +23,7 @@ export const soonest = (next: readonly (NextUser | undefined)[]): NextUser | und
 
 /**
  * The channel on which the user is synced first. It is on one at a time: where several wait for it, a peer that
- * failed last must not go before one that did not.
+ * failed last, for this user or for others, must not go before one that did not.
  */
 export const healthiestFor = (
   { channel, user }: NextUser,
@@ -32,6 +32,6 @@ export const healthiestFor = (
 ): ChannelQueue =>
   open.reduce(
     (best, other) =>
-      other.breaker.failuresInRow < best.breaker.failuresInRow && other.isAskedFor(user, now) ? other : best,
+      other.failuresOf(user) < best.failuresOf(user) && other.isAskedFor(user, now) ? other : best,
     channel,
   );
