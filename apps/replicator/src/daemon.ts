@@ -135,6 +135,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     queue,
     channels,
     users: () => mail.users(),
+    mailSize: (user, signal) => mail.mailSize(user, signal),
     ...(mail.unusable === undefined ? {} : { unusable: mail.unusable }),
     ...(mail.exists === undefined ? {} : { exists: mail.exists }),
     intervalMs: () => config.dovecot.userRefreshIntervalMs,

@@ -17,7 +17,7 @@ import {
   type SyncEngine,
   type Unusable,
 } from '@dsyncd/engine';
-import { mailChangedAt } from '@dsyncd/mailstore';
+import { mailChangedAt, mailIndexBytes } from '@dsyncd/mailstore';
 import { openStore } from '@dsyncd/program';
 import { Peers } from './peers.ts';
 import { virtualMailboxes } from './virtual-namespaces.ts';
@@ -32,6 +32,8 @@ export interface MailSide {
    * Undefined: cannot be told.
    */
   changedSince(user: UserName, sinceMs: number, signal: AbortSignal): Promise<boolean | undefined>;
+  /** About how much mail the user has, by a measure of its own. Rejects when nobody can be asked just now. */
+  mailSize(user: UserName, signal: AbortSignal): Promise<number>;
   /** May mail be changed without a notification to us? Then somebody looks from time to time; milliseconds, 0: no. */
   scanIntervalMs(): number;
   /** Users of the last list who cannot be replicated for their names; missing: there are none of that kind. */
@@ -73,6 +75,7 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
     users: () => store.users(),
     changedSince: async (user, sinceMs) =>
       ((await mailChangedAt(mailHomeOf(config().mailHome, user))) ?? 0) >= sinceMs,
+    mailSize: (user) => mailIndexBytes(mailHomeOf(config().mailHome, user)),
     // The programs that write there tell of every change, later when dsyncd is down.
     scanIntervalMs: () => 0,
     configure: (next) => peers.configure(next),
@@ -124,6 +127,7 @@ async function openDovecot(config: () => Config, clock: Clock, logger: Logger): 
     users: () => users.list(),
     unusable: () => users.unusable,
     changedSince: (user, sinceMs, signal) => indexTimes.changedSince(user, sinceMs, signal),
+    mailSize: (user, signal) => indexTimes.indexBytes(user, signal),
     scanIntervalMs: () => config().dovecot.scanIntervalMs,
     exists: (user, signal) => users.exists(user, signal),
     async configure(next) {

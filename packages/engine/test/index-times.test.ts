@@ -134,3 +134,18 @@ describe('the times of the index files', () => {
     await expect(failing('DSYNCD_USERDB')).rejects.toMatchObject({ code: 'DSYNCD_USERDB' });
   });
 });
+
+test('the index files of all mailboxes tell who has much mail', async () => {
+  const sizeOf = (user: string): Promise<number> =>
+    new IndexTimes({
+      auth: { lookUp: async () => new Map([['home', join(home, user)]]) },
+      folderOf: () => undefined,
+    }).indexBytes(ann, never);
+  put(before, 'little/mail/dovecot.list.index.log', 'much/mail/dovecot.list.index.log');
+  put(before, 'little/mail/mailboxes/INBOX/dbox-Mails/dovecot.index.log');
+  put(before, 'much/mail/mailboxes/a/b/dbox-Mails/dovecot.index.log');
+  writeFileSync(join(home, 'little/mail/mailboxes/INBOX/dbox-Mails/dovecot.index.cache'), 'x'.repeat(10));
+  writeFileSync(join(home, 'much/mail/mailboxes/a/b/dbox-Mails/dovecot.index.cache'), 'x'.repeat(1000));
+  writeFileSync(join(home, 'much/mail/mailboxes/a/b/dbox-Mails/u.1'), 'x'.repeat(50));
+  expect([await sizeOf('none'), await sizeOf('little'), await sizeOf('much')]).toEqual([0, 10, 1000]);
+});

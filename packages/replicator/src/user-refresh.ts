@@ -1,6 +1,7 @@
 import { type Clock, DsyncdError, type Logger, quote, silentLogger, type UserName } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
+import { smallestFirst } from './smallest-first.ts';
 
 export interface UserRefreshOptions {
   readonly queue: ReplicationQueue;
@@ -12,6 +13,11 @@ export interface UserRefreshOptions {
    * no one is ever forgotten.
    */
   readonly exists?: (user: UserName, signal: AbortSignal) => Promise<boolean>;
+  /**
+   * How much mail the user has, by any measure that grows with it: of users who are new to the queue, those with much are
+   * synced last.
+   */
+  readonly mailSize: (user: UserName, signal: AbortSignal) => Promise<number>;
   /** Users of the last list who cannot be replicated for their names. */
   readonly unusable?: () => { readonly count: number; readonly example?: string };
   readonly intervalMs: () => number;
@@ -57,9 +63,10 @@ export class UserRefresh {
   /** Reads the list once. Never rejects: without the list everything stays as it is. */
   async refresh(): Promise<void> {
     try {
-      const listed = await this.#addListed();
+      const known = await this.#knownUsers();
+      const listed = await this.#addListed(known);
       this.#tellUnusable();
-      if (this.#options.exists !== undefined) await this.#forgetVanished(listed, this.#options.exists);
+      if (this.#options.exists !== undefined) await this.#forgetVanished(known, listed, this.#options.exists);
     } catch (error) {
       if (!this.#stopped.signal.aborted)
         this.#logger.warn({ error }, 'users could not be listed; those known stay');
@@ -86,7 +93,7 @@ export class UserRefresh {
     }
   }
 
-  async #addListed(): Promise<ReadonlySet<UserName>> {
+  async #addListed(known: ReadonlySet<UserName>): Promise<ReadonlySet<UserName>> {
     const { users, exists } = this.#options;
     const listed = new Set<UserName>();
     const noRoomBefore = this.#noRoom;
@@ -97,12 +104,25 @@ export class UserRefresh {
       if (exists !== undefined) listed.add(user);
       batch.push(user);
       if (batch.length < usersAtOnce) continue;
-      await this.#add(batch);
+      await this.#addInOrder(known, batch);
       batch = [];
     }
-    await this.#add(batch);
+    await this.#addInOrder(known, batch);
     this.#tellNoRoom(noRoomBefore);
     return listed;
+  }
+
+  async #addInOrder(known: ReadonlySet<UserName>, users: readonly UserName[]): Promise<void> {
+    // On a channel that is new they are new as well.
+    await this.#add(users.filter((user) => known.has(user)));
+    const fresh = users.filter((user) => !known.has(user));
+    const { signal } = this.#stopped;
+    const steps = await smallestFirst(fresh, (user) => this.#options.mailSize(user, signal)).catch(() => {
+      signal.throwIfAborted();
+      // Better in any order than not at all.
+      return [fresh];
+    });
+    for (const step of steps) await this.#add(step);
   }
 
   async #add(users: readonly UserName[]): Promise<void> {
@@ -124,10 +144,10 @@ export class UserRefresh {
   }
 
   async #forgetVanished(
+    known: ReadonlySet<UserName>,
     listed: ReadonlySet<UserName>,
     exists: NonNullable<UserRefreshOptions['exists']>,
   ): Promise<void> {
-    const known = await this.#knownUsers();
     if (listed.size === 0 && known.size > 0) {
       // A userdb that is empty at once is broken more often than it is empty.
       this.#logger.warn({ known: known.size }, 'the list of users is empty; those known stay');

@@ -70,6 +70,7 @@ describe('a list with users whom the queue has no room for', () => {
         for (const name of listed) yield parseUserName(name);
       },
       exists: async () => false,
+      mailSize: async () => 0,
       intervalMs: () => 1_000,
       graceMs: () => 0,
       clock,

@@ -32,6 +32,7 @@ beforeEach(() => {
       for (const name of listed) yield parseUserName(name);
     },
     exists: async (user: UserName) => hidden.includes(user),
+    mailSize: async () => 0,
     intervalMs: () => 1_000,
     graceMs: () => graceMs,
     clock,
@@ -75,6 +76,7 @@ describe('UserRefresh', () => {
       queue,
       channels: () => [],
       users: async function* () {},
+      mailSize: async () => 0,
       unusable: () => ({ count, example: '../evil' }),
       intervalMs: () => 1_000,
       graceMs: () => graceMs,

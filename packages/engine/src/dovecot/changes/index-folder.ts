@@ -5,6 +5,8 @@ import { join } from 'node:path';
 const listLog = 'dovecot.list.index.log';
 /** Of one mailbox: mails and flags. */
 const mailboxLog = 'dovecot.index.log';
+/** With the log they grow with the number of mails. */
+const sizedFiles = ['dovecot.index', 'dovecot.index.cache', mailboxLog] as const;
 /** Renamed, deleted and subscribed mailboxes. */
 const treeLog = 'dovecot.mailbox.log';
 /** What another program delivers into a Maildir shows here only. */
@@ -60,14 +62,36 @@ export async function hasChangedSince(folder: string, sinceMs: number): Promise<
   for (const place of inboxPlaces) if (await isNewer(join(folder, place))) return true;
   const listedAt = await timeOf(join(folder, listLog));
   if (listedAt !== undefined && listedAt < sinceMs) return false;
-  const waiting = [folder];
-  for (let seen = 0; seen < foldersMax; seen++) {
-    const next = waiting.pop();
-    if (next === undefined) return false;
+  let seen = 0;
+  for await (const next of foldersBelow(folder)) {
+    if (++seen > foldersMax) return undefined;
     for (const name of [mailboxLog, treeLog, arrivals]) if (await isNewer(join(next, name))) return true;
+  }
+  return false;
+}
+
+/** Of all mailboxes below `folder`, how large the files of Dovecot's indexes are that grow with the number of mails. */
+export async function indexBytes(folder: string): Promise<number> {
+  let bytes = 0;
+  let seen = 0;
+  for await (const next of foldersBelow(folder)) {
+    if (++seen > foldersMax) break;
+    for (const name of sizedFiles)
+      bytes += await stat(join(next, name)).then(
+        ({ size }) => size,
+        () => 0,
+      );
+  }
+  return bytes;
+}
+
+/** The folder and those below it in which there may be indexes. */
+async function* foldersBelow(folder: string): AsyncGenerator<string> {
+  const waiting = [folder];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    yield next;
     if (!next.endsWith(`/${dboxFolder}`)) waiting.push(...(await foldersIn(next)));
   }
-  return undefined;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

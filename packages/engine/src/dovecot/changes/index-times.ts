@@ -1,6 +1,6 @@
 import { DsyncdError, type UserName } from '@dsyncd/core';
 import type { AuthClient, UserFields } from '../auth-client.ts';
-import { hasChangedSince } from './index-folder.ts';
+import { hasChangedSince, indexBytes } from './index-folder.ts';
 import { indexPlaces } from './index-places.ts';
 
 export interface IndexTimesOptions {
@@ -9,7 +9,7 @@ export interface IndexTimesOptions {
   readonly folderOf: (user: UserName) => string | undefined;
 }
 
-/** Tells who changed by the times of Dovecot's index files, without Dovecot. */
+/** Tells by Dovecot's index files who changed and who has much mail, without Dovecot. */
 export class IndexTimes {
   readonly #options: IndexTimesOptions;
 
@@ -23,19 +23,35 @@ export class IndexTimes {
    * @throws {DsyncdError} `DSYNCD_USERDB` (transient) when the place of the files cannot be asked; or `signal.reason`.
    */
   async changedSince(user: UserName, sinceMs: number, signal: AbortSignal): Promise<boolean | undefined> {
+    const places = await this.#placesOf(user, signal);
+    // Nobody of that name: there is nothing to be replicated.
+    return places === 'no such user' ? false : tellFrom(places, sinceMs);
+  }
+
+  /**
+   * About how much mail the user has, by the size of the index files, in bytes; 0 where it cannot be told.
+   * @throws as {@link changedSince}
+   */
+  async indexBytes(user: UserName, signal: AbortSignal): Promise<number> {
+    const places = await this.#placesOf(user, signal);
+    if (places === 'no such user') return 0;
+    const sizes = await Promise.all(places.map((place) => indexBytes(place).catch(() => 0)));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Folders of the user's indexes; none where they cannot be found. */
+  async #placesOf(user: UserName, signal: AbortSignal): Promise<readonly string[] | 'no such user'> {
     const folder = this.#options.folderOf(user);
-    if (folder !== undefined) return tellFrom([folder], sinceMs);
+    if (folder !== undefined) return [folder];
     let fields: UserFields;
     try {
       fields = await this.#options.auth.lookUp(user, signal);
     } catch (error) {
       // The others may be asked about.
-      if (error instanceof DsyncdError && error.code === 'DSYNCD_USERDB_USER') return undefined;
+      if (error instanceof DsyncdError && error.code === 'DSYNCD_USERDB_USER') return [];
       throw error;
     }
-    // Nobody of that name: there is nothing to be replicated.
-    if (fields === undefined) return false;
-    return tellFrom(await indexPlaces(fields).catch(() => []), sinceMs);
+    return fields === undefined ? 'no such user' : indexPlaces(fields).catch(() => []);
   }
 }
 
