@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createPair, type Host, until } from '@dsyncd/testkit';
 import Database from 'better-sqlite3';
@@ -112,6 +121,38 @@ describe('damage', () => {
     await deliver(a, user, 'after');
     await untilInbox(b, user, 2);
   });
+
+  test('of the queue file: nobody stands as replicated before a sync, mail nobody told of follows, and the remedy works', async () => {
+    const user = 'untold@example.com';
+    await deliver(a, user, 'before');
+    await untilInbox(b, user, 1);
+    await a.program('dsyncd').end('SIGTERM');
+    await deliver(a, user, 'while nobody listens');
+    for (const name of readdirSync(a.spoolDir)) rmSync(join(a.spoolDir, name), { recursive: true });
+    overwrite(queueOf(a));
+    // Nothing can be synced yet, so that what status says of everyone can be read.
+    await b.program('dsync-server').end('SIGTERM');
+    const seen = logOf(a, 'dsyncd').length;
+    await a.startProgram('dsyncd');
+    const hint = String(
+      logOf(a, 'dsyncd')
+        .slice(seen)
+        .find((line) => line.level === 'error')?.hint,
+    );
+    const [, mask] = /dsyncadm replicator add "([^"]+)"/.exec(hint) ?? [];
+    const remedy = await a.admin('replicator', 'add', mask ?? '');
+    expect(remedy.code, remedy.stderr).toBe(0);
+    const { code, stdout } = await a.admin('status', '--json');
+    expect(code).not.toBe(0);
+    const [channel] = (JSON.parse(stdout) as { channels: { users: number; standings: object }[] }).channels;
+    expect(channel?.users).toBeGreaterThan(1);
+    expect(channel?.standings).toMatchObject({ replicated: 0 });
+    await b.startProgram('dsync-server');
+    await untilInbox(b, user, 2);
+    await until('all is well', async () =>
+      (await a.admin('status')).stdout.includes('everything is replicated'),
+    );
+  }, 90_000);
 });
 
 const mountTmpfs = (path: string): boolean => {
