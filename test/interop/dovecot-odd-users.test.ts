@@ -44,4 +44,26 @@ describe.each(['2.3', '2.4'] as const)('Dovecot %s', (version) => {
     },
     90_000,
   );
+
+  test.skipIf(dovecotProblem(version) !== undefined)(
+    'knows a user by the name that Dovecot has, however it is written',
+    async () => {
+      const [a, b] = await Promise.all([start('a', version), start('b', version)]);
+      await a.startDsyncd(b.dovecot.tcp);
+      await a.dovecot.deliver('ann@x.test', [mail]);
+      await until('the mail is there', async () => (await mailsOf(b, 'ann@x.test')) === 1);
+      const replicator = async (...args: readonly string[]): Promise<string> =>
+        (await runProgram('dsyncadm', ['-c', join(a.folder, 'dsyncd.toml'), 'replicator', ...args])).stdout;
+      const before = a.syncs.length;
+      await replicator('replicate', 'Ann@X.test');
+      await until('the user was synced under the real name', async () =>
+        a.syncs.slice(before).some(({ user, outcome }) => user === 'ann@x.test' && outcome === 'ok'),
+      );
+      await until(
+        'the other name is forgotten',
+        async () => !(await replicator('status', '*')).includes('Ann@X.test'),
+      );
+    },
+    90_000,
+  );
 });

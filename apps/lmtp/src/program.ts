@@ -27,6 +27,7 @@ export async function startLmtp(configFile: string): Promise<Daemon> {
     createUsers: config.lmtpCreateUsers,
     messageSizeLimitBytes: config.messageSizeLimitBytes,
     recipientDelimiter: config.recipientDelimiter,
+    usernameFormat: config.usernameFormat,
     autocreateMailboxesMax: config.autocreateMailboxesMax,
   });
   const server = await serveLmtp(address, parts, logger);
@@ -68,6 +69,7 @@ const notifierFor = (config: Config, logger: ProgramLogger): Notifier =>
 function warnOfUnchangeable(now: Config, next: Config, logger: ProgramLogger): void {
   const changed = [
     now.mailHome === next.mailHome ? undefined : 'mail_home',
+    now.usernameFormat === next.usernameFormat ? undefined : 'username_format',
     JSON.stringify(now.listeners.lmtp) === JSON.stringify(next.listeners.lmtp) ? undefined : 'listeners.lmtp',
   ].filter((name) => name !== undefined);
   if (changed.length > 0) logger.warn({ settings: changed }, 'these settings need a restart');

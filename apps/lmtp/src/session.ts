@@ -1,4 +1,4 @@
-import type { Logger } from '@dsyncd/core';
+import type { Logger, UsernameFormat } from '@dsyncd/core';
 import { type DeliveryParts, deliver } from './delivery/deliver.ts';
 import { parseRecipient, type Recipient } from './delivery/recipient.ts';
 import { failureReply, tooBigReply } from './delivery/reply.ts';
@@ -13,6 +13,7 @@ export const wrongCommandsMax = 50;
 export interface SessionParts extends DeliveryParts {
   readonly hostname: string;
   readonly recipientDelimiter: string;
+  readonly usernameFormat: UsernameFormat;
 }
 
 export interface SessionPorts {
@@ -115,8 +116,8 @@ export class Session {
   async #recipient(address: string): Promise<string> {
     if (!this.#hasSender) return '503 5.5.1 Say MAIL first\r\n';
     if (this.#recipients.length >= recipientsMax) return '452 4.5.3 Too many recipients\r\n';
-    const { recipientDelimiter, createUsers, store } = this.#ports.parts();
-    const recipient = parseRecipient(address, recipientDelimiter);
+    const { recipientDelimiter, usernameFormat, createUsers, store } = this.#ports.parts();
+    const recipient = parseRecipient(address, recipientDelimiter, usernameFormat);
     if ('problem' in recipient) return `550 5.1.3 Bad address: ${recipient.problem}\r\n`;
     if (!createUsers) {
       try {

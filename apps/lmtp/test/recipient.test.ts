@@ -20,7 +20,7 @@ describe('addresses', () => {
     ['jane+.@x', 'jane@x', ['INBOX']],
     [`jane+${'x'.repeat(256)}@x`, 'jane@x', ['INBOX']],
   ])('%s is %s %j', (address, user, mailbox) => {
-    expect(parseRecipient(address, '+')).toEqual({ address, user, mailbox });
+    expect(parseRecipient(address, '+', 'lower')).toEqual({ address, user, mailbox });
   });
 
   test.each([
@@ -29,11 +29,11 @@ describe('addresses', () => {
     ['+folder@x', /has no user/],
     [`${'x'.repeat(256)}@x`, /longer than 255 bytes/],
   ])('%s is refused', (address, problem) => {
-    expect(parseRecipient(address, '+')).toEqual({ problem: expect.stringMatching(problem) });
+    expect(parseRecipient(address, '+', 'lower')).toEqual({ problem: expect.stringMatching(problem) });
   });
 
   test('without a delimiter the address is the user', () => {
-    expect(parseRecipient('a+b@x', '')).toMatchObject({ user: 'a+b@x', mailbox: ['INBOX'] });
+    expect(parseRecipient('a+b@x', '', 'lower')).toMatchObject({ user: 'a+b@x', mailbox: ['INBOX'] });
   });
 });
 

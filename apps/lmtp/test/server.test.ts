@@ -43,6 +43,7 @@ beforeEach(async () => {
       createUsers: true,
       messageSizeLimitBytes: 100_000,
       recipientDelimiter: '+',
+      usernameFormat: 'lower',
       autocreateMailboxesMax: 0,
       ...settings,
     }),

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
-import { systemClock } from '@dsyncd/core';
+import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
 import { findTroubles } from '@dsyncd/doctor';
 import { hasImported } from '@dsyncd/engine';
 import type { NotifyListener } from '@dsyncd/notify';
@@ -18,6 +18,7 @@ import {
   noRoomTroubles,
   type RunningProgress,
   refusedNameTroubles,
+  twinHomeTroubles,
   UserRefresh,
   WorkerPool,
   type WorkerPoolOptions,
@@ -55,7 +56,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   });
   const inherited = takeInheritedFiles();
   let listeners: Readonly<Record<string, NotifyListener>> = {};
-  const { queue, intake, sink, closeSink, fleetParts, close } = await openQueue({
+  const { queue, respell, intake, sink, closeSink, fleetParts, close } = await openQueue({
     config,
     channels,
     events: { onEmptied: () => duties.emptied(), onVanished: () => duties.vanished() },
@@ -84,6 +85,8 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     hangs: new HangWatch({ queue, channels, clock: systemClock }),
     onSynced: async ({ user, channel }, result) => {
       if (result.peer !== undefined) intake.peerSeen(channel, result.peer);
+      if (result.properUser !== undefined)
+        await intake.request([{ user: result.properUser, priority: 'high' }]);
       if (hasImported(result)) await intake.imported(user, channel);
     },
     onEnded: (sync) => http?.syncEnded(sync),
@@ -93,6 +96,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     async () => [
       ...noRoomTroubles(intake.leftOut, refresh.noRoom),
       ...refusedNameTroubles(mail.unusable?.() ?? { count: 0 }),
+      ...twinHomeTroubles(mail.twins?.() ?? { count: 0 }),
       ...(await findTroubles(config, known)).map(({ check, channel, message, remedy = '' }) => ({
         check: channel === undefined ? check : `${check} (${channel})`,
         message,
@@ -104,6 +108,8 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   );
   const firstSyncs = new FirstSyncWatch({ queue, channels, clock: systemClock, logger });
   const progressOf: RunningProgress['of'] = (channel, user) => pool.progress.of(channel, user);
+  const users = (mask: string): AsyncIterable<UserName> =>
+    matchingUsers(mail.users(), formatUserName(mask as UserName, config.usernameFormat));
   const doveadm = await listenDoveadm({
     progressOf,
     firstSyncsLeftMs: (channel) => firstSyncs.leftMs(channel),
@@ -112,7 +118,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     access: config.listeners.replicator,
     queue,
     channels,
-    users: (mask) => matchingUsers(mail.users(), mask),
+    users,
     connsMax: () => config.replicationMaxConns,
     now: systemClock.now,
     logger,
@@ -125,7 +131,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     queue,
     sink,
     channels,
-    users: (mask) => matchingUsers(mail.users(), mask),
+    users,
     listeners,
     troubles: () => troubles.found,
     isReady: () => isReady,
@@ -147,6 +153,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   // A Dovecot may be down or slow; what is waiting for it in the queue is not held up by that.
   if (config.mailEngine === 'builtin') await refreshing;
   pool.start();
+  const respelt = respell(stopping.signal);
   const missed = new MissedChanges({
     queue,
     channels,
@@ -211,6 +218,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       await mail.close();
       await refreshed;
       await missedSettled;
+      await respelt;
       await duties.settled();
       await close();
       await listened.stop(closedAt);

@@ -1,4 +1,11 @@
-import { type Config, indexFolderOf, mailHomeOf, readSecret, syncTimeoutMs } from '@dsyncd/config';
+import {
+  type Config,
+  indexFolderOf,
+  readSecret,
+  syncTimeoutMs,
+  type TwinHomes,
+  UserHomes,
+} from '@dsyncd/config';
 import {
   type Clock,
   DsyncdError,
@@ -38,6 +45,8 @@ export interface MailSide {
   scanIntervalMs(): number;
   /** Users of the last list who cannot be replicated for their names; missing: there are none of that kind. */
   readonly unusable?: () => Unusable;
+  /** Users of the last list who have homes that differ by case only; missing: there are none of that kind. */
+  readonly twins?: () => TwinHomes;
   /** Missing: a user who is not listed is left alone. */
   readonly exists?: (user: UserName, signal: AbortSignal) => Promise<boolean>;
   /** Takes over what changed. @throws {DsyncdError} for what cannot be used; nothing is changed then. */
@@ -64,7 +73,8 @@ export async function openMailSide(config: () => Config, logger: Logger): Promis
 async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSide> {
   const peers = new Peers(logger);
   await peers.configure(config());
-  const store = openStore(config(), logger);
+  const homes = new UserHomes(config());
+  const store = openStore(config(), logger, homes);
   return {
     engine: new BuiltinEngine({
       store,
@@ -72,10 +82,10 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
       lockTimeoutMs: () => config().dsyncLockTimeoutMs,
       peerOf: (channel) => peers.get(channel),
     }),
-    users: () => store.users(),
-    changedSince: async (user, sinceMs) =>
-      ((await mailChangedAt(mailHomeOf(config().mailHome, user))) ?? 0) >= sinceMs,
-    mailSize: (user) => mailIndexBytes(mailHomeOf(config().mailHome, user)),
+    users: () => homes.list(),
+    twins: () => homes.twins,
+    changedSince: async (user, sinceMs) => ((await mailChangedAt(homes.of(user))) ?? 0) >= sinceMs,
+    mailSize: (user) => mailIndexBytes(homes.of(user)),
     // The programs that write there tell of every change, later when dsyncd is down.
     scanIntervalMs: () => 0,
     configure: (next) => peers.configure(next),

@@ -4,11 +4,13 @@ import { type DsyncdError, type Logger, systemClock, systemRandom } from '@dsync
 import type { HttpApiParts } from '@dsyncd/http-api';
 import type { NotifySink } from '@dsyncd/notify';
 import { openSqliteQueue, type QueueSettings, type ReplicationQueue } from '@dsyncd/queue';
-import { type Channel, Intake } from '@dsyncd/replicator';
+import { type Channel, Intake, respellUsers, withOneSpelling } from '@dsyncd/replicator';
 import type { FleetEvents } from './redis-queue.ts';
 
 export interface QueueSide {
   readonly queue: ReplicationQueue;
+  /** Gives users whom the queue has under another spelling their one name. Never rejects. */
+  respell(signal: AbortSignal): Promise<void>;
   readonly intake: Intake;
   /** Where notifications go: the intake, or what keeps them while that cannot take any. */
   readonly sink: NotifySink;
@@ -35,7 +37,7 @@ export interface QueueParts {
 export async function openQueue(parts: QueueParts): Promise<QueueSide> {
   const { config, channels, events, onSink, onBroken, logger } = parts;
   if (config.redis === undefined) {
-    const queue = await openSqliteQueue({
+    const raw = await openSqliteQueue({
       file: join(config.stateDir, 'queue.sqlite'),
       clock: systemClock,
       random: systemRandom,
@@ -43,10 +45,12 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       settings: queueSettings(config),
       onBroken,
     });
+    const queue = withOneSpelling(raw, config.usernameFormat);
     const intake = new Intake({ queue, channels, clock: systemClock, logger });
     await onSink(intake);
     return {
       queue,
+      respell: (signal) => respell(raw, parts, signal),
       intake,
       sink: intake,
       closeSink: async () => intake.leftOut.stop(),
@@ -64,7 +68,8 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       .catch((error: unknown) => logger.error({ error }, 'what was told last is not told again'));
   const settings = queueSettings(config);
   const { redis, hostname } = config;
-  const queue = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });
+  const raw = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });
+  const queue = withOneSpelling(raw, config.usernameFormat);
   const intake = new Intake({ queue, channels, clock: systemClock, logger });
   sink.connect({
     sink: intake,
@@ -75,6 +80,7 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
   const { fleet, board } = await openFleetParts(redis, logger);
   return {
     queue,
+    respell: (signal) => respell(raw, parts, signal),
     intake,
     sink,
     closeSink: () => {
@@ -87,6 +93,22 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       await queue.close();
     },
   };
+}
+
+async function respell(
+  queue: ReplicationQueue,
+  { config: { usernameFormat: format }, channels, logger }: QueueParts,
+  signal: AbortSignal,
+): Promise<void> {
+  if (format === 'as-is') return;
+  try {
+    for (const { name: channel } of channels()) {
+      const users = await respellUsers(queue, channel, { format, signal });
+      if (users > 0) logger.info({ channel, users }, 'users renamed in the queue: one user, one spelling');
+    }
+  } catch (error) {
+    logger.warn({ error }, 'users with another spelling stay in the queue until the next start');
+  }
 }
 
 export const queueSettings = (config: Config): QueueSettings => ({

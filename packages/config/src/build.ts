@@ -33,6 +33,7 @@ export function buildConfig(settings: Settings, file: string, problems: KeyProbl
     logLevel: settings.log_level,
     mailEngine: settings.mail_engine,
     mailHome: settings.mail_home,
+    usernameFormat: settings.mail_engine === 'builtin' ? settings.username_format : 'as-is',
     mailKeywordsMax: settings.mail_keywords_max,
     lmtpCreateUsers: settings.lmtp_create_users,
     messageSizeLimitBytes: settings.message_size_limit,

@@ -1,3 +1,5 @@
+import type { UsernameFormat } from '@dsyncd/core';
+
 /** The checked configuration. Durations end in `Ms`, sizes in `Bytes`; defaults are filled in. */
 export interface Config {
   /** The file it came from, for messages. */
@@ -10,6 +12,8 @@ export interface Config {
   readonly mailEngine: 'builtin' | 'dovecot' | 'cyrus';
   /** With variables; see `mailHomeOf`. */
   readonly mailHome: string;
+  /** `as-is` where a Dovecot knows the users: what it calls them holds. */
+  readonly usernameFormat: UsernameFormat;
   readonly mailKeywordsMax: number;
   readonly lmtpCreateUsers: boolean;
   readonly messageSizeLimitBytes: number;

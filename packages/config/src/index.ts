@@ -8,3 +8,4 @@ export * from './reference.ts';
 export * from './secret.ts';
 export { syncTimeoutMs } from './sync-timeout.ts';
 export * from './units.ts';
+export * from './user-homes.ts';

@@ -6,7 +6,7 @@
  * says that the file spells them with a unit; defaults are spelt as in the file.
  */
 
-import { limits } from '@dsyncd/core';
+import { limits, usernameFormats } from '@dsyncd/core';
 import Type, { type Static } from 'typebox';
 import { alertSettings } from './alert-settings.ts';
 import { dovecotSettings } from './dovecot-settings.ts';
@@ -197,6 +197,11 @@ export const settings = Type.Object({
     default: '/srv/mail/%{user}',
     description:
       'Built-in store: one folder per user. `%{user}` (`%u`) is the whole name, `%{user|username}` (`%n`) the part before the `@`, `%{user|domain}` (`%d`) the part after it.',
+  }),
+  username_format: choice(usernameFormats, {
+    default: 'lower',
+    description:
+      'Built-in store: how names of users are spelt, wherever they come from. `lower`: `Ann@example.com` is the user `ann@example.com`; `as-is`: two users. Must be the same on all hosts. With `mail_engine = "dovecot"`, users are called as that Dovecot calls them (`auth_username_format`).',
   }),
   mail_keywords_max: Type.Integer({
     minimum: 100,

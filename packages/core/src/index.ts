@@ -9,4 +9,5 @@ export * from './names.ts';
 export * from './outcome.ts';
 export * from './ports.ts';
 export * from './standing.ts';
+export * from './user-name-format.ts';
 export * from './wording.ts';

@@ -81,3 +81,7 @@ export const quote = (text: string): string =>
 /** What helps users of a Dovecot whose names {@link isUserName} refuses. */
 export const refusedNamesRemedy =
   'rename them: a name has at most 255 bytes of UTF-8 without control characters, and no part between "/" that is empty, "." or ".."; or leave them out with user_exclude';
+
+/** What helps users with several homes whose names differ by case only. */
+export const twinHomesRemedy =
+  'save what the unused home has into the used one (`dsyncadm mail save -u USER < FILE` for each mail file), then move it away; or set username_format = "as-is" to have both as two users';

@@ -1,4 +1,11 @@
-import { type ChannelConfig, type Config, indexFolderOf, listUsers, readSecret } from '@dsyncd/config';
+import {
+  type ChannelConfig,
+  type Config,
+  indexFolderOf,
+  readSecret,
+  type TwinHomes,
+  UserHomes,
+} from '@dsyncd/config';
 import { type Clock, DsyncdError, parseDestination, type UserName } from '@dsyncd/core';
 import {
   AuthClient,
@@ -31,6 +38,8 @@ export interface Scene {
   anyUser(): Promise<UserName | undefined>;
   /** Listed users whose names cannot be ours; after {@link users}. */
   unusable(): Unusable;
+  /** As of the last list of users, too. */
+  twins(): TwinHomes;
   /** Who changed, by the times of Dovecot's index files. */
   readonly indexTimes: IndexTimes;
   /** As whom and where mail processes open the mail of a user; undefined: userdb does not know the user. */
@@ -74,8 +83,8 @@ export function openScene({
   const rules = { include: userInclude, exclude: userExclude, uidMin: config.dovecot.firstValidUid };
   const dovecotUsers = new DovecotUsers({ auth, rules: () => rules, clock });
   const isDovecot = config.mailEngine === 'dovecot';
-  const listed = (): AsyncIterable<UserName> =>
-    isDovecot ? dovecotUsers.list() : listUsers(config.mailHome);
+  const listed = (): AsyncIterable<UserName> => (isDovecot ? dovecotUsers.list() : homes.list());
+  const homes = new UserHomes(config);
   const far = new Map<string, Promise<FarSide>>();
   const logIn = (channel: ChannelConfig): Promise<FarSide> => {
     const present = far.get(channel.name) ?? openFar(config, channel, { clock, signal, dsyncds });
@@ -102,6 +111,7 @@ export function openScene({
       return undefined;
     }),
     unusable: () => dovecotUsers.unusable,
+    twins: () => homes.twins,
     async mailOwner(user) {
       const fields = await auth.lookUp(user, signal);
       return fields === undefined ? undefined : mailOwnerOf(fields, doveconf);

@@ -46,6 +46,8 @@ export interface SyncResult {
   /** Changes made at the same moment may differ although all seems well. A full sync is wanted when the user was quiet for so long. */
   readonly proofAfterMs?: number;
   readonly failure?: SyncFailure;
+  /** With "nouser": what the user is really called, when the task named another spelling. */
+  readonly properUser?: UserName;
   readonly counts: SyncCounts;
   /** False: nobody counted, and {@link counts} say nothing. */
   readonly isCounted?: boolean;

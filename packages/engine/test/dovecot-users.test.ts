@@ -40,6 +40,7 @@ describe('the auth client', () => {
       new Map([
         ['noreplicate', ''],
         ['note', 'a\tb=c'],
+        ['user', 'ann'],
       ]),
     );
   });
@@ -48,7 +49,7 @@ describe('the auth client', () => {
     const { auth, server } = await authOf(userdb({ ann: [] }));
     await auth.lookUp(ann, never);
     server.dropConnections();
-    expect(await auth.lookUp(ann, never)).toEqual(new Map());
+    expect(await auth.lookUp(ann, never)).toEqual(new Map([['user', 'ann']]));
     expect(server.connections).toBe(2);
   });
 
@@ -157,6 +158,17 @@ describe('the rules', () => {
     expect(await admit('zoe')).toMatchObject({ outcome: 'nouser' });
     expect(await all(users.list())).toEqual(['ann', 'dan']);
     expect(await all(users.list('d*'))).toEqual(['dan']);
+  });
+
+  test('refuse a spelling that is not the one of Dovecot, and say which is', async () => {
+    const { auth } = await authOf(userdb({ Ann: [], ann: [] }, (name) => name.toLowerCase()));
+    const rules = { include: ['*'], exclude: [], uidMin: 0 };
+    const users = new DovecotUsers({ auth, rules: () => rules, clock: systemClock });
+    expect(await users.admit(parseUserName('Ann'), undefined, never)).toMatchObject({
+      outcome: 'nouser',
+      properUser: 'ann',
+    });
+    expect(await users.admit(ann, undefined, never)).toEqual({});
   });
 
   test('take another replica from userdb only when the channel says which field', async () => {

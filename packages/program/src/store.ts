@@ -1,17 +1,18 @@
-import { type Config, listUsers, mailHomeOf } from '@dsyncd/config';
+import { type Config, UserHomes } from '@dsyncd/config';
 import { type Logger, systemClock, systemRandom } from '@dsyncd/core';
 import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
 
 /** The built-in store where the configuration puts it. */
 export const openStore = (
-  { mailHome, mailKeywordsMax }: Pick<Config, 'mailHome' | 'mailKeywordsMax'>,
+  config: Pick<Config, 'mailHome' | 'usernameFormat' | 'mailKeywordsMax'>,
   logger: Logger,
+  homes = new UserHomes(config),
 ): MailStore =>
   openMaildirStore({
-    home: (user) => mailHomeOf(mailHome, user),
-    users: () => listUsers(mailHome),
+    home: (user) => homes.of(user),
+    users: () => homes.list(),
     clock: systemClock,
     random: systemRandom,
-    limits: { keywordsPerMailboxMax: mailKeywordsMax },
+    limits: { keywordsPerMailboxMax: config.mailKeywordsMax },
     logger,
   });

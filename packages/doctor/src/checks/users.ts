@@ -1,4 +1,4 @@
-import { countOf, quote, refusedNamesRemedy } from '@dsyncd/core';
+import { countOf, quote, refusedNamesRemedy, twinHomesRemedy } from '@dsyncd/core';
 import type { ChannelCheck, HostCheck } from '../check.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
 import type { Scene } from '../scene.ts';
@@ -15,6 +15,12 @@ export const userList: HostCheck = {
       return problem(
         `${countOf(count, 'user')} of Dovecot cannot be replicated for their names: ${quote(example)}`,
         refusedNamesRemedy,
+      );
+    const { count: twins, example: homes } = scene.twins();
+    if (homes !== undefined)
+      return problem(
+        `${countOf(twins, 'user')} with homes whose names differ by case only: ${quote(homes.used)} is used, ${quote(homes.unused)} is not`,
+        twinHomesRemedy,
       );
     if (users.length > 0) return ok(`${countOf(users.length, 'user')} listed`);
     return noUser(scene);

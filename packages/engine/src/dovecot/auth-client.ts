@@ -17,7 +17,7 @@ import {
 } from '@dsyncd/protocol';
 import { connectSocket, StreamLink } from '@dsyncd/transport';
 
-/** What userdb says of a user; undefined: there is no such user. */
+/** What userdb says of a user, and as `user` what it calls the user; undefined: there is no such user. */
 export type UserFields = ReadonlyMap<string, string> | undefined;
 
 export interface AuthClientOptions {
@@ -174,7 +174,7 @@ export class AuthClient {
       for (;;) {
         const answer = await nextAnswer(link);
         const waiter = answer === undefined ? undefined : waiters.get(answer.id);
-        if (answer?.type === 'user') waiter?.resolve(answer.fields);
+        if (answer?.type === 'user') waiter?.resolve(new Map([...answer.fields, ['user', answer.user]]));
         else if (answer?.type === 'unknown-user') waiter?.resolve(undefined);
         else if (answer?.type === 'failed') waiter?.reject(userFailed(answer.reason));
       }

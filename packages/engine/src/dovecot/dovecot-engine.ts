@@ -62,7 +62,10 @@ export class DovecotEngine implements SyncEngine {
       if (channel === undefined)
         return refused('noreplicate', 'DSYNCD_NO_CHANNEL', `no channel ${task.channel}`);
       const admission = await this.#options.users.admit(task.user, channel.replicaField, task.signal);
-      if ('outcome' in admission) return refused(admission.outcome, admission.code, admission.reason);
+      if ('outcome' in admission) {
+        const { outcome, code, reason, properUser } = admission;
+        return { ...refused(outcome, code, reason), ...(properUser === undefined ? {} : { properUser }) };
+      }
       const destination = withPort(admission.replica ?? channel.replica, channel.doveadmPort);
       return await this.#slots.run(task.signal, () => this.#command(task, destination));
     } catch (error) {

@@ -1,4 +1,12 @@
-import { type Clock, compileMask, DsyncdError, parseDestination, quote, type UserName } from '@dsyncd/core';
+import {
+  type Clock,
+  compileMask,
+  DsyncdError,
+  isUserName,
+  parseDestination,
+  quote,
+  type UserName,
+} from '@dsyncd/core';
 import type { AuthClient, UserFields } from './auth-client.ts';
 
 /** Whom of Dovecot's users we replicate. */
@@ -16,6 +24,8 @@ export interface Refusal {
   readonly outcome: 'nouser' | 'noreplicate';
   readonly code: string;
   readonly reason: string;
+  /** What Dovecot calls the user. */
+  readonly properUser?: UserName;
 }
 
 /** Users whom Dovecot has and we cannot replicate for their names. */
@@ -95,6 +105,11 @@ export class DovecotUsers {
     const fields = await this.#options.auth.lookUp(user, signal);
     if (fields === undefined)
       return this.#refuse(user, 'nouser', 'DSYNCD_NO_USER', 'userdb does not know it');
+    const properUser = properNameOf(user, fields);
+    if (properUser !== undefined) {
+      const reason = `Dovecot calls this user ${properUser}`;
+      return { ...this.#refuse(user, 'nouser', 'DSYNCD_OTHER_NAME', reason), properUser };
+    }
     const refusal = this.#refusalBy(user, fields);
     if (refusal !== undefined) return refusal;
     this.#refusedAt.delete(user);
@@ -139,6 +154,13 @@ export class DovecotUsers {
     const [wanted, unwanted] = [include.map(compileMask), exclude.map(compileMask)];
     return (user) => wanted.some((fits) => fits(user)) && !unwanted.some((fits) => fits(user));
   }
+}
+
+/** Dovecot's spelling of the name where it is another one (`auth_username_format`): two records would be one user's. */
+function properNameOf(user: UserName, fields: NonNullable<UserFields>): UserName | undefined {
+  const name = fields.get('user');
+  if (name === undefined || name === user || !isUserName(name)) return undefined;
+  return name.toLowerCase() === user.toLowerCase() ? name : undefined;
 }
 
 /** As Dovecot reads a boolean of userdb: there, and not "no". */

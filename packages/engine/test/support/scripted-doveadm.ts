@@ -97,7 +97,7 @@ export const answering =
 
 /** An auth service whose userdb has these users. */
 export const userdb =
-  (users: Readonly<Record<string, readonly string[]>>): Script =>
+  (users: Readonly<Record<string, readonly string[]>>, spell = (name: string): string => name): Script =>
   async (socket, lines) => {
     socket.write('VERSION\t1\t1\nSPID\t1\n');
     for (let line = await lines.next(); line.value !== undefined; line = await lines.next()) {
@@ -111,7 +111,9 @@ export const userdb =
       const fields = users[user];
       if (word === 'USER')
         socket.write(
-          fields === undefined ? `NOTFOUND\t${id}\n` : `USER\t${id}\t${[user, ...fields].join('\t')}\n`,
+          fields === undefined
+            ? `NOTFOUND\t${id}\n`
+            : `USER\t${id}\t${[spell(user), ...fields].join('\t')}\n`,
         );
     }
   };
