@@ -93,6 +93,8 @@ describe('judgeHealth', () => {
       startedAt: now - 120_000,
       mails: 12_340,
       bytes: 1_234_567_890,
+      mailboxesDone: 12,
+      mailboxesTotal: 3_000,
     };
     const health = judgeHealth({
       channels: [
@@ -104,7 +106,9 @@ describe('judgeHealth', () => {
       lagMsMax: 300_000,
     });
     expect(textOf(health)).toContain('3 never synced (about 40 min left)');
-    expect(textOf(health)).toContain('full sync for 2 min, 12340 mails and 1234.6 MB so far');
+    expect(textOf(health)).toContain(
+      'full sync for 2 min, 12 of 3000 mailboxes compared, 12340 mails and 1234.6 MB so far',
+    );
     expect(healthJson(health)).toMatchObject({
       channels: [{ firstSyncsLeftSeconds: 2400 }],
       behind: [{ sync: { type: 'full', mails: 12_340 } }],

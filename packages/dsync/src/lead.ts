@@ -73,7 +73,10 @@ async function leadMailboxes(
 ): Promise<void> {
   const peerNodes = new Map<MailboxGuid, TreeNode>();
   for (const node of peerTree.nodes) if (node.guid !== undefined) peerNodes.set(node.guid, node);
-  for (const status of othersFirst(mailboxesOf(tree, isWanted), doneBefore)) {
+  const mailboxes = othersFirst(mailboxesOf(tree, isWanted), doneBefore);
+  session.mailboxProgress.total = mailboxes.length;
+  for (const [index, status] of mailboxes.entries()) {
+    session.mailboxProgress.done = index;
     const state = session.states.get(status.guid);
     const peerNode = peerNodes.get(status.guid);
     const left = doneBefore?.get(status.guid);

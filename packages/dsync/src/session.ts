@@ -70,6 +70,10 @@ export class Session {
     return this.#progress.counts;
   }
 
+  get mailboxProgress(): Progress['mailboxes'] {
+    return this.#progress.mailboxes;
+  }
+
   get peer(): Handshake {
     if (this.#peer === undefined) throw new TypeError('no handshake yet');
     return this.#peer;

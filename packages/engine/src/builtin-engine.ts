@@ -30,7 +30,7 @@ export class BuiltinEngine implements SyncEngine {
     const isDamaged = task.state !== undefined && decodeState(task.state) === undefined;
     if (isDamaged) notes.push('the stored state is damaged: everything was compared instead');
     const progress = newProgress();
-    task.onCounting?.(progress.counts);
+    task.onProgress?.(progress);
     try {
       const result = await this.#syncUser(task, progress);
       this.#unfinished.finish(task);

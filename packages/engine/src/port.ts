@@ -19,8 +19,8 @@ export interface SyncTask {
   readonly state: string | undefined;
   /** Aborts the attempt: its deadline has passed, or the service stops. */
   readonly signal: AbortSignal;
-  /** Called once when the sync begins to count; what it gets grows while the sync runs. */
-  readonly onCounting?: (counts: SyncCounts) => void;
+  /** Called once when the sync begins to count; what it gets goes on growing while the sync runs. */
+  readonly onProgress?: (progress: SyncProgress) => void;
   /**
    * Called once at the start by an engine that can tell how long it has waited for the peer since anything came from
    * it, in milliseconds; undefined: the peer has not taken the sync yet.
@@ -79,6 +79,13 @@ export interface SyncCounts {
   readonly mailboxesDeleted?: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
+}
+
+/** How far a sync is that still runs. */
+export interface SyncProgress {
+  readonly counts: SyncCounts;
+  /** Compared by now, and all; 0 of 0 until the names are known. */
+  readonly mailboxes: { readonly done: number; readonly total: number };
 }
 
 export const noCounts: SyncCounts = {

@@ -121,6 +121,8 @@ export const workerSchema = Type.Object(
       }),
     ),
     bytes: Type.Optional(Type.Integer({ description: 'Bytes of mails moved by now.' })),
+    mailboxesDone: Type.Optional(Type.Integer({ description: 'Mailboxes compared by now.' })),
+    mailboxesTotal: Type.Optional(Type.Integer({ description: 'Mailboxes to be compared.' })),
   },
   { ...closed, title: 'Running sync' },
 );

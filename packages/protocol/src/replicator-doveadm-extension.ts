@@ -123,6 +123,9 @@ export interface SyncReport {
   /** Mails and bytes that it has moved by now, both ways; missing: its engine does not count. */
   readonly mails?: number;
   readonly bytes?: number;
+  /** Mailboxes compared by now, and all; missing until that is known. */
+  readonly mailboxesDone?: number;
+  readonly mailboxesTotal?: number;
 }
 
 export function encodeExtensionCommand(command: ExtensionCommand): string[] {
@@ -264,6 +267,8 @@ export const encodeSyncReport = (report: SyncReport): string[] => [
     started: report.startedAt,
     mails: report.mails,
     bytes: report.bytes,
+    mailboxes_done: report.mailboxesDone,
+    mailboxes_total: report.mailboxesTotal,
   }),
 ];
 
@@ -275,6 +280,8 @@ export function decodeSyncReport(fields: readonly string[]): SyncReport {
     channel: values.text('channel') ?? 'default',
     ...optional('mails', values.number('mails')),
     ...optional('bytes', values.number('bytes')),
+    ...optional('mailboxesDone', values.number('mailboxes_done')),
+    ...optional('mailboxesTotal', values.number('mailboxes_total')),
     type: values.oneOf('type', ['incremental', 'normal', 'full']),
     priority: values.oneOf('priority', ['none', 'low', 'high', 'sync']),
     startedAt: values.count('started'),

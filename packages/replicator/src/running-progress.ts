@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@dsyncd/core';
-import type { SyncCounts } from '@dsyncd/engine';
+import type { SyncProgress } from '@dsyncd/engine';
 import type { Claim } from '@dsyncd/queue';
 
 const tellEveryMs = 60_000;
@@ -9,11 +9,14 @@ export interface Moved {
   readonly mails: number;
   /** Of the bodies of mails. */
   readonly bytes: number;
+  /** Compared by now, and all; missing until that is known. */
+  readonly mailboxesDone?: number;
+  readonly mailboxesTotal?: number;
 }
 
 interface Running {
   readonly cancel: () => void;
-  counts: SyncCounts | undefined;
+  progress: SyncProgress | undefined;
 }
 
 /** How far the syncs are that run: for whoever asks, and once a minute in the log. */
@@ -29,20 +32,25 @@ export class RunningProgress {
 
   /** Undefined: no sync of the user runs there, or its engine does not count. */
   of(channel: string, user: string): Moved | undefined {
-    const counts = this.#running.get(keyOf({ channel, user }))?.counts;
-    if (counts === undefined) return undefined;
-    const { mailsReceived, mailsSent, bytesReceived, bytesSent } = counts;
-    return { mails: mailsReceived + mailsSent, bytes: bytesReceived + bytesSent };
+    const progress = this.#running.get(keyOf({ channel, user }))?.progress;
+    if (progress === undefined) return undefined;
+    const { mailsReceived, mailsSent, bytesReceived, bytesSent } = progress.counts;
+    const { done, total } = progress.mailboxes;
+    return {
+      mails: mailsReceived + mailsSent,
+      bytes: bytesReceived + bytesSent,
+      ...(total === 0 ? {} : { mailboxesDone: done, mailboxesTotal: total }),
+    };
   }
 
   began(claim: Claim): void {
     this.#tellLater(claim, this.#clock.now(), undefined);
   }
 
-  /** @param counts - go on growing while the sync runs */
-  counting(claim: Claim, counts: SyncCounts): void {
+  /** @param progress - goes on growing while the sync runs */
+  counting(claim: Claim, progress: SyncProgress): void {
     const running = this.#running.get(keyOf(claim));
-    if (running !== undefined) running.counts = counts;
+    if (running !== undefined) running.progress = progress;
   }
 
   ended(claim: Claim): void {
@@ -51,16 +59,19 @@ export class RunningProgress {
     this.#running.delete(key);
   }
 
-  #tellLater(claim: Claim, startedAt: number, counts: SyncCounts | undefined): void {
+  #tellLater(claim: Claim, startedAt: number, progress: SyncProgress | undefined): void {
     const key = keyOf(claim);
     const cancel = this.#clock.after(tellEveryMs, () => {
-      const present = this.#running.get(key)?.counts;
+      const present = this.#running.get(key)?.progress;
       const { user, channel, type } = claim;
       const durationMs = this.#clock.now() - startedAt;
-      this.#logger.info({ user, channel, type, durationMs, ...present }, 'sync goes on');
+      this.#logger.info(
+        { user, channel, type, durationMs, ...present?.counts, mailboxes: present?.mailboxes },
+        'sync goes on',
+      );
       this.#tellLater(claim, startedAt, present);
     });
-    this.#running.set(key, { cancel, counts });
+    this.#running.set(key, { cancel, progress });
   }
 }
 

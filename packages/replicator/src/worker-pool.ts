@@ -123,7 +123,7 @@ export class WorkerPool {
       const { user, channel, type, state } = claim;
       return await this.#options.engine.sync({
         ...{ user, channel, type, state, signal: attempt.signal },
-        onCounting: (counts) => this.progress.counting(claim, counts),
+        onProgress: (progress) => this.progress.counting(claim, progress),
         ...(watched === undefined ? {} : { onQuietness: watched.onQuietness }),
       });
     } catch (error) {

@@ -23,12 +23,23 @@ it('tells how far a sync is, whoever asks and once a minute in the log, until it
   progress.began(claim);
   expect(progress.of('default', 'ann@example.com')).toBeUndefined();
   const counts = { ...noCounts };
-  progress.counting(claim, counts);
+  const mailboxes = { done: 0, total: 0 };
+  progress.counting(claim, { counts, mailboxes });
   Object.assign(counts, { mailsReceived: 3, mailsSent: 4, bytesReceived: 100, bytesSent: 20 });
   expect(progress.of('default', 'ann@example.com')).toEqual({ mails: 7, bytes: 120 });
+  Object.assign(mailboxes, { done: 2, total: 3_000 });
+  expect(progress.of('default', 'ann@example.com')).toMatchObject({
+    mailboxesDone: 2,
+    mailboxesTotal: 3_000,
+  });
   await clock.advance(120_000);
   expect(told).toHaveLength(2);
-  expect(told[1]).toMatchObject({ user: 'ann@example.com', durationMs: 120_000, mailsReceived: 3 });
+  expect(told[1]).toMatchObject({
+    user: 'ann@example.com',
+    durationMs: 120_000,
+    mailsReceived: 3,
+    mailboxes,
+  });
   progress.ended(claim);
   await clock.advance(120_000);
   expect(told).toHaveLength(2);

@@ -55,8 +55,11 @@ const runningColumns = [
   { title: 'For', cell: ({ seconds }: RunningSync) => durationText(seconds) },
   {
     title: 'So far',
-    cell: ({ mails, bytes = 0 }: RunningSync) =>
-      mails === undefined ? '' : `${mails} mails, ${(bytes / 1e6).toFixed(1)} MB`,
+    cell: ({ mails, bytes = 0, mailboxesDone, mailboxesTotal }: RunningSync) =>
+      [
+        ...(mailboxesTotal === undefined ? [] : [`${mailboxesDone} of ${mailboxesTotal} mailboxes`]),
+        ...(mails === undefined ? [] : [`${mails} mails, ${(bytes / 1e6).toFixed(1)} MB`]),
+      ].join(', '),
   },
 ];
 

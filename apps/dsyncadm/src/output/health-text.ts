@@ -76,12 +76,15 @@ function userLines(user: UserHealth, now: number): string[] {
   return lines;
 }
 
-function syncText({ type, startedAt, mails, bytes }: SyncReport, now: number): string {
+function syncText(sync: SyncReport, now: number): string {
+  const { type, startedAt, mails, bytes = 0, mailboxesDone, mailboxesTotal } = sync;
   const moved =
-    mails === undefined && bytes === undefined
+    mails === undefined ? '' : `, ${countOf(mails, 'mail')} and ${(bytes / 1e6).toFixed(1)} MB so far`;
+  const compared =
+    mailboxesTotal === undefined
       ? ''
-      : `, ${countOf(mails ?? 0, 'mail')} and ${((bytes ?? 0) / 1e6).toFixed(1)} MB so far`;
-  return `${type} sync for ${formatSpan(now - startedAt)}${moved}`;
+      : `, ${mailboxesDone} of ${countOf(mailboxesTotal, 'mailbox', 'mailboxes')} compared`;
+  return `${type} sync for ${formatSpan(now - startedAt)}${compared}${moved}`;
 }
 
 const inSpan = (spanMs: number): string => (spanMs <= 0 ? 'now' : `in ${formatSpan(spanMs)}`);
