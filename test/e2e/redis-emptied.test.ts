@@ -53,6 +53,19 @@ test('emptied before dsyncd starts: everyone is known again before all is well',
   await untilWell(a);
 }, 90_000);
 
+test('away: changes wait on disk, and status and check say that nothing is known', async () => {
+  await redis.end('SIGKILL');
+  await deliver(a, 'bob@example.com', 'second');
+  for (const command of ['status', 'check']) {
+    const { code, stdout, stderr } = await a.admin(command);
+    expect(code, stdout + stderr).not.toBe(0);
+    expect(stdout + stderr).not.toMatch(/everything is replicated|nothing overdue/);
+  }
+  await redis.start();
+  await untilInbox(b, 'bob@example.com', 2);
+  await untilWell(a);
+}, 90_000);
+
 test('made a replica of an empty master: nothing is known, which is said, until it is a master again', async () => {
   const master = await RedisServer.start({ folder: join(folder, 'master') });
   onCleanup(() => master.end('SIGKILL'));

@@ -87,12 +87,12 @@ function findingsOf(channel: Channel, isOneOfMany: boolean): Finding[] {
     });
   if (standings['never synced'] > 0)
     findings.push({
-      level: 'busy',
+      level: 'late',
       text: `${counted(standings['never synced'], 'user was', 'users were')} never synced in full${where}.`,
     });
   if (standings['not known'] > 0)
     findings.push({
-      level: 'busy',
+      level: 'late',
       text: `Of ${counted(standings['not known'], 'user')} it is not known whether all is replicated${where}: a sync will tell.`,
     });
   return findings;

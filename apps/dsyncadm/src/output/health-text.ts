@@ -20,7 +20,7 @@ export function healthText(health: ReplicationHealth, options: HealthTextOptions
       `this host, ${check}: ${message}`,
       `  do:  ${remedy}`,
     ]),
-    ...health.channels.flatMap((channel) => channelLines(channel, options.now)),
+    ...health.channels.flatMap((channel) => channelLines(channel, health, options.now)),
     ...(shown.length === 0 ? [] : ['']),
     ...shown.flatMap((user) => userLines(user, options.now)),
     ...(hiddenCount === 0 ? [] : [`... and ${countOf(hiddenCount, 'more user')}: --limit shows more`]),
@@ -29,10 +29,9 @@ export function healthText(health: ReplicationHealth, options: HealthTextOptions
     .join('');
 }
 
-function channelLines(channel: ChannelHealth, now: number): string[] {
-  const lines = [
-    `channel ${channel.channel} to ${channel.replica || '(no replica)'}: ${channelSummary(channel)}`,
-  ];
+function channelLines(channel: ChannelHealth, { troubles }: ReplicationHealth, now: number): string[] {
+  const summary = channelSummary(channel, troubles.length > 0);
+  const lines = [`channel ${channel.channel} to ${channel.replica || '(no replica)'}: ${summary}`];
   const { breaker } = channel;
   if (breaker.state === 'closed') return lines;
   const next = breaker.retryAt === undefined ? '' : `, next try ${inSpan(breaker.retryAt - now)}`;
@@ -43,10 +42,14 @@ function channelLines(channel: ChannelHealth, now: number): string[] {
   return lines;
 }
 
-function channelSummary(channel: ChannelHealth): string {
+/** @param isInTrouble - changes may not have come to the queue at all */
+function channelSummary(channel: ChannelHealth, isInTrouble: boolean): string {
   const { users, lagMs, running, standings: counts } = channel;
   if (users === 0) return 'NOT known: no users are known yet';
-  if (isReplicated(channel)) return `everything is replicated (${countOf(users, 'user')})`;
+  if (isReplicated(channel))
+    return isInTrouble
+      ? `all that the queue knows of is replicated (${countOf(users, 'user')})`
+      : `everything is replicated (${countOf(users, 'user')})`;
   const parts = [`${counts.replicated} of ${countOf(users, 'user')} replicated`];
   for (const standing of standings)
     if (standing !== 'replicated' && counts[standing] > 0)
