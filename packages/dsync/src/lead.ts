@@ -34,7 +34,7 @@ export async function lead(
   if (hasState) await sendStates(session, states);
   const lock = await lockInOrder(session, options);
   try {
-    const isWanted = wantsMailbox(options.mailbox);
+    const isWanted = wantsMailbox(options.mailbox, options.leftOut);
     const trees = await exchangeTrees(session, isWanted);
     await leadMailboxes(session, trees, { isWanted, doneBefore: options.doneBefore });
     await applyLateExpunges(session);

@@ -1,8 +1,9 @@
-import { DsyncdError, type FailureKind, toDsyncdError } from '@dsyncd/core';
+import { DsyncdError, type FailureKind, type MailboxPath, toDsyncdError } from '@dsyncd/core';
 import { type BrainResult, newProgress, type Progress, runMaster } from '@dsyncd/dsync';
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import { decodeState } from '@dsyncd/protocol';
 import type { Peer, SyncConnection } from '@dsyncd/transport';
+import { ImpossibleMailboxes } from './impossible-mailboxes.ts';
 import { withPeersReason } from './peers-reason.ts';
 import type { SyncEngine, SyncResult, SyncTask } from './port.ts';
 import { UnfinishedSyncs } from './unfinished-syncs.ts';
@@ -50,9 +51,24 @@ export class BuiltinEngine implements SyncEngine {
     let connection: SyncConnection | undefined;
     task.onQuietness?.(() => connection?.traffic?.quietMs);
     const user = await this.#options.store.open(task.user);
+    const impossible = new ImpossibleMailboxes();
+    const leftOut: MailboxPath[] = [];
     try {
-      connection = await peer.startSync(task.user, task.signal);
-      return await this.#run(task, { user, connection, progress });
+      for (;;) {
+        try {
+          connection = await peer.startSync(task.user, task.signal);
+          const result = await this.#run(task, { user, connection, progress, leftOut });
+          const failure = impossible.failure();
+          // A full sync that is due goes first: it will tell of what it leaves out.
+          if (failure !== undefined && result.state !== '') throw failure;
+          return result;
+        } catch (error) {
+          const next = await nextImpossible(user, impossible, connection);
+          if (next === undefined || task.mailbox !== undefined || task.signal.aborted)
+            throw withPeersReason(error, connection?.peerLog?.() ?? []);
+          leftOut.push(next);
+        }
+      }
     } finally {
       await user.close();
     }
@@ -60,8 +76,14 @@ export class BuiltinEngine implements SyncEngine {
 
   async #run(
     task: SyncTask,
-    { user, connection, progress }: { user: UserMail; connection: SyncConnection; progress: Progress },
+    parts: {
+      readonly user: UserMail;
+      readonly connection: SyncConnection;
+      readonly progress: Progress;
+      readonly leftOut: readonly MailboxPath[];
+    },
   ): Promise<BrainResult> {
+    const { user, connection, progress, leftOut } = parts;
     let isReusable = false;
     const doneBefore = this.#unfinished.begin(task);
     try {
@@ -73,6 +95,7 @@ export class BuiltinEngine implements SyncEngine {
         lockTimeoutMs: this.#options.lockTimeoutMs(),
         syncType: task.type,
         state: task.state,
+        leftOut,
         ...(doneBefore === undefined ? {} : { doneBefore }),
         ...(task.mailbox === undefined ? {} : { mailbox: task.mailbox }),
         ...(task.isDryRun === undefined ? {} : { isDryRun: task.isDryRun }),
@@ -80,8 +103,6 @@ export class BuiltinEngine implements SyncEngine {
       });
       isReusable = result.isReusable;
       return result;
-    } catch (error) {
-      throw withPeersReason(error, connection.peerLog?.() ?? []);
     } finally {
       connection.release(isReusable);
     }
@@ -89,6 +110,26 @@ export class BuiltinEngine implements SyncEngine {
 
   /** Peers belong to whoever made them. */
   async close(): Promise<void> {}
+}
+
+/** Our mailbox that the peer has just refused to have, by its log; undefined: it gave up for another reason. */
+async function nextImpossible(
+  user: UserMail,
+  impossible: ImpossibleMailboxes,
+  connection: SyncConnection | undefined,
+): Promise<MailboxPath | undefined> {
+  const name = impossible.learn(connection?.peerLog?.() ?? []);
+  if (name === undefined) return undefined;
+  const { nodes } = await user.tree();
+  // What parts its levels is up to the Dovecot.
+  for (const separator of ['/', '.'])
+    for (const { path } of nodes)
+      for (let levels = path.length; levels > 0; levels--) {
+        const part = path.slice(0, levels);
+        if (part.join(separator) === name) return part;
+      }
+  impossible.forget(name);
+  return undefined;
 }
 
 const resultOf = (result: BrainResult, notes: readonly string[]): SyncResult => ({

@@ -132,9 +132,10 @@ export async function mergeTree(
 }
 
 export const wantsMailbox =
-  (wanted: MailboxPath | undefined): IsWanted =>
+  (wanted: MailboxPath | undefined, leftOut: readonly MailboxPath[] = []): IsWanted =>
   (path) =>
-    wanted === undefined || path.join('/') === wanted.join('/');
+    (wanted === undefined || path.join('/') === wanted.join('/')) &&
+    !leftOut.some((top) => top.every((level, index) => path[index] === level));
 
 export interface Trees {
   /** Ours, as it is after the merge. */

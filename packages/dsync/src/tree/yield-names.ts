@@ -26,8 +26,14 @@ function isMadeOf(theirKey: PathKey, ourKey: PathKey, holdsDots: boolean): boole
   if (theirKey === ourKey) return false;
   const [theirName, ourName] = [theirKey, ourKey].map((key) => pathOf(key).join('/'));
   const undotted = holdsDots ? ourName : ourName?.replaceAll('.', '_');
-  return theirName === undotted || theirName === `_${undotted}`;
+  if (theirName === undotted || theirName === `_${undotted}`) return true;
+  const unescaped = unescapedName(ourName ?? '');
+  return unescaped !== ourName && (theirName === unescaped || theirName === unescaped.replaceAll('.', '/'));
 }
+
+/** Dovecot 2.3 before 2.3.21 takes a "%" with two hex digits for an escaped character: `a%2eb` becomes `a.b`. */
+const unescapedName = (name: string): string =>
+  name.replace(/%([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
 /** Somebody gave the mailbox our name after it was made; a Dovecot that took that over has the same time. */
 const isRenamedLater = (our: SideNode, their: SideNode): boolean =>

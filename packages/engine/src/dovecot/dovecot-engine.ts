@@ -1,5 +1,6 @@
 import { type Clock, DsyncdError, type FailureKind, parseDestination, toDsyncdError } from '@dsyncd/core';
 import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
+import { ImpossibleMailboxes } from '../impossible-mailboxes.ts';
 import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from '../port.ts';
 import { type CommandResult, type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
 import { EndlessChange } from './endless-change.ts';
@@ -9,7 +10,7 @@ import { whyItDied } from './post-mortem.ts';
 import { Slots } from './slots.ts';
 import { Unproven } from './unproven.ts';
 import type { DovecotUsers } from './users.ts';
-import { judge } from './verdict.ts';
+import { judge, type Verdict } from './verdict.ts';
 
 /** Where a channel leads. */
 export interface DovecotChannel {
@@ -80,10 +81,15 @@ export class DovecotEngine implements SyncEngine {
       runDoveadmCommand(server(), line, { signal, clock, loginTimeoutMs, answerTimeoutMs });
     const guids = await this.#guidDispute.before(task, give);
     const startedAt = clock.now();
-    const { answer, log } = await give(encodeSyncCommand(this.#commandOf(task, destination)));
+    const impossible = new ImpossibleMailboxes();
+    let { answer, log } = await give(encodeSyncCommand(this.#commandOf(task, destination)));
+    while (task.mailbox === undefined && answer?.word !== '+' && impossible.learn(log) !== undefined) {
+      const command = this.#commandOf(task, destination, impossible.names);
+      ({ answer, log } = await give(encodeSyncCommand(command)));
+    }
     if (answer === undefined)
       throw await explainDeathByName(give, task, await whyItDied(destination, log, clock, signal));
-    const explained = await explainByName(give, task, judge(answer, log));
+    const explained = await explainByName(give, task, leaving(judge(answer, log), impossible));
     const judged = await this.#guidDispute.after(task, explained, guids, give);
     const { outcome, state, failure, notes } = this.#endlessChange.settle(task, judged);
     const ended = { outcome, isFull: isFull(task), startedAt, endedAt: clock.now() };
@@ -105,7 +111,7 @@ export class DovecotEngine implements SyncEngine {
     };
   }
 
-  #commandOf(task: SyncTask, destination: string): SyncCommand {
+  #commandOf(task: SyncTask, destination: string, impossible: readonly string[] = []): SyncCommand {
     const { user, channel, type, state, mailbox } = task;
     const { lockTimeoutMs, ioTimeoutMs, namespaces, excludedMailboxes } = this.#options;
     const isIncremental = type === 'incremental' && mailbox === undefined;
@@ -115,7 +121,10 @@ export class DovecotEngine implements SyncEngine {
       full: isFull(task),
       state: isIncremental ? (state ?? '') : '',
       namespaces: namespaces?.() ?? [],
-      excludedMailboxes: excludedMailboxes?.() ?? [],
+      excludedMailboxes: [
+        ...(excludedMailboxes?.() ?? []),
+        ...impossible.flatMap((name) => [name, `${name}/*`, `${name}.*`]),
+      ],
       // 0 would mean no lock at all.
       lockTimeoutSeconds: Math.max(1, Math.ceil(lockTimeoutMs() / 1000)),
       ioTimeoutSeconds: Math.max(1, Math.ceil(ioTimeoutMs(channel) / 1000)),
@@ -124,6 +133,14 @@ export class DovecotEngine implements SyncEngine {
   }
 
   async close(): Promise<void> {}
+}
+
+/** A sync that did everything but what one side cannot have: it is not done. */
+function leaving(verdict: Verdict, impossible: ImpossibleMailboxes): Verdict {
+  const error = impossible.failure();
+  if (verdict.outcome !== 'ok' || error === undefined) return verdict;
+  const { code, message, hint = '', outcome } = error;
+  return { outcome, failure: { code, reason: message, hint }, notes: verdict.notes };
 }
 
 /**
