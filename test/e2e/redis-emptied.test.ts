@@ -60,6 +60,7 @@ test('away: changes wait on disk, and status and check say that nothing is known
     const { code, stdout, stderr } = await a.admin(command);
     expect(code, stdout + stderr).not.toBe(0);
     expect(stdout + stderr).not.toMatch(/everything is replicated|nothing overdue/);
+    expect(stdout + stderr, 'says why').toMatch(/redis/i);
   }
   await redis.start();
   await untilInbox(b, 'bob@example.com', 2);

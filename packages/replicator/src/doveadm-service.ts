@@ -55,7 +55,7 @@ export class DoveadmService {
   async *answer(fields: readonly string[]): AsyncIterable<AnswerLine> {
     const extension = decodeExtensionCommand(fields);
     if (extension !== undefined) {
-      yield* this.#answerExtension(extension);
+      yield* tellingWhyNot(this.#answerExtension(extension));
       return;
     }
     const [command, ...args] = fields;
@@ -214,6 +214,17 @@ async function refusing(answer: Promise<AnswerLine>): Promise<AnswerLine> {
   } catch (error) {
     if (!(error instanceof DsyncdError) || error.code === notUnderstoodCode) throw error;
     return [`-${error.message}`];
+  }
+}
+
+/** A list that the queue cannot give (its Redis is away) ends with a line of one field that says why. */
+async function* tellingWhyNot(lines: AsyncIterable<AnswerLine>): AsyncIterable<AnswerLine> {
+  try {
+    yield* lines;
+  } catch (error) {
+    if (!(error instanceof DsyncdError) || error.code === notUnderstoodCode) throw error;
+    yield [`-${error.message}`];
+    yield endOfList;
   }
 }
 

@@ -168,7 +168,11 @@ export class ReplicatorClient {
 
   async #extendedList(command: ExtensionCommand): Promise<string[][]> {
     this.#requireExtension('status');
-    return this.#list(encodeExtensionCommand(command));
+    const lines = await this.#list(encodeExtensionCommand(command));
+    const [last = ''] = lines.at(-1) ?? [];
+    // Every report has more fields.
+    if (lines.at(-1)?.length === 1 && last.startsWith('-')) throw cannotTell(last.slice(1));
+    return lines;
   }
 
   #requireExtension(what: string): void {
@@ -224,6 +228,12 @@ function accepted(answer: string): string {
     '`dsyncadm replicator --help` shows what it takes',
   );
 }
+
+const cannotTell = (reason: string): DsyncdError =>
+  new DsyncdError('DSYNCD_REPLICATOR_QUEUE', `the replicator cannot tell: ${reason}`, {
+    outcome: 'transient',
+    hint: 'changes are kept until its queue answers again; the log of dsyncd says more',
+  });
 
 const unknownUser = (user: string): DsyncdError =>
   new DsyncdError('DSYNCD_REPLICATOR_NO_USER', `the replicator does not know user ${quote(user)}`, {
