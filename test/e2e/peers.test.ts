@@ -32,6 +32,7 @@ describe('over SSH', () => {
   let a: Host;
   let b: Host;
   let knownHosts: string;
+  let syslog: () => Promise<string>;
 
   beforeAll(async () => {
     const folder = scratchFolder();
@@ -39,7 +40,10 @@ describe('over SSH', () => {
     onCleanup(() => sshd.stop());
     knownHosts = join(folder, 'known_hosts');
     await writeFile(knownHosts, `${sshd.knownHostsLine}\n`);
-    const server = `${process.execPath} ${programFile('dsync-server')} --stdio`;
+    // Stands for the one that writes to syslog.
+    await writeFile(join(folder, 'logger'), `#!/bin/sh\ncat >> ${join(folder, 'syslog')}\n`, { mode: 0o755 });
+    syslog = () => readFile(join(folder, 'syslog'), 'utf8').catch(() => '');
+    const server = `PATH=${folder}:$PATH ${process.execPath} ${programFile('dsync-server')} --stdio`;
     const host = (name: string, peer: string, scheme: 'remote' | 'remoteprefix'): Host =>
       new Host({
         hostname: `${name}.example.com`,
@@ -66,6 +70,15 @@ describe('over SSH', () => {
     await deliver(b, 'ssh@example.com', 'from b');
     await untilInbox(a, 'ssh@example.com', 2);
     await untilEqual([a, b], 'ssh@example.com');
+  });
+
+  test('what a peer changed is in the syslog of the host where it did', async () => {
+    await deliver(a, 'told@example.com', 'from a');
+    await untilInbox(b, 'told@example.com', 1);
+    const told = (line: string): boolean =>
+      line.includes('sync changed mail here') &&
+      line.includes('"user":"told@example.com","peer":"a.example.com"');
+    await until('it is told', async () => (await syslog()).split('\n').some(told));
   });
 
   test('a changed host key is told once, holds the user for a person, and nothing is lost', async () => {

@@ -5,6 +5,7 @@ import { readLine } from '@dsyncd/protocol';
 import { createLogger } from '@dsyncd/telemetry';
 import { exitStatusOf, stdioLink } from '@dsyncd/transport';
 import { answererOf, notifierOf } from './daemon.ts';
+import { bothLogs, openSystemLog } from './system-log.ts';
 
 /**
  * Answers one sync on standard input and output, as SSH starts it.
@@ -13,8 +14,10 @@ import { answererOf, notifierOf } from './daemon.ts';
  */
 export async function serveStdio(configFile: string, userName: string | undefined): Promise<number> {
   const config = await loadConfig(configFile);
-  // Standard error is what the peer shows when the sync fails: only what is wrong goes there.
-  const logger = createLogger({ program: 'dsync-server', level: 'error' });
+  // Standard error is what the peer shows when the sync fails: only what is wrong goes there. What a peer changed here
+  // must be found on this host.
+  const systemLog = openSystemLog('dsync-server');
+  const logger = bothLogs(systemLog.logger, createLogger({ program: 'dsync-server', level: 'error' }));
   const store = openStore(config, logger);
   const notifier = notifierOf(config, logger);
   const link = stdioLink();
@@ -31,5 +34,6 @@ export async function serveStdio(configFile: string, userName: string | undefine
   } finally {
     await notifier.close();
     await store.close();
+    await systemLog.close();
   }
 }
