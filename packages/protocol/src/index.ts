@@ -13,4 +13,5 @@ export * from './dsync/state-string.ts';
 export * from './notify.ts';
 export * from './replicator.ts';
 export * from './replicator-doveadm-extension.ts';
+export { reportTextCharsMax } from './report-fields.ts';
 export * from './tab-escape.ts';
