@@ -28,7 +28,7 @@ const recordsOf = async (host: Host, mask: string): Promise<string[]> =>
     .flatMap((line) => line.match(/^\S+/) ?? []);
 
 beforeAll(async () => {
-  ({ a, b } = await createPair({ folder: scratchFolder(), ssl: false }));
+  ({ a, b } = await createPair({ folder: scratchFolder(), ssl: false, hasHttp: true }));
   // As versions before left them.
   await makeHome(a, 'Old@example.com');
   await startHosts(a, b);
@@ -44,6 +44,17 @@ test('by LMTP, by notification, on the command line', async () => {
   for (const host of [a, b]) {
     expect(await recordsOf(host, 'a*')).toEqual(['ann@example.com']);
     expect(await recordsOf(host, 'A*')).toEqual(['ann@example.com']);
+    const { url, token } = host.http;
+    const answer = await fetch(`${url}/v1/users/Ann@example.com`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(await answer.json()).toMatchObject({
+      user: 'ann@example.com',
+      channels: [{ user: 'ann@example.com' }],
+    });
+    const exported = join(host.folder, 'exported');
+    expect(await host.admin('store', 'export', '--dovecot', '-u', 'A*', exported)).toMatchObject({ code: 0 });
+    expect(readdirSync(exported)).toEqual(['ann@example.com']);
     expect(readdirSync(join(host.folder, 'mail')).filter((name) => /^ann/i.test(name))).toEqual([
       'ann@example.com',
     ]);

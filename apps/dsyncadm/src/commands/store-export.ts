@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { compileMask, countOf, isUserName, type UserName } from '@dsyncd/core';
+import { compileMask, countOf, formatUserName, isUserName, type UserName } from '@dsyncd/core';
 import { type DovecotExportReport, exportDovecot, type MaildirStore } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts } from '../command-help.ts';
@@ -35,8 +35,10 @@ export function registerStoreExport(parent: Command, context: CommandContext): v
 
 async function exportUsers(context: CommandContext, folder: string, options: Options): Promise<void> {
   const store = await context.store();
+  const { usernameFormat } = await context.config();
+  const mask = formatUserName(options.user as UserName, usernameFormat);
   const { exitCode, userCount } = await forEachUser(
-    matchingUsers(store, options.user),
+    matchingUsers(store, mask),
     async (user) => {
       const report = await context.withUserMail(user, (mail) =>
         exportDovecot({ mail, home: join(resolve(folder), user) }),

@@ -85,13 +85,17 @@ export function userRoutes(app: App, { parts, history }: RouteContext): void {
       },
     },
     async ({ params }) => {
-      const user = parseUserName(params.user);
+      const asked = parseUserName(params.user);
+      let user = asked;
       const channels: UserView[] = [];
-      // A name may hold what a mask means otherwise.
       for (const { name } of parts.channels())
-        for await (const status of queue.userStatus(name, user))
-          if (status.user === user) channels.push(userView(name, status, clock.now()));
-      if (channels.length === 0) throw unknownUser(user);
+        for await (const status of queue.userStatus(name, asked)) {
+          // A name may hold what a mask means otherwise.
+          if (status.user !== asked && status.user !== asked.toLowerCase()) continue;
+          user = status.user;
+          channels.push(userView(name, status, clock.now()));
+        }
+      if (channels.length === 0) throw unknownUser(asked);
       return { user, channels, history: [...history.of(user)] };
     },
   );
