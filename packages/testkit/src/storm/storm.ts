@@ -17,8 +17,6 @@ export interface StormOptions {
   readonly hasKills?: boolean;
   /** Names of mailboxes differ from host to host. */
   readonly ownNames?: boolean;
-  /** So long hosts may take to be replicated. */
-  readonly settleTimeoutMs?: number;
   /** Of the storms before over the same mail. */
   readonly ledger?: StormLedger;
   readonly say?: (line: string) => void;
@@ -135,7 +133,9 @@ async function hunt(
 
 /** Answers seconds until all hosts said "replicated" and went on saying so; undefined when that did not come to be. */
 async function settle(options: StormOptions): Promise<number | undefined> {
-  const { hosts, users, settleTimeoutMs = 180_000 } = options;
+  const { hosts, users, hasKills } = options;
+  // A user whose syncs were killed many times in a row is tried again after five minutes.
+  const timeoutMs = hasKills === true ? 600_000 : 180_000;
   const startedAt = Date.now();
   let quietSince = Date.now();
   try {
@@ -146,7 +146,7 @@ async function settle(options: StormOptions): Promise<number | undefined> {
         if (said.includes(false)) quietSince = Date.now();
         return Date.now() - quietSince >= quietMs;
       },
-      { timeoutMs: settleTimeoutMs, everyMs: 250 },
+      { timeoutMs, everyMs: 250 },
     );
   } catch (error) {
     if (error instanceof NotInTime) return undefined;
