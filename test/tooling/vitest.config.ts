@@ -1,5 +1,27 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Minutes long each. Begun last, one of them would keep a single worker busy when all others are done. */
+const slowFiles = [
+  'test/interop/wire.test.ts',
+  'test/e2e/breakages.test.ts',
+  'test/interop/doctor.test.ts',
+  'test/bench/bench.test.ts',
+  'test/interop/dovecot-storm.test.ts',
+  'test/interop/dovecot-breakages.test.ts',
+  'test/e2e/dashboard.test.ts',
+  'test/interop/names-again.test.ts',
+];
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isSlow = ({ moduleId }: TestSpecification): boolean =>
+      slowFiles.some((name) => moduleId.endsWith(`/${name}`));
+    const others = await super.sort(files.filter((file) => !isSlow(file)));
+    return [...files.filter(isSlow), ...others];
+  }
+}
 
 const condition = '@dsyncd/source';
 
@@ -14,6 +36,7 @@ export default defineConfig({
     // Not to judge speed: a busy machine is no failure.
     testTimeout: 90_000,
     hookTimeout: 120_000,
+    sequence: { sequencer: SlowFirst },
     pool: 'forks',
     maxWorkers: 2,
   },
