@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
 import type { Logger } from '@dsyncd/core';
 import { createLogger } from '@dsyncd/telemetry';
 
@@ -29,9 +29,9 @@ export function openSystemLog(program: string): SystemLog {
     logger: createLogger({ program, level: 'info', destination: { write } }),
     async close() {
       if (input === undefined) return;
-      const closed = once(input, 'close');
       input.end();
-      await closed;
+      // Rejects where nobody took the lines, at once where that was known before.
+      await finished(input, { readable: false }).catch(() => {});
     },
   };
 }

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { DsyncdError, parseDestination } from '@dsyncd/core';
 import { readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
-import { createPeer, type Peer, type PeerSettings, StreamLink, startDoveadmServer } from '../src/index.ts';
+import {
+  createPeer,
+  type Peer,
+  type PeerSettings,
+  StreamLink,
+  type SyncConnection,
+  startDoveadmServer,
+} from '../src/index.ts';
 import { recordingLogger } from './support/log.ts';
 import { manualClock } from './support/manual-clock.ts';
 import {
@@ -298,21 +305,27 @@ describe('a peer that is not as it should be', () => {
 });
 
 describe('a unix socket', () => {
-  it('that greets with + needs no secret', async () => {
+  /** Starts a sync of the user with a server there that does this with the connection. */
+  async function syncOverSocket(answer: (link: StreamLink) => Promise<void>): Promise<SyncConnection> {
     const path = join(scratchFolder(), 'doveadm');
-    const server = createServer(async (socket) => {
-      const link = new StreamLink(socket, socket, { peerName: 'client', stallTimeoutMs: 10_000 });
-      expect(await readLine(link, 100)).toMatch(/^VERSION\tdoveadm-server\t1\t\d$/);
-      await link.write('+\n');
-      expect(await readLine(link, 100)).toBe(`\t${user}\tdsync-server\t-u${user}`);
-      await link.write('\n+\nstream');
-    });
+    const server = createServer((socket) =>
+      answer(new StreamLink(socket, socket, { peerName: 'client', stallTimeoutMs: 10_000 })),
+    );
     server.listen(path);
     await once(server, 'listening');
     onCleanup(() => server.close());
     const peer = createPeer(parseDestination(`unix:${path}`, { doveadmPort: 1 }), {});
     onCleanup(() => peer.close());
-    const sync = await peer.startSync(user, fresh());
+    return peer.startSync(user, fresh());
+  }
+
+  it('that greets with + needs no secret', async () => {
+    const sync = await syncOverSocket(async (link) => {
+      expect(await readLine(link, 100)).toMatch(/^VERSION\tdoveadm-server\t1\t\d$/);
+      await link.write('+\n');
+      expect(await readLine(link, 100)).toBe(`\t${user}\tdsync-server\t-u${user}`);
+      await link.write('\n+\nstream');
+    });
     expect(Buffer.from((await sync.link.read()) ?? []).toString()).toBe('stream');
     expect(sync.peerLog?.()).toEqual([]);
     sync.release(false);
@@ -322,7 +335,6 @@ describe('a unix socket', () => {
     { minor: 2, asked: '' },
     { minor: 3, asked: '\t\tOPTION\tlog-passthrough' },
   ])('that frames what it sends, minor version $minor, tells what it logs', async ({ minor, asked }) => {
-    const path = join(scratchFolder(), 'doveadm');
     const frame = (channel: string, text: string): Buffer => {
       const head = Buffer.alloc(5);
       head.write(channel, 'latin1');
@@ -330,8 +342,7 @@ describe('a unix socket', () => {
       return Buffer.concat([head, Buffer.from(text)]);
     };
     const said: (string | undefined)[] = [];
-    const server = createServer(async (socket) => {
-      const link = new StreamLink(socket, socket, { peerName: 'client', stallTimeoutMs: 10_000 });
+    const sync = await syncOverSocket(async (link) => {
       await readLine(link, 100);
       await link.write(`VERSION\tdoveadm-client\t1\t${minor}\n+\n`);
       if (asked !== '') said.push(await readLine(link, 100));
@@ -345,12 +356,6 @@ describe('a unix socket', () => {
       // In pieces that end where they like.
       for (const byte of Buffer.concat(all)) await link.write(Buffer.from([byte]));
     });
-    server.listen(path);
-    await once(server, 'listening');
-    onCleanup(() => server.close());
-    const peer = createPeer(parseDestination(`unix:${path}`, { doveadmPort: 1 }), {});
-    onCleanup(() => peer.close());
-    const sync = await peer.startSync(user, fresh());
     let text = '';
     while (text.length < 6) text += Buffer.from((await sync.link.read()) ?? '!!!!!!').toString();
     expect(text).toBe('stream');
