@@ -9,8 +9,8 @@ import { ReplicatorSocket } from './replicator-socket.mjs';
  * one file a mail in the INBOX of a user, and tell those files from others by `isMail`.
  */
 class Side {
-  constructor(name, a, b, { stop, readTroubles }) {
-    Object.assign(this, { name, a, b, stop, readTroubles });
+  constructor(name, a, b, { stop, readProblems }) {
+    Object.assign(this, { name, a, b, stop, readProblems });
   }
 
   async open() {
@@ -37,7 +37,7 @@ class Side {
     try {
       await replicator.untilIdle();
     } catch (error) {
-      throw new Error(`${this.name}: ${error.message}\n${this.readTroubles().slice(-20).join('\n')}`);
+      throw new Error(`${this.name}: ${error.message}\n${this.readProblems().slice(-20).join('\n')}`);
     }
   }
 
@@ -80,7 +80,7 @@ export async function startOurReplicator(users) {
   const ends = hosts.map((host) => end(host.dovecot, join(host.folder, 'run/replicator-doveadm')));
   return new Side('Dovecot 2.3 with dsyncd', ...ends, {
     stop: () => Promise.all(hosts.map((host) => host.stop())),
-    readTroubles: () => hosts.flatMap(({ dsyncd, dovecot }) => [...failures(dsyncd), ...errors(dovecot)]),
+    readProblems: () => hosts.flatMap(({ dsyncd, dovecot }) => [...failures(dsyncd), ...errors(dovecot)]),
   });
 }
 
@@ -90,7 +90,7 @@ export async function startTheirReplicator(users) {
   const ends = dovecots.map((dovecot) => end(dovecot, join(dovecot.place.folder, 'run/replicator-doveadm')));
   return new Side("Dovecot 2.3 with Dovecot's replicator", ...ends, {
     stop: () => Promise.all(dovecots.map((dovecot) => dovecot.stop())),
-    readTroubles: () => dovecots.flatMap(errors),
+    readProblems: () => dovecots.flatMap(errors),
   });
 }
 
@@ -110,6 +110,6 @@ export async function startBuiltIn() {
       await Promise.all(hosts.map((host) => host.stop()));
       await rm(folder, { recursive: true, force: true });
     },
-    readTroubles: () => hosts.flatMap((host) => failures(host.program('dsyncd'))),
+    readProblems: () => hosts.flatMap((host) => failures(host.program('dsyncd'))),
   });
 }

@@ -46,7 +46,7 @@ describe('alert rules', () => {
     expect(run('check', 'config', '--syntax-only', 'prometheus.yml')).toContain('SUCCESS');
   });
 
-  it('are all tested, in the quiet and in trouble', () => {
+  it('are all tested, in the quiet and in problem', () => {
     const tests = read('alerts-test.yml');
     for (const { alert } of rules) expect(tests, alert).toContain(alert);
   });

@@ -10,7 +10,7 @@ import { parseUserName, type Standing, silentLogger, systemRandom } from '@dsync
 import { startHttpApi } from '@dsyncd/http-api';
 import { type Completion, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
-import { AlertWatch, doveadmSocketName, type HostTrouble, Intake, listenDoveadm } from '@dsyncd/replicator';
+import { AlertWatch, doveadmSocketName, type HostProblem, Intake, listenDoveadm } from '@dsyncd/replicator';
 import { Host } from '@dsyncd/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Level, verdictOf } from '../../apps/dashboard/src/model/verdict.ts';
@@ -35,7 +35,7 @@ class Scene {
     random: systemRandom,
     settings: { channels: ['default'], fullSyncIntervalMs: 86_400_000, failureResyncIntervalMs: 300_000 },
   });
-  troubles: readonly HostTrouble[] = [];
+  problems: readonly HostProblem[] = [];
 
   async sync(completion: Completion = done): Promise<void> {
     await this.queue.request('default', [{ user: ann, priority: 'high', byOperator: true }]);
@@ -165,7 +165,7 @@ const rows: readonly Row[] = [
     when: 'replicated, but a change was not taken by the queue',
     was: synced,
     now: async (s) => {
-      s.troubles = [{ check: 'users-max', message: 'the queue has no room', remedy: 'make room' }];
+      s.problems = [{ check: 'users-max', message: 'the queue has no room', remedy: 'make room' }];
     },
     standing: 'replicated',
     level: 'bad',
@@ -199,7 +199,7 @@ describe('a user who is', () => {
     expect((await call('/readyz')).status, 'dsyncd itself is').toBe(200);
     const shown = JSON.parse((await call('/v1/status')).body);
     expect(verdictOf(shown, scene.clock.now()).level).toBe(row.level);
-    expect(shown.channels[0].replicated).toBe(isWell || scene.troubles.length > 0);
+    expect(shown.channels[0].replicated).toBe(isWell || scene.problems.length > 0);
     if (row.standing !== undefined) {
       const { state } = JSON.parse((await call(`/v1/users/${ann}`)).body).channels[0];
       expect(state).toBe(row.standing);
@@ -230,7 +230,7 @@ async function startSurfaces(scene: Scene): Promise<Host> {
     channels: () => channels,
     users: async function* () {},
     connsMax: () => 1,
-    troubles: () => scene.troubles,
+    problems: () => scene.problems,
     now: () => scene.clock.now(),
     logger: silentLogger,
   });
@@ -248,7 +248,7 @@ async function apiOf(scene: Scene): Promise<(path: string) => Promise<{ status: 
     connsMax: () => 1,
     failoverMaxLagMs: () => graceMs,
     sources: () => [],
-    troubles: () => scene.troubles,
+    problems: () => scene.problems,
     isReady: () => true,
     hostname: () => 'a.example.com',
     version: '1.2.3',
@@ -281,7 +281,7 @@ async function alertsOf(scene: Scene): Promise<readonly string[]> {
   const watch = new AlertWatch({
     queue: scene.queue,
     channels: () => channels,
-    host: () => scene.troubles,
+    host: () => scene.problems,
     plan: () => ({
       graceMs,
       repeatMs: longMs,

@@ -1,5 +1,5 @@
 import { obstaclesOf } from '@dsyncd/core';
-import type { ChannelReport, HostTrouble, SyncReport, UserReport } from '@dsyncd/protocol';
+import type { ChannelReport, HostProblem, SyncReport, UserReport } from '@dsyncd/protocol';
 
 /** What `dsyncadm status` found out. */
 export interface ReplicationHealth {
@@ -7,7 +7,7 @@ export interface ReplicationHealth {
   readonly isHealthy: boolean;
   readonly channels: readonly ChannelHealth[];
   /** What is wrong with the host itself. */
-  readonly troubles: readonly HostTrouble[];
+  readonly problems: readonly HostProblem[];
   /** Those who are behind, the one who waits longest first. */
   readonly behind: readonly UserHealth[];
 }
@@ -46,7 +46,7 @@ export type UserState =
 export interface HealthInput {
   readonly channels: readonly ChannelReport[];
   readonly behind: readonly UserReport[];
-  readonly troubles?: readonly HostTrouble[];
+  readonly problems?: readonly HostProblem[];
   /** Those that run now. */
   readonly syncs?: readonly SyncReport[];
   /** Unix milliseconds. */
@@ -61,7 +61,7 @@ export function judgeHealth({
   behind,
   now,
   lagMsMax,
-  troubles = [],
+  problems = [],
   syncs = [],
 }: HealthInput): ReplicationHealth {
   const byName = new Map(channels.map((report) => [report.channel, report]));
@@ -75,11 +75,11 @@ export function judgeHealth({
   const judgedChannels = channels.map((report) => judgeChannel(report, users, { now, lagMsMax }));
   return {
     isHealthy:
-      troubles.length === 0 &&
+      problems.length === 0 &&
       channels.length > 0 &&
       judgedChannels.every(({ obstacles }) => obstacles.length === 0),
     channels: judgedChannels,
-    troubles,
+    problems,
     behind: users,
   };
 }
@@ -134,7 +134,7 @@ function whyOf(user: UserReport, state: UserState, channel: ChannelReport | unde
   if (state === 'not known') return 'mail may have changed while nobody listened; a sync will tell';
   if (state === 'unproven')
     return 'the last sync ended well, but changes came so close to it that flags may differ; a full sync will prove';
-  if (state === 'changing') return `the mail changed during ${user.soonsInRow} syncs in a row`;
+  if (state === 'changing') return `the mail changed during ${user.quickRetriesInRow} syncs in a row`;
   return user.priority === 'none' ? 'due by its full sync interval' : `queued with priority ${user.priority}`;
 }
 

@@ -16,6 +16,7 @@ const channel: ChannelReport = {
   queuedFailed: 0,
   queuedFullResync: 0,
   quarantined: 0,
+  pausedUsers: 0,
   running: 0,
   users: 3,
   paused: false,
@@ -33,13 +34,14 @@ const user: UserReport = {
   lastSuccessAt: now - 3_600_000,
   failed: false,
   quarantined: false,
+  paused: false,
   failure: undefined,
   failuresInRow: 0,
   nextSyncAt: now + 42_000,
   requestedAt: now - 120_000,
   running: false,
   standing: 'behind',
-  soonsInRow: 0,
+  quickRetriesInRow: 0,
 };
 
 const failure = { code: 'DSYNCD_X', reason: 'certificate expired', hint: 'renew it' };

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { type Config, readSecret } from '@dsyncd/config';
 import { type Logger, systemClock } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import { type AlertPlan, AlertWatch, type Channel, type HostTrouble } from '@dsyncd/replicator';
+import { type AlertPlan, AlertWatch, type Channel, type HostProblem } from '@dsyncd/replicator';
 
 export interface AlertParts {
   readonly config: () => Config;
   readonly queue: ReplicationQueue;
   readonly channels: () => readonly Channel[];
-  readonly host: () => readonly HostTrouble[];
+  readonly host: () => readonly HostProblem[];
   readonly logger: Logger;
 }
 

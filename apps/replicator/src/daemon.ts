@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
 import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
-import { findTroubles } from '@dsyncd/doctor';
+import { findProblems } from '@dsyncd/doctor';
 import { hasImported } from '@dsyncd/engine';
 import type { NotifyListener } from '@dsyncd/notify';
 import { type Daemon, endWith, programVersion, takeInheritedFiles } from '@dsyncd/program';
@@ -11,14 +11,14 @@ import {
   doveadmSocketName,
   FirstSyncWatch,
   HangWatch,
-  HostTroubles,
+  HostProblems,
   listenDoveadm,
   MissedChanges,
   matchingUsers,
-  noRoomTroubles,
+  noRoomProblems,
   type RunningProgress,
-  refusedNameTroubles,
-  twinHomeTroubles,
+  refusedNameProblems,
+  twinHomeProblems,
   UserRefresh,
   WorkerPool,
   type WorkerPoolOptions,
@@ -92,12 +92,12 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     onEnded: (sync) => http?.syncEnded(sync),
   });
   const known = { clock: systemClock, version: programVersion(), dsyncds: new Set<string>() };
-  const troubles = new HostTroubles(
+  const problems = new HostProblems(
     async () => [
-      ...noRoomTroubles(intake.leftOut, refresh.noRoom),
-      ...refusedNameTroubles(mail.unusable?.() ?? { count: 0 }),
-      ...twinHomeTroubles(mail.twins?.() ?? { count: 0 }),
-      ...(await findTroubles(config, known)).map(({ check, channel, message, remedy = '' }) => ({
+      ...noRoomProblems(intake.leftOut, refresh.noRoom),
+      ...refusedNameProblems(mail.unusable?.() ?? { count: 0 }),
+      ...twinHomeProblems(mail.twins?.() ?? { count: 0 }),
+      ...(await findProblems(config, known)).map(({ check, channel, message, remedy = '' }) => ({
         check: channel === undefined ? check : `${check} (${channel})`,
         message,
         remedy,
@@ -113,7 +113,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const doveadm = await listenDoveadm({
     progressOf,
     firstSyncsLeftMs: (channel) => firstSyncs.leftMs(channel),
-    troubles: () => troubles.found,
+    problems: () => problems.found,
     path: join(config.listeners.replicator.dir, doveadmSocketName),
     access: config.listeners.replicator,
     queue,
@@ -133,7 +133,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     channels,
     users,
     listeners,
-    troubles: () => troubles.found,
+    problems: () => problems.found,
     isReady: () => isReady,
     logger,
   });
@@ -169,11 +169,11 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   });
   missed.start();
   void firstSyncs.start();
-  void troubles.start();
+  void problems.start();
   duties.begin();
   const alerts = startAlerts({
     ...{ config: () => config, queue, channels, logger },
-    host: () => troubles.found,
+    host: () => problems.found,
   });
   isReady = true;
   logReady(logger, { channels: channels().map(({ name, replica }) => `${name}=${replica}`) });
@@ -204,7 +204,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       stopping.abort();
       const refreshed = refresh.stop();
       alerts.stop();
-      troubles.stop();
+      problems.stop();
       firstSyncs.stop();
       const missedSettled = missed.stop();
       // What is written from now on, nobody hears; what was written before is read out.

@@ -7,7 +7,7 @@ import type { HttpApiParts, HttpPlace, TlsFiles } from '@dsyncd/http-api';
 import type { NotifyListener, NotifySink } from '@dsyncd/notify';
 import { programVersion } from '@dsyncd/program';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import type { Channel, EndedSync, HostTrouble } from '@dsyncd/replicator';
+import type { Channel, EndedSync, HostProblem } from '@dsyncd/replicator';
 
 export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board' | 'progressOf'> {
   readonly config: () => Config;
@@ -17,7 +17,7 @@ export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board' | 'p
   readonly users: (mask: string) => AsyncIterable<UserName>;
   /** By name: `fifo`, `socket`, ... */
   readonly listeners: Readonly<Record<string, NotifyListener>>;
-  readonly troubles: () => readonly HostTrouble[];
+  readonly problems: () => readonly HostProblem[];
   readonly isReady: () => boolean;
   readonly logger: Logger;
 }

@@ -4,7 +4,7 @@ import { type DsyncdError, type Logger, systemClock, systemRandom } from '@dsync
 import type { HttpApiParts } from '@dsyncd/http-api';
 import type { NotifySink } from '@dsyncd/notify';
 import { openSqliteQueue, type QueueSettings, type ReplicationQueue } from '@dsyncd/queue';
-import { type Channel, Intake, respellUsers, withOneSpelling } from '@dsyncd/replicator';
+import { type Channel, Intake } from '@dsyncd/replicator';
 import type { FleetEvents } from './redis-queue.ts';
 
 export interface QueueSide {
@@ -37,7 +37,7 @@ export interface QueueParts {
 export async function openQueue(parts: QueueParts): Promise<QueueSide> {
   const { config, channels, events, onSink, onBroken, logger } = parts;
   if (config.redis === undefined) {
-    const raw = await openSqliteQueue({
+    const queue = await openSqliteQueue({
       file: join(config.stateDir, 'queue.sqlite'),
       clock: systemClock,
       random: systemRandom,
@@ -45,12 +45,11 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       settings: queueSettings(config),
       onBroken,
     });
-    const queue = withOneSpelling(raw, config.usernameFormat);
     const intake = new Intake({ queue, channels, clock: systemClock, logger });
     await onSink(intake);
     return {
       queue,
-      respell: (signal) => respell(raw, parts, signal),
+      respell: (signal) => respell(queue, parts, signal),
       intake,
       sink: intake,
       closeSink: async () => intake.leftOut.stop(),
@@ -68,8 +67,7 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
       .catch((error: unknown) => logger.error({ error }, 'what was told last is not told again'));
   const settings = queueSettings(config);
   const { redis, hostname } = config;
-  const raw = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });
-  const queue = withOneSpelling(raw, config.usernameFormat);
+  const queue = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });
   const intake = new Intake({ queue, channels, clock: systemClock, logger });
   sink.connect({
     sink: intake,
@@ -80,7 +78,7 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
   const { fleet, board } = await openFleetParts(redis, logger);
   return {
     queue,
-    respell: (signal) => respell(raw, parts, signal),
+    respell: (signal) => respell(queue, parts, signal),
     intake,
     sink,
     closeSink: () => {
@@ -97,13 +95,12 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
 
 async function respell(
   queue: ReplicationQueue,
-  { config: { usernameFormat: format }, channels, logger }: QueueParts,
+  { channels, logger }: QueueParts,
   signal: AbortSignal,
 ): Promise<void> {
-  if (format === 'as-is') return;
   try {
     for (const { name: channel } of channels()) {
-      const users = await respellUsers(queue, channel, { format, signal });
+      const users = await queue.respell(channel, signal);
       if (users > 0) logger.info({ channel, users }, 'users renamed in the queue: one user, one spelling');
     }
   } catch (error) {
@@ -113,6 +110,7 @@ async function respell(
 
 export const queueSettings = (config: Config): QueueSettings => ({
   channels: config.channels.map(({ name }) => name),
+  usernameFormat: config.usernameFormat,
   fullSyncIntervalMs: config.replicationFullSyncIntervalMs,
   failureResyncIntervalMs: config.replicationFailureResyncIntervalMs,
   // The other half is for changes.

@@ -53,7 +53,7 @@ export interface StandingFacts {
   /** A sync that looked at everything has succeeded. */
   readonly fullSynced: boolean;
   /** How often in a row the mail changed during the sync, or another sync had the user. */
-  readonly soonsInRow: number;
+  readonly quickRetriesInRow: number;
   /** The last sync ended well, but only a full sync can prove that both sides are equal. */
   readonly unproven: boolean;
 }
@@ -64,8 +64,8 @@ export function standingOf(facts: StandingFacts): Standing {
   if (facts.paused) return 'paused';
   if (facts.failed) return 'failing';
   if (!facts.fullSynced) return 'never synced';
-  if (facts.soonsInRow >= changingSyncsMin) return 'changing';
-  if (facts.requestedAt !== undefined || facts.soonsInRow > 0) return 'behind';
+  if (facts.quickRetriesInRow >= changingSyncsMin) return 'changing';
+  if (facts.requestedAt !== undefined || facts.quickRetriesInRow > 0) return 'behind';
   if (facts.doubted) return 'not known';
   return facts.unproven ? 'unproven' : 'replicated';
 }

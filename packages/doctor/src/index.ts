@@ -5,4 +5,4 @@ export { runDoveconf } from './doveconf.ts';
 export * from './finding.ts';
 export { receiveMailbox } from './one-mailbox-sync.ts';
 export { openScene, planFar, type Scene } from './scene.ts';
-export { findTroubles } from './watch.ts';
+export { findProblems } from './watch.ts';

@@ -10,7 +10,7 @@ const timeoutMs = 15_000;
  * What a running dsyncd looks at all the time: the checks that cost little, however many users there are.
  * Answers the problems alone; a warning is for whoever asks `dsyncadm doctor`.
  */
-export async function findTroubles(
+export async function findProblems(
   config: Config,
   known: Pick<SceneOptions, 'clock' | 'version' | 'dsyncds'>,
 ): Promise<readonly Result[]> {

@@ -1,28 +1,9 @@
-/** What one sync moved, as seen from this host; added up while it runs. */
-export interface Counts {
-  mailsReceived: number;
-  mailsSent: number;
-  bodiesSpared: number;
-  flagsChanged: number;
-  expunged: number;
-  /** Names made, renamed, deleted or subscribed to here; those deleted among them. */
-  mailboxesChanged: number;
-  mailboxesDeleted: number;
-  bytesReceived: number;
-  bytesSent: number;
-}
+import { noCounts, type SyncCounts } from '@dsyncd/core';
 
-export const newCounts = (): Counts => ({
-  mailsReceived: 0,
-  mailsSent: 0,
-  bodiesSpared: 0,
-  flagsChanged: 0,
-  expunged: 0,
-  mailboxesChanged: 0,
-  mailboxesDeleted: 0,
-  bytesReceived: 0,
-  bytesSent: 0,
-});
+/** What one sync moved, as seen from this host; added up while it runs. */
+export type Counts = { -readonly [Count in keyof SyncCounts]-?: NonNullable<SyncCounts[Count]> };
+
+export const newCounts = (): Counts => ({ ...noCounts, mailboxesDeleted: 0 });
 
 /** How far a sync has come; after one that failed too, as what it did by then stays done. */
 export interface Progress {

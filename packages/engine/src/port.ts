@@ -4,12 +4,18 @@
  * An engine knows mail, peers and transports; it knows nothing of queues, priorities or retries.
  */
 
-import type { MailboxPath, OutcomeKind, UserName } from '@dsyncd/core';
+import type {
+  MailboxPath,
+  OutcomeKind,
+  SyncCounts,
+  SyncFailure,
+  SyncProgress,
+  SyncType,
+  UserName,
+} from '@dsyncd/core';
 import type { OneWay } from '@dsyncd/dsync';
 
 export type { OneWay } from '@dsyncd/dsync';
-
-export type SyncType = 'incremental' | 'normal' | 'full';
 
 export interface SyncTask {
   readonly user: UserName;
@@ -58,46 +64,6 @@ export interface SyncResult {
   /** Host name of the peer, when it was reached. */
   readonly peer?: string;
 }
-
-/** Why a sync failed, for status and log. */
-export interface SyncFailure {
-  readonly code: string;
-  readonly reason: string;
-  readonly hint?: string;
-}
-
-/** What one sync moved, both directions as seen from this host. */
-export interface SyncCounts {
-  readonly mailsReceived: number;
-  readonly mailsSent: number;
-  /** Mails received without their body, because a copy was here already. */
-  readonly bodiesSpared: number;
-  readonly flagsChanged: number;
-  readonly expunged: number;
-  readonly mailboxesChanged: number;
-  /** Among those changed. Missing where the engine cannot tell. */
-  readonly mailboxesDeleted?: number;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-}
-
-/** How far a sync is that still runs. */
-export interface SyncProgress {
-  readonly counts: SyncCounts;
-  /** Compared by now, and all; 0 of 0 until the names are known. */
-  readonly mailboxes: { readonly done: number; readonly total: number };
-}
-
-export const noCounts: SyncCounts = {
-  mailsReceived: 0,
-  mailsSent: 0,
-  bodiesSpared: 0,
-  flagsChanged: 0,
-  expunged: 0,
-  mailboxesChanged: 0,
-  bytesReceived: 0,
-  bytesSent: 0,
-};
 
 export interface SyncEngine {
   /**

@@ -22,7 +22,7 @@ export const statusSchema = Type.Object(
     version: Type.String(),
     startedAt: Type.String({ format: 'date-time' }),
     ready: Type.Boolean(),
-    troubles: Type.Array(
+    problems: Type.Array(
       Type.Object({ check: Type.String(), message: Type.String(), remedy: Type.String() }, closed),
       { description: 'What is wrong with the host itself.' },
     ),

@@ -1,4 +1,4 @@
-import type { BackendStatus } from '@dsyncd/queue';
+import type { BackendStatus } from '@dsyncd/core';
 import Type, { type Static } from 'typebox';
 import { fleetChannelSchema, fleetChannelView, isoInstant } from './views.ts';
 

@@ -5,7 +5,7 @@ import type { HttpApiParts } from './parts.ts';
 import { VerificationCensus } from './verification-census.ts';
 import { type ChannelView, channelView } from './views.ts';
 
-type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'troubles' | 'clock' | 'logger'>;
+type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'problems' | 'clock' | 'logger'>;
 
 /** How ready this host's users are for a failover to their replica. */
 export interface Readiness {
@@ -61,11 +61,11 @@ export class Overview {
 
   /** Of one channel, or the worst of all: a user who is behind on two is counted once a channel. */
   async readiness(maxLagMs: number, channel: string | undefined): Promise<Readiness> {
-    const { queue, channels, troubles, clock } = this.#parts;
+    const { queue, channels, problems, clock } = this.#parts;
     const names = channel === undefined ? channels().map(({ name }) => name) : [channel];
     const reasons = names.length === 0 ? ['no channel is configured: there is no replica'] : [];
     // Everyone who reaches the port reads this: the check is named, not the paths that its message may hold.
-    for (const { check } of troubles())
+    for (const { check } of problems())
       reasons.push(`this host: the check "${check}" fails; see dsyncadm status on it`);
     let usersBehind = 0;
     let usersNeverSynced = 0;

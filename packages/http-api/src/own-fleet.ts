@@ -1,4 +1,5 @@
-import type { FleetChannelStatus, FleetView, ReplicationQueue } from '@dsyncd/queue';
+import type { FleetChannelStatus } from '@dsyncd/core';
+import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
 import type { HttpApiParts } from './parts.ts';
 
 /** The fleet of a queue that is this host's alone: one backend, one replicator. */

@@ -1,7 +1,7 @@
 import type { Clock, Logger, UserName } from '@dsyncd/core';
 import type { NotifySink, SocketAccess } from '@dsyncd/notify';
 import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
-import type { Channel, EndedSync, HostTrouble, RunningProgress } from '@dsyncd/replicator';
+import type { Channel, EndedSync, HostProblem, RunningProgress } from '@dsyncd/replicator';
 import type { SourceReading } from '@dsyncd/telemetry';
 import type { FastifyPluginCallback } from 'fastify';
 import type { Tokens } from './access.ts';
@@ -29,7 +29,7 @@ export interface HttpApiParts {
   /** Ways in which notifications come, the API itself not among them. */
   readonly sources: () => readonly SourceReading[];
   /** What is wrong with the host itself. */
-  readonly troubles: () => readonly HostTrouble[];
+  readonly problems: () => readonly HostProblem[];
   /** What a running sync has moved by now. Missing: nobody counts. */
   readonly progressOf?: RunningProgress['of'];
   /** Everything is started and nothing is being stopped. */

@@ -1,5 +1,13 @@
-import { isReplicated, type Standing, standings } from '@dsyncd/core';
-import type { FleetChannelStatus, RunningSync, UserStatus } from '@dsyncd/queue';
+import {
+  type FleetChannelStatus,
+  isReplicated,
+  type RequestPriority,
+  type RunningSync,
+  requestPriorities,
+  type Standing,
+  standings,
+  type UserStatus,
+} from '@dsyncd/core';
 import type { Channel, Moved } from '@dsyncd/replicator';
 import Type, { type Static } from 'typebox';
 
@@ -73,6 +81,18 @@ export const fleetChannelSchema = Type.Object(
   { ...closed, title: 'Channel of a backend' },
 );
 export type FleetChannelView = Static<typeof fleetChannelSchema>;
+
+/** What can be asked for. */
+export const requestPriority = (options: {
+  readonly description?: string;
+  readonly default?: RequestPriority;
+}) =>
+  Type.Unsafe<RequestPriority>(
+    Type.Union(
+      requestPriorities.map((priority) => Type.Literal(priority)),
+      options,
+    ),
+  );
 
 const userState = Type.Unsafe<Standing>(
   Type.Union(

@@ -6,13 +6,14 @@ import {
   type Clock,
   type LogFields,
   type Logger,
+  noCounts,
   parseUserName,
   silentLogger,
   systemClock,
   systemRandom,
   type UserName,
 } from '@dsyncd/core';
-import { noCounts, type SyncResult } from '@dsyncd/engine';
+import type { SyncResult } from '@dsyncd/engine';
 import { type Claim, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { Intake } from '@dsyncd/replicator';
 import { onTestFinished } from 'vitest';
@@ -86,7 +87,7 @@ export class ApiBench {
       connsMax: () => 3,
       failoverMaxLagMs: () => 60_000,
       sources: () => [{ source: 'fifo', taken: 7, refused: 1 }],
-      troubles: () => [],
+      problems: () => [],
       isReady: () => true,
       hostname: () => 'mx1.example.com',
       version: '1.2.3',

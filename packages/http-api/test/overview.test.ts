@@ -54,13 +54,13 @@ describe('GET /v1/channels', () => {
 
 describe('health', () => {
   it('refuses a failover while something is wrong with the host, and tells strangers no path of it', async () => {
-    const trouble = {
+    const problem = {
       check: 'state-dir',
       message: 'EACCES: /var/mail/ann',
       remedy: 'let dsyncd write there',
     };
-    let troubles = [trouble];
-    const bench = await ApiBench.start({ troubles: () => troubles });
+    let problems = [problem];
+    const bench = await ApiBench.start({ problems: () => problems });
     for (const channel of ['default', 'offsite']) await bench.sync(ann, undefined, channel);
     const refused = await bench.call('/failover', { token: '' });
     expect(refused).toMatchObject({
@@ -68,8 +68,8 @@ describe('health', () => {
       body: { reasons: ['this host: the check "state-dir" fails; see dsyncadm status on it'] },
     });
     expect(refused.text).not.toContain('/var/mail');
-    expect((await bench.call('/v1/status')).body).toMatchObject({ troubles: [trouble] });
-    troubles = [];
+    expect((await bench.call('/v1/status')).body).toMatchObject({ problems: [problem] });
+    problems = [];
     expect((await bench.call('/failover', { token: '' })).status).toBe(200);
   });
 

@@ -1,4 +1,4 @@
-import { noCounts } from '@dsyncd/engine';
+import { noCounts } from '@dsyncd/core';
 import { expect, it } from 'vitest';
 import { ApiBench, ann, bob, broken } from './api-bench.ts';
 

@@ -1,5 +1,4 @@
-import type { UserName } from '@dsyncd/core';
-import { notifyPriorities, type PriorityCode } from '@dsyncd/protocol';
+import { type PriorityCode, priorities, type UserName } from '@dsyncd/core';
 import type { NotifyRequest } from './sink.ts';
 
 /** Users that are remembered between batches, so that the next notification of each costs one look-up. */
@@ -46,7 +45,7 @@ export class MergedRequests {
     for (const entry of this.#waiting) {
       if (entry.code === 0) continue;
       const { user, origin } = entry;
-      const priority = notifyPriorities[entry.code];
+      const priority = priorities[entry.code];
       requests.push(origin === undefined ? { user, priority } : { user, priority, origin });
       entry.code = 0;
     }

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
-import { type Clock, type Logger, silentLogger, systemClock, type UserName } from '@dsyncd/core';
-import { priorityCodes } from '@dsyncd/protocol';
+import {
+  type Clock,
+  type Logger,
+  priorityCodes,
+  silentLogger,
+  systemClock,
+  type UserName,
+} from '@dsyncd/core';
 import { writeFifo } from './fifo-write.ts';
 import { MergedRequests } from './merge.ts';
 import type { NotifyRequest } from './sink.ts';

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { type NotifyBatch, NotifyParser, priorityCodes } from '@dsyncd/protocol';
+import { priorityCodes } from '@dsyncd/core';
+import { type NotifyBatch, NotifyParser } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import type { ListenerOptions, NotifyListener } from './sink.ts';
 import type { SocketAccess } from './socket-access.ts';

@@ -1,9 +1,8 @@
-import type { Clock, Logger, UserName } from '@dsyncd/core';
-import type { NotifyPriority } from '@dsyncd/protocol';
+import type { Clock, Logger, RequestPriority, UserName } from '@dsyncd/core';
 
 export interface NotifyRequest {
   readonly user: UserName;
-  readonly priority: NotifyPriority;
+  readonly priority: RequestPriority;
   /** Host that the change was imported from; missing: made here, or by several. */
   readonly origin?: string;
 }

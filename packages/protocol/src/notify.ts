@@ -5,14 +5,16 @@
  * back there. Plain Dovecot never sends it.
  */
 
-import { limits, quote, type UserName, userNameProblem } from '@dsyncd/core';
+import {
+  limits,
+  type PriorityCode,
+  priorityCodes,
+  quote,
+  type RequestPriority,
+  type UserName,
+  userNameProblem,
+} from '@dsyncd/core';
 import { LineBlocks } from './line-blocks.ts';
-
-export type NotifyPriority = 'low' | 'high' | 'sync';
-/** Priority by its code in {@link NotifyBatch.priorities}; greater is more urgent. */
-export const notifyPriorities = ['none', 'low', 'high', 'sync'] as const;
-export const priorityCodes = { low: 1, high: 2, sync: 3 } as const;
-export type PriorityCode = 1 | 2 | 3;
 
 export type BadLineReason =
   | 'too long'
@@ -166,7 +168,7 @@ function lineProblem(line: string): BadLineReason | undefined {
  * One line with its line feed. `user` must be a checked name. An origin comes from a peer: one that does not
  * fit a line is left out, which costs one more sync, for it must not begin a line of its own.
  */
-export const encodeNotify = (user: UserName, priority: NotifyPriority, origin?: string): string =>
+export const encodeNotify = (user: UserName, priority: RequestPriority, origin?: string): string =>
   origin === undefined || !isOrigin(origin) ? `${user}\t${priority}\n` : `${user}\t${priority}\t${origin}\n`;
 
 const isOrigin = (origin: string): boolean =>

@@ -12,7 +12,7 @@
  * | `CHANNELS` | a line a channel: {@link encodeChannelReport}; then an empty line |
  * | `USERS MASK FLAGS` | a line for each matching user and channel: {@link encodeUserReport}; then an empty line; FLAGS with `b`: only users who do not stand as replicated |
  * | `SYNCS` | a line for each running sync: {@link encodeSyncReport}; then an empty line |
- * | `TROUBLES` | from minor version {@link troublesMinor} on; a line for each thing that is wrong with the host: {@link HostTrouble}; then an empty line |
+ * | `PROBLEMS` | from minor version {@link problemsMinor} on; a line for each thing that is wrong with the host: {@link HostProblem}; then an empty line |
  *
  * Without `CHANNEL` all commands are about every channel: REPLICATE, ADD and REMOVE act on all,
  * STATUS counts all.
@@ -22,95 +22,67 @@
  * Unix milliseconds.
  */
 
-import { type Standing, type StandingCounts, standingCounts, standings } from '@dsyncd/core';
+import {
+  type ChannelStatus,
+  priorities,
+  type RunningSync,
+  type Standing,
+  standingCounts,
+  standings,
+  syncTypes,
+  type UserStatus,
+} from '@dsyncd/core';
 import { optional, pairs, readReport, reportTextCharsMax } from './report-fields.ts';
 
 /** Minor version of the greeting of a server that knows this extension. */
 export const replicatorExtensionMinor = 1;
-/** Minor version from which on a server knows TROUBLES, too. */
-export const troublesMinor = 2;
+/** Minor version from which on a server knows PROBLEMS, too. */
+export const problemsMinor = 2;
 
 export type ExtensionCommand =
   | { readonly type: 'channel'; readonly channel: string }
   | { readonly type: 'channels' }
   | { readonly type: 'users'; readonly mask: string; readonly behindOnly: boolean }
   | { readonly type: 'syncs' }
-  | { readonly type: 'troubles' };
+  | { readonly type: 'problems' };
 
 /** Something that is wrong with the host of a dsyncd, and stands in the way of its replication. */
-export interface HostTrouble {
+export interface HostProblem {
   /** Which check found it; as `dsyncadm doctor` names it. */
   readonly check: string;
   readonly message: string;
   readonly remedy: string;
 }
 
-export const encodeHostTrouble = ({ check, message, remedy }: HostTrouble): string[] => [
+export const encodeHostProblem = ({ check, message, remedy }: HostProblem): string[] => [
   check,
   message.slice(0, reportTextCharsMax),
   remedy.slice(0, reportTextCharsMax),
 ];
 
-export const decodeHostTrouble = ([
+export const decodeHostProblem = ([
   check = '',
   message = '',
   remedy = '',
-]: readonly string[]): HostTrouble => ({ check, message, remedy });
+]: readonly string[]): HostProblem => ({ check, message, remedy });
 
-/** One channel, as of the moment of the answer. The fields of the queue's ChannelStatus and where the mail goes. */
-export interface ChannelReport {
-  readonly channel: string;
+/** One channel, as of the moment of the answer, and where its mail goes. */
+export interface ChannelReport extends ChannelStatus {
   /** `mail_replica` as configured. */
   readonly replica: string;
-  readonly queuedSync: number;
-  readonly queuedHigh: number;
-  readonly queuedLow: number;
-  readonly queuedFailed: number;
-  readonly queuedFullResync: number;
-  readonly quarantined: number;
-  readonly running: number;
-  readonly users: number;
-  /** A person has stopped the channel. */
-  readonly paused: boolean;
-  readonly standings: StandingCounts;
-  readonly oldestRequestAt: number | undefined;
   /** How long the first syncs of the users that were never synced take yet, in milliseconds; missing: it cannot be told. */
   readonly firstSyncsLeftMs?: number;
-  readonly breaker: {
-    readonly state: 'closed' | 'open' | 'half-open';
-    readonly consecutiveFailures: number;
-    readonly retryAt: number | undefined;
-    readonly lastReason: string | undefined;
-  };
 }
 
-/** One user on one channel. The fields of the queue's UserStatus and the channel's name. */
-export interface UserReport {
+/** One user on one channel. */
+export interface UserReport extends Omit<UserStatus, 'user'> {
   readonly channel: string;
+  /** As the other end says it. */
   readonly user: string;
-  readonly priority: 'none' | 'low' | 'high' | 'sync';
-  readonly lastFastSyncAt: number | undefined;
-  readonly lastFullSyncAt: number | undefined;
-  readonly lastSuccessAt: number | undefined;
-  readonly failed: boolean;
-  readonly quarantined: boolean;
-  readonly failure: { readonly code: string; readonly reason: string; readonly hint?: string } | undefined;
-  readonly failuresInRow: number;
-  readonly nextSyncAt: number | undefined;
-  /** When the oldest change that is not replicated yet was notified, also while its sync is running. */
-  readonly requestedAt: number | undefined;
-  readonly running: boolean;
-  readonly standing: Standing;
-  /** How often in a row the mail changed during the sync, or another sync had the user. */
-  readonly soonsInRow: number;
 }
 
-export interface SyncReport {
-  readonly channel: string;
+export interface SyncReport extends Omit<RunningSync, 'user'> {
   readonly user: string;
-  readonly type: 'full' | 'normal' | 'incremental';
-  readonly priority: 'none' | 'low' | 'high' | 'sync';
-  readonly startedAt: number;
   /** Mails and bytes that it has moved by now, both ways; missing: its engine does not count. */
   readonly mails?: number;
   readonly bytes?: number;
@@ -129,8 +101,8 @@ export function encodeExtensionCommand(command: ExtensionCommand): string[] {
       return ['USERS', command.mask, command.behindOnly ? 'b' : ''];
     case 'syncs':
       return ['SYNCS'];
-    case 'troubles':
-      return ['TROUBLES'];
+    case 'problems':
+      return ['PROBLEMS'];
   }
 }
 
@@ -138,7 +110,7 @@ export function encodeExtensionCommand(command: ExtensionCommand): string[] {
 export function decodeExtensionCommand(fields: readonly string[]): ExtensionCommand | undefined {
   const [name, first, second] = fields;
   if (name === 'CHANNELS' && fields.length === 1) return { type: 'channels' };
-  if (name === 'TROUBLES' && fields.length === 1) return { type: 'troubles' };
+  if (name === 'PROBLEMS' && fields.length === 1) return { type: 'problems' };
   if (name === 'SYNCS' && fields.length === 1) return { type: 'syncs' };
   if (name === 'CHANNEL' && fields.length === 2 && first) return { type: 'channel', channel: first };
   if (name === 'USERS' && first && fields.length <= 3)
@@ -156,6 +128,7 @@ export const encodeChannelReport = (report: ChannelReport): string[] => [
     queued_failed: report.queuedFailed,
     queued_full_resync: report.queuedFullResync,
     quarantined: report.quarantined,
+    paused_users: report.pausedUsers,
     running: report.running,
     users: report.users,
     paused: Number(report.paused),
@@ -181,6 +154,7 @@ export function decodeChannelReport(fields: readonly string[]): ChannelReport {
     queuedFailed: values.count('queued_failed'),
     queuedFullResync: values.count('queued_full_resync'),
     quarantined: values.count('quarantined'),
+    pausedUsers: values.count('paused_users'),
     running: values.count('running'),
     users: values.count('users'),
     paused: values.count('paused') > 0,
@@ -206,12 +180,13 @@ export const encodeUserReport = (report: UserReport): string[] => [
     success: report.lastSuccessAt,
     failed: Number(report.failed),
     quarantined: Number(report.quarantined),
+    paused: Number(report.paused),
     running: Number(report.running),
     requested: report.requestedAt,
     next: report.nextSyncAt,
     failures: report.failuresInRow,
     standing: report.standing,
-    soons: report.soonsInRow,
+    quick_retries: report.quickRetriesInRow,
     code: report.failure?.code,
     reason: report.failure?.reason,
     hint: report.failure?.hint,
@@ -226,19 +201,20 @@ export function decodeUserReport(fields: readonly string[]): UserReport {
   return {
     user: name,
     channel: values.text('channel') ?? 'default',
-    priority: values.oneOf('priority', ['none', 'low', 'high', 'sync']),
+    priority: values.oneOf('priority', priorities),
     lastFastSyncAt: values.number('fast'),
     lastFullSyncAt: values.number('full'),
     lastSuccessAt: values.number('success'),
     failed: values.count('failed') > 0,
     quarantined: values.count('quarantined') > 0,
+    paused: values.count('paused') > 0,
     running: values.count('running') > 0,
     requestedAt: values.number('requested'),
     nextSyncAt: values.number('next'),
     failuresInRow: values.count('failures'),
     // A dsyncd that does not say has not proved anything.
     standing: values.oneOf('standing', ['not known', ...standings]),
-    soonsInRow: values.count('soons'),
+    quickRetriesInRow: values.count('quick_retries'),
     failure:
       code === undefined
         ? undefined
@@ -273,8 +249,8 @@ export function decodeSyncReport(fields: readonly string[]): SyncReport {
     ...optional('bytes', values.number('bytes')),
     ...optional('mailboxesDone', values.number('mailboxes_done')),
     ...optional('mailboxesTotal', values.number('mailboxes_total')),
-    type: values.oneOf('type', ['incremental', 'normal', 'full']),
-    priority: values.oneOf('priority', ['none', 'low', 'high', 'sync']),
+    type: values.oneOf('type', syncTypes),
+    priority: values.oneOf('priority', priorities),
     startedAt: values.count('started'),
   };
 }

@@ -23,6 +23,7 @@ const channel: ChannelReport = {
   queuedFailed: 4,
   queuedFullResync: 5,
   quarantined: 6,
+  pausedUsers: 2,
   running: 7,
   users: 1_000_000,
   paused: true,
@@ -40,13 +41,14 @@ const user: UserReport = {
   lastSuccessAt: undefined,
   failed: true,
   quarantined: true,
+  paused: true,
   failure: { code: 'DSYNCD_STORE_DAMAGED', reason: 'index damaged', hint: 'run dsyncadm store check' },
   failuresInRow: 9,
   nextSyncAt: undefined,
   requestedAt: 1_790_000_000_003,
   running: false,
   standing: 'quarantined',
-  soonsInRow: 3,
+  quickRetriesInRow: 3,
 };
 
 const idleUser: UserReport = {
@@ -54,11 +56,12 @@ const idleUser: UserReport = {
   priority: 'none',
   failed: false,
   quarantined: false,
+  paused: false,
   failure: undefined,
   failuresInRow: 0,
   requestedAt: undefined,
   standing: 'replicated',
-  soonsInRow: 0,
+  quickRetriesInRow: 0,
 };
 
 describe('instants with fractions', () => {

@@ -33,7 +33,7 @@ const descriptions: Readonly<Record<string, string>> = {
 export function openBoard({ path, logger, ...options }: BoardOptions): Board {
   const place = redisPlace(options);
   const connection = connect(place, 'commands', 'dsyncd-board');
-  const onError = (error: Error): void => logger.debug({ error }, 'BullMQ: connection trouble');
+  const onError = (error: Error): void => logger.debug({ error }, 'BullMQ: connection problem');
   connection.on('error', onError);
   const queues = Object.keys(descriptions).map(
     (name) => new Queue(name, { connection, prefix: keyBase(options), skipMetasUpdate: true }),

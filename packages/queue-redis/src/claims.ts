@@ -1,15 +1,22 @@
-import { type Clock, type Logger, outcomeRules, type Random, systemClock, type UserName } from '@dsyncd/core';
+import {
+  type Clock,
+  type Logger,
+  outcomeRules,
+  priorities,
+  type Random,
+  type RunningSync,
+  type SyncType,
+  systemClock,
+  type UserName,
+} from '@dsyncd/core';
 import {
   backoffMs,
   type Claim,
   ClockWatch,
   type Completion,
   failureLimits,
-  priorities,
   type QueueSettings,
-  type RunningSync,
-  type SyncType,
-  soonMs,
+  quickRetryMs,
 } from '@dsyncd/queue';
 import type { Look } from './idle-workers.ts';
 import type { ScriptRunner } from './script-runner.ts';
@@ -27,7 +34,7 @@ interface Lease {
   readonly proved: number;
   readonly at: number;
   readonly fails: number;
-  readonly soons: number;
+  readonly quickRetries: number;
 }
 
 interface Held {
@@ -181,7 +188,7 @@ export class Claims {
     const { failureResyncIntervalMs } = settings();
     const delayMs =
       next === 'soon'
-        ? soonMs(Math.min(255, lease.soons + 1))
+        ? quickRetryMs(Math.min(255, lease.quickRetries + 1))
         : backoffMs(Math.min(255, lease.fails + 1), failureResyncIntervalMs, random);
     return {
       id: leaseId,

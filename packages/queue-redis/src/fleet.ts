@@ -1,4 +1,5 @@
-import type { BackendStatus, FleetView, ReplicatorStatus } from '@dsyncd/queue';
+import type { BackendStatus, ReplicatorStatus } from '@dsyncd/core';
+import type { FleetView } from '@dsyncd/queue';
 import { connect, redisError, redisPlace } from './connection.ts';
 import { fleetKey, keyBase, prefixDefault, type RedisServer } from './options.ts';
 import { channelStatus, type RawStatus } from './overview.ts';
@@ -24,9 +25,9 @@ export interface RedisFleet extends FleetView {
 export function openFleet({ prefix = prefixDefault, ...server }: FleetOptions): RedisFleet {
   const place = redisPlace(server);
   const redis = connect(place, 'commands', 'dsyncd-fleet');
-  let trouble: Error | undefined;
-  redis.on('error', (error) => (trouble = error));
-  redis.on('ready', () => (trouble = undefined));
+  let problem: Error | undefined;
+  redis.on('error', (error) => (problem = error));
+  redis.on('ready', () => (problem = undefined));
   const backend = async (name: string, seenAt: number): Promise<BackendStatus | undefined> => {
     const scripts = new ScriptRunner(redis, keyBase({ prefix, backend: name }), place.place);
     const raw = (await scripts.run('fleet', {})) as RawBackend | null;
@@ -43,7 +44,7 @@ export function openFleet({ prefix = prefixDefault, ...server }: FleetOptions): 
         return found.filter((each) => each !== undefined).sort(byName);
       } catch (error) {
         // Why there is no connection says more than that a command had none.
-        throw redisError(trouble ?? error, place.place);
+        throw redisError(problem ?? error, place.place);
       }
     },
     close: () => redis.disconnect(),

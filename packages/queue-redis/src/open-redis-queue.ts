@@ -1,6 +1,6 @@
 import { hostname as hostnameOfSystem } from 'node:os';
 import { DsyncdError, silentLogger, systemClock } from '@dsyncd/core';
-import type { ReplicationQueue } from '@dsyncd/queue';
+import { type ReplicationQueue, withOneSpelling } from '@dsyncd/queue';
 import type { Redis } from 'ioredis';
 import { Claims } from './claims.ts';
 import { type ConnectionKind, connect, redisError, redisPlace } from './connection.ts';
@@ -169,7 +169,10 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     await session.open();
     await wake.open();
     if (isToRefresh) await queue.refresh();
-    return queue;
+    const { usernameFormat = 'as-is' } = options.settings;
+    return usernameFormat === 'as-is'
+      ? queue
+      : withOneSpelling(queue, usernameFormat, (channel) => queue.names(channel));
   } catch (error) {
     await queue.close().catch(() => {});
     throw redisError(error, place.place);

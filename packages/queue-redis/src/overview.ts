@@ -1,13 +1,16 @@
-import { DsyncdError, standingCounts, standingOf, type UserName } from '@dsyncd/core';
 import {
   type BreakerStatus,
   type ChannelStatus,
-  type Completion,
+  DsyncdError,
   fitsFilter,
   priorities,
+  standingCounts,
+  standingOf,
   type UserFilter,
+  type UserName,
   type UserStatus,
-} from '@dsyncd/queue';
+} from '@dsyncd/core';
+import type { Completion } from '@dsyncd/queue';
 
 /** Bits of a record's flags, as in the model. */
 const failed = 4;
@@ -77,7 +80,7 @@ export function userStatus(
     failed: (flags & failed) !== 0,
     quarantined: (flags & quarantined) !== 0,
     paused: (flags & paused) !== 0,
-    soonsInRow: at(8),
+    quickRetriesInRow: at(8),
   };
   return {
     user: user as UserName,

@@ -1,22 +1,29 @@
-import { compileMask, hasWildcard, isUserName, type OutcomeKind, type UserName } from '@dsyncd/core';
 import {
   type ChannelStatus,
+  compileMask,
+  hasWildcard,
+  isUserName,
+  type OutcomeKind,
+  priorities,
+  priorityCodes,
+  type RequestBatch,
+  type RequestPriority,
+  type RunningSync,
+  type SyncRequest,
+  type UserName,
+  type UserStatus,
+} from '@dsyncd/core';
+import {
   type Claim,
   type Completion,
   closedError,
   complainOfLeftOut,
-  type IntakeBatch,
-  type IntakeResult,
   noSuchChannel,
-  priorities,
   type QueueSettings,
   type ReplicationQueue,
-  type Request,
-  type RequestPriority,
-  type RunningSync,
+  type RequestResult,
   type UserPage,
   type UserQuery,
-  type UserStatus,
 } from '@dsyncd/queue';
 import type { Claims } from './claims.ts';
 import type { IdleWorkers } from './idle-workers.ts';
@@ -52,15 +59,15 @@ export class RedisQueue implements ReplicationQueue {
     this.#parts = parts;
   }
 
-  async request(channel: string, requests: readonly Request[]): Promise<void> {
+  async request(channel: string, requests: readonly SyncRequest[]): Promise<void> {
     this.#check(channel);
     const rows = requests.map(({ user, priority, full, byOperator }): Row => {
-      return [user, priorities.indexOf(priority), full === true ? 1 : 0, byOperator === true ? 1 : 0];
+      return [user, priorityCodes[priority], full === true ? 1 : 0, byOperator === true ? 1 : 0];
     });
     complainOfLeftOut(this.#parts.usersMax, [...(await this.#merge([channel], rows))]);
   }
 
-  async requestMany({ channels, names, priorities: levels }: IntakeBatch): Promise<IntakeResult> {
+  async requestMany({ channels, names, priorities: levels }: RequestBatch): Promise<RequestResult> {
     for (const channel of channels) this.#check(channel);
     const highest = new Map<string, number>();
     let refusedCount = 0;
@@ -150,6 +157,27 @@ export class RedisQueue implements ReplicationQueue {
     complainOfLeftOut(usersMax, leftOut);
   }
 
+  async unknown(channel: string, users: readonly UserName[]): Promise<readonly UserName[]> {
+    this.#check(channel);
+    const { scripts, claims } = this.#parts;
+    const known = new Set<string>();
+    for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
+      const names = users.slice(start, start + redisLimits.rowsPerScript);
+      const [, found] = (await scripts.run('page', claims.input({ channel, names, keysOnly: true }))) as [
+        string,
+        string[],
+      ];
+      this.#refuseWhenClosed();
+      for (const name of found) known.add(name);
+    }
+    return users.filter((user) => !known.has(user));
+  }
+
+  /** Names are taken as they come: see {@link withOneSpelling}. */
+  async respell(): Promise<number> {
+    return 0;
+  }
+
   async remove(channel: string, user: UserName): Promise<boolean> {
     this.#check(channel);
     const { scripts, claims } = this.#parts;
@@ -162,7 +190,7 @@ export class RedisQueue implements ReplicationQueue {
     { priority, full }: { readonly priority: RequestPriority; readonly full: boolean },
   ): Promise<number> {
     this.#check(channel);
-    const level = priorities.indexOf(priority);
+    const level = priorityCodes[priority];
     let count = 0;
     for await (const names of this.#names(channel, mask)) {
       count += names.length;
@@ -172,6 +200,11 @@ export class RedisQueue implements ReplicationQueue {
       );
     }
     return count;
+  }
+
+  /** Everyone whom the channel knows. */
+  async *names(channel: string): AsyncIterable<UserName> {
+    for await (const names of this.#names(channel, '*')) yield* names as readonly UserName[];
   }
 
   /** Names that the mask matches, each once, in pieces. */

@@ -64,7 +64,7 @@ export class Session {
       // A job that stalls means work for us, however often it does.
       maxStalledCount: 1_000_000,
     });
-    const onError = (error: Error): void => logger.debug({ error }, 'BullMQ: connection trouble');
+    const onError = (error: Error): void => logger.debug({ error }, 'BullMQ: connection problem');
     this.#queue.on('error', onError);
     this.#worker.on('error', onError);
     this.#worker.on('stalled', () => this.#beatSoon(0));

@@ -1,4 +1,5 @@
-import type { UserPage, UserQuery, UserStatus } from '@dsyncd/queue';
+import type { UserStatus } from '@dsyncd/core';
+import type { UserPage, UserQuery } from '@dsyncd/queue';
 import { fits, type PageStart, readCursor, writeCursor } from './overview.ts';
 
 /** A page looks at no more pieces than this, so that a rare match costs no request much time. */

@@ -48,7 +48,7 @@ export class Wake {
       maxStalledCount: 1_000_000,
       drainDelay: 2,
     });
-    const onError = (error: Error): void => logger.debug({ error }, 'BullMQ: connection trouble');
+    const onError = (error: Error): void => logger.debug({ error }, 'BullMQ: connection problem');
     this.#queue.on('error', onError);
     this.#worker.on('error', onError);
   }

@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
-import { parseUserName } from '@dsyncd/core';
-import type { BackendStatus } from '@dsyncd/queue';
+import { type BackendStatus, parseUserName } from '@dsyncd/core';
 import { until } from '@dsyncd/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openFleet, type RedisFleet } from '../src/index.ts';

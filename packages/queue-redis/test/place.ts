@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LogFields, type Logger, systemRandom } from '@dsyncd/core';
-import type { Claim, QueueSettings, ReplicationQueue, UserStatus } from '@dsyncd/queue';
+import { type LogFields, type Logger, systemRandom, type UserStatus } from '@dsyncd/core';
+import type { Claim, QueueSettings, ReplicationQueue } from '@dsyncd/queue';
 import { RedisServer } from '@dsyncd/testkit';
 import { onTestFinished } from 'vitest';
 import { openRedisQueue, type RedisQueueOptions } from '../src/index.ts';

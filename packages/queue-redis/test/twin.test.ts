@@ -1,11 +1,12 @@
-import { type OutcomeKind, outcomeRules, parseUserName, type Random } from '@dsyncd/core';
 import {
-  type Claim,
-  openMemoryQueue,
-  type ReplicationQueue,
+  type OutcomeKind,
+  outcomeRules,
+  parseUserName,
+  type Random,
   type RequestPriority,
   type UserStatus,
-} from '@dsyncd/queue';
+} from '@dsyncd/core';
+import { type Claim, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { seededRandom } from '@dsyncd/testkit';
 import { describe, expect, it } from 'vitest';

@@ -10,37 +10,23 @@
  * - A waiter is answered by the first sync that starts after it came.
  */
 
-import type { OutcomeKind, Standing, StandingCounts, UserName } from '@dsyncd/core';
+import type {
+  ChannelStatus,
+  OutcomeKind,
+  Priority,
+  RequestBatch,
+  RequestPriority,
+  RunningSync,
+  SyncFailure,
+  SyncRequest,
+  SyncType,
+  UserFilter,
+  UserName,
+  UsernameFormat,
+  UserStatus,
+} from '@dsyncd/core';
 
-/** `none`: nothing asked for; the user is known and due by its full-sync interval only. */
-export type Priority = 'none' | 'low' | 'high' | 'sync';
-export type RequestPriority = Exclude<Priority, 'none'>;
-
-/** Highest last, so that a greater index wins. */
-export const priorities: readonly Priority[] = ['none', 'low', 'high', 'sync'];
-
-export type SyncType = 'incremental' | 'normal' | 'full';
-
-export interface Request {
-  readonly user: UserName;
-  readonly priority: RequestPriority;
-  /** The next sync ignores the state. */
-  readonly full?: boolean;
-  /** Asked for by a person: also ends quarantine and does not wait for the next try after a failure. */
-  readonly byOperator?: boolean;
-}
-
-/** Lines of a notification listener, column by column: no object a line. */
-export interface IntakeBatch {
-  /** Each line goes to all of these. */
-  readonly channels: readonly string[];
-  /** User names as they came, unchecked. */
-  readonly names: readonly string[];
-  /** One a name: index into {@link priorities}, from 1. May be longer than `names`. */
-  readonly priorities: Uint8Array;
-}
-
-export interface IntakeResult {
+export interface RequestResult {
   /** Lines whose user name or priority was refused. */
   readonly refusedCount: number;
   /** The first of the refused names, for the log; unchecked text. */
@@ -76,7 +62,7 @@ export interface Completion {
    */
   readonly proofAfterMs?: number;
   /** For a failure: stable code, text and hint, shown in status. */
-  readonly failure?: { readonly code: string; readonly reason: string; readonly hint?: string };
+  readonly failure?: SyncFailure;
 }
 
 export interface ReplicationQueue {
@@ -84,12 +70,12 @@ export interface ReplicationQueue {
    * Merges the requests into the channel's queue; settles when all of them are durable.
    * @throws {DsyncdError} `DSYNCD_QUEUE_USERS_MAX` when new users had no room; all others went through.
    */
-  request(channel: string, requests: readonly Request[]): Promise<void>;
+  request(channel: string, requests: readonly SyncRequest[]): Promise<void>;
   /**
    * As {@link request}, for millions of lines a second and without an answer a line. The merge is done
    * when the call returns; the arrays may be used again then. Settles when all lines are durable.
    */
-  requestMany(batch: IntakeBatch): Promise<IntakeResult>;
+  requestMany(batch: RequestBatch): Promise<RequestResult>;
 
   /**
    * Settles with the outcome of the first sync of that user on that channel that starts after this
@@ -118,6 +104,13 @@ export interface ReplicationQueue {
    * started after this call ended well. Unknown ones become known. Settles when durable, and rejects as {@link request} does.
    */
   doubt(channel: string, users: readonly UserName[]): Promise<void>;
+  /** Those of the users whom the channel does not know. */
+  unknown(channel: string, users: readonly UserName[]): Promise<readonly UserName[]>;
+  /**
+   * Users who are known under another spelling than `usernameFormat` says get their one name, with what they wait
+   * for. Answers how many there were; ends early when `signal` aborts.
+   */
+  respell(channel: string, signal: AbortSignal): Promise<number>;
   /** Forgets a user; false when it was not known. A running sync is not stopped. */
   remove(channel: string, user: UserName): Promise<boolean>;
   /**
@@ -162,19 +155,6 @@ export interface ReplicationQueue {
   close(): Promise<void>;
 }
 
-/** `behind`: whoever is not replicated, for whatever reason. `failed`: quarantined ones too. */
-export type UserFilter = 'behind' | 'failed' | 'quarantined' | 'paused';
-
-export function fitsFilter(
-  { standing, paused }: Pick<UserStatus, 'standing' | 'paused'>,
-  only: UserFilter,
-): boolean {
-  if (only === 'behind') return standing !== 'replicated';
-  // One who is quarantined may be paused, too.
-  if (only === 'paused') return paused;
-  return standing === only || (only === 'failed' && (standing === 'failing' || standing === 'quarantined'));
-}
-
 export interface UserQuery {
   readonly mask: string;
   readonly only?: UserFilter;
@@ -191,73 +171,11 @@ export interface UserPage {
 export interface QueueSettings {
   readonly channels: readonly string[];
   readonly fullSyncIntervalMs: number;
+  /** How users are spelt: whoever names one, there is one record. Read when the queue is opened. @defaultValue 'as-is' */
+  readonly usernameFormat?: UsernameFormat;
   readonly failureResyncIntervalMs: number;
   /** So many syncs that nobody asked for (first ones, doubts, periodic ones) run at once; the rest of the workers is for changes. Default: any number. */
   readonly quietSyncsMax?: number;
   /** So many syncs of one channel run at once: a peer that hangs must leave room for the others. Default: any number. */
   readonly channelSyncsMax?: number;
-}
-
-export interface ChannelStatus {
-  readonly channel: string;
-  /** Users with that priority waiting (not counting running ones). */
-  readonly queuedSync: number;
-  readonly queuedHigh: number;
-  readonly queuedLow: number;
-  /** Users whose last sync failed and who wait for the next try. */
-  readonly queuedFailed: number;
-  /** Users whose full sync interval has passed. */
-  readonly queuedFullResync: number;
-  /** Held until a person acts. */
-  readonly quarantined: number;
-  /** Stopped with {@link ReplicationQueue.pauseUsers}, and not quarantined. */
-  readonly pausedUsers: number;
-  readonly running: number;
-  readonly users: number;
-  /** How the users stand; together they are all `users`. */
-  readonly standings: StandingCounts;
-  /** A person has stopped it with {@link ReplicationQueue.pause}. */
-  readonly paused: boolean;
-  /** When the oldest change that is not known to be replicated was notified. */
-  readonly oldestRequestAt: number | undefined;
-  readonly breaker: BreakerStatus;
-}
-
-/** The circuit breaker of one channel: keeps a dead peer from being hammered. */
-export interface BreakerStatus {
-  readonly state: 'closed' | 'open' | 'half-open';
-  readonly consecutiveFailures: number;
-  /** When it lets the next try through; undefined when closed. */
-  readonly retryAt: number | undefined;
-  readonly lastReason: string | undefined;
-}
-
-/** All instants in Unix milliseconds, undefined for never. */
-export interface UserStatus {
-  readonly user: UserName;
-  readonly priority: Priority;
-  readonly lastFastSyncAt: number | undefined;
-  readonly lastFullSyncAt: number | undefined;
-  readonly lastSuccessAt: number | undefined;
-  readonly failed: boolean;
-  readonly quarantined: boolean;
-  /** A person has stopped this user with {@link ReplicationQueue.pauseUsers}. */
-  readonly paused: boolean;
-  readonly failure: Completion['failure'] | undefined;
-  readonly failuresInRow: number;
-  readonly nextSyncAt: number | undefined;
-  /** When the oldest change that is not known to be replicated was notified, or the first sync began that could not prove it. */
-  readonly requestedAt: number | undefined;
-  readonly running: boolean;
-  readonly standing: Standing;
-  /** How often in a row the mail changed during the sync, or another sync had the user. */
-  readonly soonsInRow: number;
-}
-
-export interface RunningSync {
-  readonly channel: string;
-  readonly user: UserName;
-  readonly type: SyncType;
-  readonly priority: Priority;
-  readonly startedAt: number;
 }

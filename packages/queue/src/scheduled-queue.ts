@@ -1,5 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock, OutcomeKind, UserName } from '@dsyncd/core';
+import {
+  type ChannelStatus,
+  type Clock,
+  hasWildcard,
+  type OutcomeKind,
+  priorityCodes,
+  type RequestBatch,
+  type RequestPriority,
+  type RunningSync,
+  type SyncRequest,
+  type UserName,
+  type UserStatus,
+} from '@dsyncd/core';
 import { Claimers } from './claimers.ts';
 import { ClockWatch, type SetBack } from './clock-watch.ts';
 import { closedError, complainOfLeftOut } from './errors.ts';
@@ -9,23 +21,17 @@ import type { ClaimHead, Finish } from './model/running-claim.ts';
 import type { Scheduler, UserRange } from './model/scheduler.ts';
 import { flag } from './model/user-records.ts';
 import { noRoom } from './model/user-table.ts';
-import {
-  type ChannelStatus,
-  type Claim,
-  type Completion,
-  type IntakeBatch,
-  type IntakeResult,
-  priorities,
-  type QueueSettings,
-  type ReplicationQueue,
-  type Request,
-  type RequestPriority,
-  type RunningSync,
-  type UserPage,
-  type UserQuery,
-  type UserStatus,
+import { respellUsers } from './one-spelling.ts';
+import type {
+  Claim,
+  Completion,
+  QueueSettings,
+  ReplicationQueue,
+  RequestResult,
+  UserPage,
+  UserQuery,
 } from './port.ts';
-import { eachUser, idsPerTurn, pageOfUsers, type UserListing } from './user-listing.ts';
+import { eachName, eachUser, idsPerTurn, pageOfUsers, type UserListing } from './user-listing.ts';
 import { Waiters } from './waiters.ts';
 
 export interface ScheduledQueueOptions {
@@ -55,10 +61,10 @@ export class ScheduledQueue implements ReplicationQueue {
     });
   }
 
-  async request(channelName: string, requests: readonly Request[]): Promise<void> {
+  async request(channelName: string, requests: readonly SyncRequest[]): Promise<void> {
     await this.#each(channelName, requests, (channel, request, now) => {
       const { user, priority, full = false, byOperator = false } = request;
-      const wish = { priority: priorities.indexOf(priority), full, byOperator };
+      const wish = { priority: priorityCodes[priority], full, byOperator };
       return this.#scheduler.request(channel, user, wish, now);
     });
   }
@@ -67,7 +73,7 @@ export class ScheduledQueue implements ReplicationQueue {
     channels: channelNames,
     names,
     priorities: levels,
-  }: IntakeBatch): Promise<IntakeResult> {
+  }: RequestBatch): Promise<RequestResult> {
     const channels = channelNames.map((name) => this.#channel(name));
     const now = this.#clock.now();
     const scheduler = this.#scheduler;
@@ -100,7 +106,8 @@ export class ScheduledQueue implements ReplicationQueue {
 
   async waitForSync(channelName: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind> {
     const channel = this.#channel(channelName);
-    return this.#hopeless(channel, user) ?? (await this.#waiters.wait(channelName, user, signal));
+    const name = this.#scheduler.users.spelt(user);
+    return this.#hopeless(channel, name) ?? (await this.#waiters.wait(channelName, name, signal));
   }
 
   /** What to answer when no sync of that user will start soon. */
@@ -161,7 +168,7 @@ export class ScheduledQueue implements ReplicationQueue {
     await this.#each(channelName, users, (channel, name, now) => this.#scheduler.doubt(channel, name, now));
   }
 
-  async #each<Item extends UserName | Request>(
+  async #each<Item extends UserName | SyncRequest>(
     channelName: string,
     items: readonly Item[],
     change: (channel: ChannelQueue, item: Item, now: number) => number,
@@ -183,6 +190,17 @@ export class ScheduledQueue implements ReplicationQueue {
     complainOfLeftOut(this.#scheduler.users.usersMax, leftOut);
   }
 
+  async unknown(channelName: string, users: readonly UserName[]): Promise<readonly UserName[]> {
+    const channel = this.#channel(channelName);
+    return users.filter((name) => !channel.knows(this.#scheduler.users.idOf(name) ?? -1));
+  }
+
+  async respell(channelName: string, signal: AbortSignal): Promise<number> {
+    const { format } = this.#scheduler.users;
+    if (format === 'as-is') return 0;
+    return respellUsers(this, channelName, { format, names: eachName(this.#listing(channelName)), signal });
+  }
+
   async remove(channelName: string, name: UserName): Promise<boolean> {
     const channel = this.#channel(channelName);
     const user = this.#scheduler.users.idOf(name);
@@ -200,8 +218,9 @@ export class ScheduledQueue implements ReplicationQueue {
     options: { readonly priority: RequestPriority; readonly full: boolean },
   ): Promise<number> {
     const channel = this.#channel(channelName);
-    const wish = { priority: priorities.indexOf(options.priority), full: options.full, byOperator: true };
-    return this.#inTurns(channel, (range) => this.#scheduler.replicate(channel, mask, wish, range));
+    const wish = { priority: priorityCodes[options.priority], full: options.full, byOperator: true };
+    const wanted = this.#spelt(mask);
+    return this.#inTurns(channel, (range) => this.#scheduler.replicate(channel, wanted, wish, range));
   }
 
   pauseUsers(channelName: string, mask: string): Promise<number> {
@@ -215,8 +234,9 @@ export class ScheduledQueue implements ReplicationQueue {
   async #setUsersPaused(channelName: string, mask: string, isPaused: boolean): Promise<number> {
     const channel = this.#channel(channelName);
     const { users } = this.#scheduler;
+    const wanted = this.#spelt(mask);
     return this.#inTurns(channel, (range) => {
-      const found = this.#scheduler.setUsersPaused(channel, mask, isPaused, range);
+      const found = this.#scheduler.setUsersPaused(channel, wanted, isPaused, range);
       if (isPaused)
         for (const user of found) {
           const name = users.nameOf(user);
@@ -266,11 +286,18 @@ export class ScheduledQueue implements ReplicationQueue {
   }
 
   async *userStatus(channelName: string, mask: string): AsyncIterable<UserStatus> {
-    yield* eachUser(this.#listing(channelName), mask);
+    yield* eachUser(this.#listing(channelName), this.#spelt(mask));
   }
 
   async userPage(channelName: string, query: UserQuery): Promise<UserPage> {
-    return pageOfUsers(this.#listing(channelName), query);
+    return pageOfUsers(this.#listing(channelName), { ...query, mask: this.#spelt(query.mask) });
+  }
+
+  /** A mask in the one spelling; a whole name as it is known, which may be one of before that waits to be respelt. */
+  #spelt(mask: string): string {
+    const { users } = this.#scheduler;
+    const known = hasWildcard(mask) ? undefined : users.idOf(mask);
+    return (known === undefined ? undefined : users.nameOf(known)) ?? users.spelt(mask as UserName);
   }
 
   #listing(channelName: string): UserListing {

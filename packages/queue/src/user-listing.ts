@@ -1,8 +1,8 @@
-import { compileMask, hasWildcard } from '@dsyncd/core';
+import { compileMask, hasWildcard, type UserName, type UserStatus } from '@dsyncd/core';
 import { readCursor } from './cursor.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
 import type { UserTable } from './model/user-table.ts';
-import type { UserPage, UserQuery, UserStatus } from './port.ts';
+import type { UserPage, UserQuery } from './port.ts';
 
 /** Work over all users is cut into pieces of so many ids, so that the loop is never held up. */
 export const idsPerTurn = 10_000;
@@ -34,6 +34,18 @@ export async function* eachUser(
       if (!channel.knows(user) || !isWanted(users.nameOf(user) ?? '')) continue;
       const status = channel.userStatus(user);
       if (status !== undefined) yield status;
+    }
+  }
+}
+
+/** Everyone whom the channel knows, by name alone. */
+export async function* eachName({ channel, users, nextTurn }: UserListing): AsyncGenerator<UserName> {
+  for (let start = 0; start < users.idBound; start += idsPerTurn) {
+    if (start > 0) await nextTurn();
+    const end = Math.min(start + idsPerTurn, users.idBound);
+    for (let user = start; user < end; user++) {
+      const name = channel.knows(user) ? users.nameOf(user) : undefined;
+      if (name !== undefined) yield name;
     }
   }
 }

@@ -4,10 +4,10 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseUserName } from '@dsyncd/core';
+import { parseUserName, type UserStatus } from '@dsyncd/core';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Claim, ReplicationQueue, UserStatus } from '../src/index.ts';
+import type { Claim, ReplicationQueue } from '../src/index.ts';
 import { QueueFolder } from './queue-folder.ts';
 
 const ann = parseUserName('ann');

@@ -1,4 +1,4 @@
-import type { ChannelStatus, RunningSync, UserStatus } from '@dsyncd/queue';
+import type { ChannelStatus, RunningSync, UserStatus } from '@dsyncd/core';
 
 /** The lines of `STATUS`, summed over channels. Texts as in Dovecot 2.3: monitoring plugins match them. */
 export function* queueOverview(channels: readonly ChannelStatus[]): Iterable<readonly string[]> {

@@ -1,14 +1,24 @@
-import { compileMask, DsyncdError, type Logger, parseUserName, quote, type UserName } from '@dsyncd/core';
+import {
+  compileMask,
+  DsyncdError,
+  type Logger,
+  parseUserName,
+  priorities,
+  quote,
+  type RequestPriority,
+  type RunningSync,
+  type UserName,
+} from '@dsyncd/core';
 import {
   decodeExtensionCommand,
   type ExtensionCommand,
   encodeChannelReport,
-  encodeHostTrouble,
+  encodeHostProblem,
   encodeSyncReport,
   encodeUserReport,
-  type HostTrouble,
+  type HostProblem,
 } from '@dsyncd/protocol';
-import { priorities, type ReplicationQueue, type RequestPriority, type RunningSync } from '@dsyncd/queue';
+import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 import { queueOverview, stateOfWorker, userLine } from './doveadm-answers.ts';
 import type { RunningProgress } from './running-progress.ts';
@@ -21,7 +31,7 @@ export interface DoveadmServiceOptions {
   readonly connsMax: () => number;
   readonly now: () => number;
   /** What is wrong with this host now. Missing: nobody looks. */
-  readonly troubles?: () => readonly HostTrouble[];
+  readonly problems?: () => readonly HostProblem[];
   /** What a running sync has moved by now. Missing: nobody counts. */
   readonly progressOf?: RunningProgress['of'];
   /** How long the first syncs of a channel take yet, in milliseconds. Missing: nobody guesses. */
@@ -193,8 +203,8 @@ export class DoveadmService {
         for (const sync of this.#running())
           yield encodeSyncReport({ ...sync, ...this.#options.progressOf?.(sync.channel, sync.user) });
         break;
-      case 'troubles':
-        for (const trouble of this.#options.troubles?.() ?? []) yield encodeHostTrouble(trouble);
+      case 'problems':
+        for (const problem of this.#options.problems?.() ?? []) yield encodeHostProblem(problem);
         break;
     }
     yield endOfList;

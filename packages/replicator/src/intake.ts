@@ -1,6 +1,6 @@
-import type { Clock, Logger, UserName } from '@dsyncd/core';
+import { type Clock, type Logger, priorityCodes, type RequestPriority, type UserName } from '@dsyncd/core';
 import type { NotifyRequest, NotifySink } from '@dsyncd/notify';
-import { priorities, type ReplicationQueue, type RequestPriority } from '@dsyncd/queue';
+import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 import { LeftOutUsers } from './left-out.ts';
 
@@ -81,7 +81,7 @@ export class Intake implements NotifySink {
     requests: readonly { readonly user: UserName; readonly priority: RequestPriority }[],
   ): Promise<void> {
     if (channels.length === 0) return;
-    const codes = Uint8Array.from(requests, ({ priority }) => priorities.indexOf(priority));
+    const codes = Uint8Array.from(requests, ({ priority }) => priorityCodes[priority]);
     const { leftOut } = await this.#options.queue.requestMany({
       channels,
       names: requests.map(({ user }) => user),

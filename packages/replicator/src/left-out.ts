@@ -1,5 +1,12 @@
-import { type Clock, type Logger, quote, type UserName } from '@dsyncd/core';
-import { priorities, type ReplicationQueue, type RequestPriority } from '@dsyncd/queue';
+import {
+  type Clock,
+  type Logger,
+  priorityCodes,
+  quote,
+  type RequestPriority,
+  type UserName,
+} from '@dsyncd/core';
+import type { ReplicationQueue } from '@dsyncd/queue';
 
 /** More are counted, not kept; who is listed as a user comes by the next look at that list in any case. */
 const keptMax = 100_000;
@@ -84,7 +91,7 @@ export class LeftOutUsers {
     const { leftOut } = await this.#options.queue.requestMany({
       channels,
       names: changes.map(({ user }) => user),
-      priorities: Uint8Array.from(changes, ({ priority }) => priorities.indexOf(priority)),
+      priorities: Uint8Array.from(changes, ({ priority }) => priorityCodes[priority]),
     });
     const still = new Set(leftOut);
     // One that came anew meanwhile is another change, and stays.
@@ -100,8 +107,7 @@ export class LeftOutUsers {
 
 const merged = (one: Change, other: Change): Change => ({
   user: one.user,
-  priority:
-    priorities.indexOf(one.priority) > priorities.indexOf(other.priority) ? one.priority : other.priority,
+  priority: priorityCodes[one.priority] > priorityCodes[other.priority] ? one.priority : other.priority,
   channels: [...new Set([...one.channels, ...other.channels])].sort(),
 });
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { type Clock, type Logger, silentLogger, type UserName } from '@dsyncd/core';
-import type { ReplicationQueue, UserStatus } from '@dsyncd/queue';
+import { type Clock, type Logger, silentLogger, type UserName, type UserStatus } from '@dsyncd/core';
+import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 
 export interface MissedChangesOptions {

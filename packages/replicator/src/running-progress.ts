@@ -1,5 +1,4 @@
-import type { Clock, Logger } from '@dsyncd/core';
-import type { SyncProgress } from '@dsyncd/engine';
+import type { Clock, Logger, SyncProgress } from '@dsyncd/core';
 import type { Claim } from '@dsyncd/queue';
 
 const tellEveryMs = 60_000;

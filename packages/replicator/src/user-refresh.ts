@@ -63,10 +63,9 @@ export class UserRefresh {
   /** Reads the list once. Never rejects: without the list everything stays as it is. */
   async refresh(): Promise<void> {
     try {
-      const known = await this.#knownUsers();
-      const listed = await this.#addListed(known);
+      const listed = await this.#addListed();
       this.#tellUnusable();
-      if (this.#options.exists !== undefined) await this.#forgetVanished(known, listed, this.#options.exists);
+      if (this.#options.exists !== undefined) await this.#forgetVanished(listed, this.#options.exists);
     } catch (error) {
       if (!this.#stopped.signal.aborted)
         this.#logger.warn({ error }, 'users could not be listed; those known stay');
@@ -93,7 +92,7 @@ export class UserRefresh {
     }
   }
 
-  async #addListed(known: ReadonlySet<UserName>): Promise<ReadonlySet<UserName>> {
+  async #addListed(): Promise<ReadonlySet<UserName>> {
     const { users, exists } = this.#options;
     const listed = new Set<UserName>();
     const noRoomBefore = this.#noRoom;
@@ -104,18 +103,19 @@ export class UserRefresh {
       if (exists !== undefined) listed.add(user);
       batch.push(user);
       if (batch.length < usersAtOnce) continue;
-      await this.#addInOrder(known, batch);
+      await this.#addInOrder(batch);
       batch = [];
     }
-    await this.#addInOrder(known, batch);
+    await this.#addInOrder(batch);
     this.#tellNoRoom(noRoomBefore);
     return listed;
   }
 
-  async #addInOrder(known: ReadonlySet<UserName>, users: readonly UserName[]): Promise<void> {
+  async #addInOrder(users: readonly UserName[]): Promise<void> {
+    const fresh = await this.#unknown(users);
+    const isFresh = new Set(fresh);
     // On a channel that is new they are new as well.
-    await this.#add(users.filter((user) => known.has(user)));
-    const fresh = users.filter((user) => !known.has(user));
+    await this.#add(users.filter((user) => !isFresh.has(user)));
     const { signal } = this.#stopped;
     const steps = await smallestFirst(fresh, (user) => this.#options.mailSize(user, signal)).catch(() => {
       signal.throwIfAborted();
@@ -144,20 +144,19 @@ export class UserRefresh {
   }
 
   async #forgetVanished(
-    known: ReadonlySet<UserName>,
     listed: ReadonlySet<UserName>,
     exists: NonNullable<UserRefreshOptions['exists']>,
   ): Promise<void> {
-    if (listed.size === 0 && known.size > 0) {
+    if (listed.size === 0) {
+      const known = await this.#knownCount();
       // A userdb that is empty at once is broken more often than it is empty.
-      this.#logger.warn({ known: known.size }, 'the list of users is empty; those known stay');
+      if (known > 0) this.#logger.warn({ known }, 'the list of users is empty; those known stay');
       return;
     }
-    for (const user of this.#missingSince.keys())
-      if (listed.has(user) || !known.has(user)) this.#missingSince.delete(user);
+    const missing = await this.#missing(listed);
+    for (const user of this.#missingSince.keys()) if (!missing.has(user)) this.#missingSince.delete(user);
     const now = this.#options.clock.elapsed();
-    for (const user of known) {
-      if (listed.has(user)) continue;
+    for (const user of missing) {
       const since = this.#missingSince.get(user) ?? now;
       this.#missingSince.set(user, since);
       if (now - since < this.#options.graceMs()) continue;
@@ -172,15 +171,30 @@ export class UserRefresh {
     this.#logger.info({ user }, 'user forgotten: no longer in userdb');
   }
 
-  async #knownUsers(): Promise<ReadonlySet<UserName>> {
-    const known = new Set<UserName>();
+  /** Those of the users whom no channel knows. */
+  async #unknown(users: readonly UserName[]): Promise<readonly UserName[]> {
+    let unknown = users;
+    for (const { name } of this.#options.channels())
+      unknown = await this.#options.queue.unknown(name, unknown);
+    return unknown;
+  }
+
+  async #knownCount(): Promise<number> {
+    const { queue, channels } = this.#options;
+    const statuses = await Promise.all(channels().map(({ name }) => queue.channelStatus(name)));
+    return Math.max(0, ...statuses.map(({ users }) => users));
+  }
+
+  /** Known users who are not in the list. */
+  async #missing(listed: ReadonlySet<UserName>): Promise<ReadonlySet<UserName>> {
+    const missing = new Set<UserName>();
     let count = 0;
     for (const { name } of this.#options.channels())
       for await (const { user } of this.#options.queue.userStatus(name, '*')) {
-        known.add(user);
+        if (!listed.has(user)) missing.add(user);
         // A million users must not hold up everything else.
         if (++count % usersAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
       }
-    return known;
+    return missing;
   }
 }

@@ -1,5 +1,5 @@
-import { type Clock, type Logger, outcomeRules } from '@dsyncd/core';
-import { noCounts, type SyncEngine, type SyncResult } from '@dsyncd/engine';
+import { type Clock, type Logger, noCounts, outcomeRules } from '@dsyncd/core';
+import type { SyncEngine, SyncResult } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import type { EndedSync } from './ended-sync.ts';
 import { GrowingTimeout } from './growing-timeout.ts';

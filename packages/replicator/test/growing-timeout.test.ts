@@ -1,5 +1,5 @@
-import { parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
-import { noCounts, type SyncEngine } from '@dsyncd/engine';
+import { noCounts, parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
+import type { SyncEngine } from '@dsyncd/engine';
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { describe, expect, it, vi } from 'vitest';

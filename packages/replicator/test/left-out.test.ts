@@ -3,7 +3,7 @@ import { openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { until } from '@dsyncd/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Intake, noRoomTroubles, UserRefresh } from '../src/index.ts';
+import { Intake, noRoomProblems, UserRefresh } from '../src/index.ts';
 
 const channels = () => ['default', 'offsite'].map((name) => ({ name, replica: '', chain: false }));
 let clock: VirtualClock;
@@ -43,7 +43,7 @@ describe('notifications of users whom the queue has no room for', () => {
     await intake.request(changed('zoe', 'ann', 'yve', 'bob'));
     expect(await priorities()).toEqual({ ann: 'high', bob: 'high' });
     expect(warned).toMatchObject([{ users: 2, example: '"zoe"' }]);
-    expect(noRoomTroubles(intake.leftOut, undefined)).toMatchObject([
+    expect(noRoomProblems(intake.leftOut, undefined)).toMatchObject([
       { check: 'users-max', message: expect.stringContaining('no room for 2 users') },
     ]);
 
@@ -55,7 +55,7 @@ describe('notifications of users whom the queue has no room for', () => {
     clock.advance(60_000);
     await until('both have room', () => intake.leftOut.count === 0);
     expect(await priorities()).toEqual({ zoe: 'high', yve: 'high' });
-    expect(noRoomTroubles(intake.leftOut, undefined)).toEqual([]);
+    expect(noRoomProblems(intake.leftOut, undefined)).toEqual([]);
     intake.leftOut.stop();
   });
 });
@@ -79,11 +79,11 @@ describe('a list with users whom the queue has no room for', () => {
     await refresh.refresh();
     expect(warned).toMatchObject([{ error: { code: 'DSYNCD_QUEUE_USERS_MAX' } }]);
     const none = { count: 0, example: undefined };
-    expect(noRoomTroubles(none, refresh.noRoom)).toMatchObject([{ message: expect.stringContaining('zoe') }]);
+    expect(noRoomProblems(none, refresh.noRoom)).toMatchObject([{ message: expect.stringContaining('zoe') }]);
     // Ann, who is listed no more, was forgotten by this very look.
     expect(await priorities()).toEqual({ bob: 'none' });
     await refresh.refresh();
     expect(await priorities()).toEqual({ bob: 'none', zoe: 'none' });
-    expect(noRoomTroubles(none, refresh.noRoom)).toEqual([]);
+    expect(noRoomProblems(none, refresh.noRoom)).toEqual([]);
   });
 });

@@ -1,5 +1,11 @@
-import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
-import { noCounts } from '@dsyncd/engine';
+import {
+  type LogFields,
+  type Logger,
+  noCounts,
+  parseUserName,
+  silentLogger,
+  systemRandom,
+} from '@dsyncd/core';
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { expect, it } from 'vitest';

@@ -26,7 +26,7 @@ interface Finding {
 export function verdictOf(status: Status, now: number): Verdict {
   const findings = [
     ...(status.ready ? [] : [{ level: 'late', text: 'dsyncd is starting or stopping.' } as const]),
-    ...status.troubles.map(
+    ...status.problems.map(
       ({ message, remedy }): Finding => ({ level: 'bad', text: `This host: ${message}; ${remedy}.` }),
     ),
     ...status.channels.flatMap((channel) => findingsOf(channel, status.channels.length > 1)),

@@ -11,7 +11,7 @@ export type Connection = 'connecting' | 'live' | 'polling' | 'lost' | 'refused';
 
 export const connection = signal<Connection>('connecting');
 /** Why there is nothing to show, or nothing new. */
-export const trouble = signal<ApiError | undefined>(undefined);
+export const connectionProblem = signal<ApiError | undefined>(undefined);
 export const status = signal<Status | undefined>(undefined);
 /** All backends on the Redis of the queue, or this one alone. */
 export const fleet = signal<Fleet | undefined>(undefined);
@@ -103,12 +103,12 @@ async function readStatus(over: AbortSignal): Promise<void> {
     const answer = await call<Status>('/v1/status', { signal: over });
     batch(() => {
       status.value = answer;
-      trouble.value = undefined;
+      connectionProblem.value = undefined;
       if (connection.value !== 'live') connection.value = 'polling';
     });
   } catch (error) {
     if (over.aborted || !(error instanceof ApiError)) return;
-    trouble.value = error;
+    connectionProblem.value = error;
     connection.value = error.needsToken ? 'refused' : 'lost';
   }
 }

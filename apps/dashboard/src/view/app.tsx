@@ -1,13 +1,13 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { status, trouble } from '../state/live.ts';
+import { connectionProblem, status } from '../state/live.ts';
 import { route } from '../state/navigation.ts';
+import { ConnectionProblem } from './connection-problem.tsx';
 import { FleetPage } from './fleet-page.tsx';
 import { Header } from './header.tsx';
 import { Notices } from './notices.tsx';
 import { Overview } from './overview.tsx';
 import { TokenDialog } from './token-dialog.tsx';
-import { Trouble } from './trouble.tsx';
 import { UserPage } from './user-page.tsx';
 import { UsersPage } from './users-page.tsx';
 
@@ -22,7 +22,11 @@ export function App() {
     else if (`${page}${subject}` !== '') main.current?.focus();
   }, [page, subject]);
   useSignalEffect(() => {
-    document.title = titleOf(status.value?.hostname, status.value?.usersBehind, trouble.value !== undefined);
+    document.title = titleOf(
+      status.value?.hostname,
+      status.value?.usersBehind,
+      connectionProblem.value !== undefined,
+    );
   });
   return (
     <>
@@ -31,7 +35,7 @@ export function App() {
       </a>
       <Header />
       <main id="main" tabIndex={-1} ref={main}>
-        <Trouble />
+        <ConnectionProblem />
         <Page />
       </main>
       <footer>

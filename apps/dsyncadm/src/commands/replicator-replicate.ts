@@ -1,3 +1,4 @@
+import { type RequestPriority, requestPriorities } from '@dsyncd/core';
 import { type Command, Option } from 'commander';
 import { addHelpParts } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
@@ -8,11 +9,9 @@ import {
   withReplicator,
 } from '../replicator/options.ts';
 
-const priorities = ['low', 'high', 'sync'] as const;
-
 interface Options extends ReplicatorOptions {
   readonly fullSync?: boolean;
-  readonly priority: (typeof priorities)[number];
+  readonly priority: RequestPriority;
 }
 
 export function registerReplicatorReplicate(parent: Command, context: CommandContext): void {
@@ -26,7 +25,7 @@ export function registerReplicatorReplicate(parent: Command, context: CommandCon
     .argument('<mask>', 'users; * is any text, ? one character')
     .option('-f, --full-sync', 'look at everything, whatever the last sync left')
     .addOption(
-      new Option('-p, --priority <priority>', 'place in the queue').choices(priorities).default('low'),
+      new Option('-p, --priority <priority>', 'place in the queue').choices(requestPriorities).default('low'),
     );
   addHelpParts(addReplicatorOptions(command), {
     examples: ['replicator replicate ann@example.com', "replicator replicate -f -p high '*@example.com'"],

@@ -25,7 +25,7 @@ export function registerStatus(parent: Command, context: CommandContext): void {
     )
     .argument('[mask]', 'users to look at; * is any text, ? one character', '*')
     .option('--limit <count>', 'users to show', parseWholeNumber, 20)
-    .option('--lag-max <seconds>', 'a change that waits longer counts as trouble', parseWholeNumber, 300);
+    .option('--lag-max <seconds>', 'a change that waits longer is a problem', parseWholeNumber, 300);
   addHelpParts(addJsonOption(addReplicatorOptions(command)), {
     examples: ['status', "status '*@example.com' --limit 100", 'status --json --lag-max 60'],
     exits: ['behind', ...replicatorExits],

@@ -1,5 +1,5 @@
-import { countOf, DsyncdError, outcomeRules, parseUserName } from '@dsyncd/core';
-import type { SyncCounts, SyncResult } from '@dsyncd/engine';
+import { countOf, DsyncdError, outcomeRules, parseUserName, type SyncCounts } from '@dsyncd/core';
+import type { SyncResult } from '@dsyncd/engine';
 import type { Command } from 'commander';
 import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';

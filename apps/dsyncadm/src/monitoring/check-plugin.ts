@@ -34,7 +34,7 @@ export function judgeForPlugin(health: ReplicationHealth, limits: MetricLimits):
   if (channels.length === 0)
     return { state: 'CRITICAL', line: 'DSYNCD CRITICAL - no channel is configured: nothing is replicated' };
   const problems: { readonly state: PluginState; readonly text: string }[] = [];
-  for (const { message } of health.troubles)
+  for (const { message } of health.problems)
     problems.push({ state: 'CRITICAL', text: `this host: ${message}` });
   for (const channel of channels) {
     const metrics = metricsOf(channel, health);

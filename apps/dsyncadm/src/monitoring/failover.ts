@@ -21,7 +21,7 @@ export function judgeFailover({ health, rpoMs }: FailoverInput): FailoverVerdict
   const missingMs = lags.length === 0 ? undefined : lags.reduce((most, lag) => Math.max(most, lag), 0);
   const reasons: string[] = [];
   if (health.channels.length === 0) reasons.push('no channel is configured: there is no replica');
-  for (const { message } of health.troubles) reasons.push(`this host: ${message}`);
+  for (const { message } of health.problems) reasons.push(`this host: ${message}`);
   if (missingMs !== undefined && missingMs > rpoMs)
     reasons.push(`changes of the last ${formatSpan(missingMs)} are not on the replica`);
   for (const channel of health.channels)

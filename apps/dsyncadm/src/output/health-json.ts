@@ -4,7 +4,7 @@ import { instantOrNull } from './durations.ts';
 /** The health for programs: instants in ISO 8601, spans in seconds, null for never. */
 export const healthJson = (health: ReplicationHealth): object => ({
   healthy: health.isHealthy,
-  troubles: health.troubles,
+  problems: health.problems,
   channels: health.channels.map((channel) => ({
     channel: channel.channel,
     replica: channel.replica,

@@ -16,7 +16,7 @@ export function healthText(health: ReplicationHealth, options: HealthTextOptions
   const shown = health.behind.slice(0, options.usersMax);
   const hiddenCount = health.behind.length - shown.length;
   return [
-    ...health.troubles.flatMap(({ check, message, remedy }) => [
+    ...health.problems.flatMap(({ check, message, remedy }) => [
       `this host, ${check}: ${message}`,
       `  do:  ${remedy}`,
     ]),
@@ -29,8 +29,8 @@ export function healthText(health: ReplicationHealth, options: HealthTextOptions
     .join('');
 }
 
-function channelLines(channel: ChannelHealth, { troubles }: ReplicationHealth, now: number): string[] {
-  const summary = channelSummary(channel, troubles.length > 0);
+function channelLines(channel: ChannelHealth, { problems }: ReplicationHealth, now: number): string[] {
+  const summary = channelSummary(channel, problems.length > 0);
   const lines = [`channel ${channel.channel} to ${channel.replica || '(no replica)'}: ${summary}`];
   const { breaker } = channel;
   if (breaker.state === 'closed') return lines;
@@ -42,12 +42,12 @@ function channelLines(channel: ChannelHealth, { troubles }: ReplicationHealth, n
   return lines;
 }
 
-/** @param isInTrouble - changes may not have come to the queue at all */
-function channelSummary(channel: ChannelHealth, isInTrouble: boolean): string {
+/** @param hasProblems - changes may not have come to the queue at all */
+function channelSummary(channel: ChannelHealth, hasProblems: boolean): string {
   const { users, lagMs, running, standings: counts } = channel;
   if (users === 0) return 'NOT known: no users are known yet';
   if (isReplicated(channel))
-    return isInTrouble
+    return hasProblems
       ? `all that the queue knows of is replicated (${countOf(users, 'user')})`
       : `everything is replicated (${countOf(users, 'user')})`;
   const parts = [`${counts.replicated} of ${countOf(users, 'user')} replicated`];

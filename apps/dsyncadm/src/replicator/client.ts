@@ -2,17 +2,17 @@ import { DsyncdError, quote } from '@dsyncd/core';
 import {
   type ChannelReport,
   decodeChannelReport,
-  decodeHostTrouble,
+  decodeHostProblem,
   decodeSyncReport,
   decodeUserReport,
   type ExtensionCommand,
   encodeExtensionCommand,
-  type HostTrouble,
+  type HostProblem,
   joinTabs,
+  problemsMinor,
   replicatorExtensionMinor,
   type SyncReport,
   splitTabs,
-  troublesMinor,
   type UserReport,
 } from '@dsyncd/protocol';
 import { notPossible, usageError } from '../errors.ts';
@@ -114,9 +114,9 @@ export class ReplicatorClient {
   }
 
   /** What is wrong with its host; nothing from a dsyncd that does not look yet. */
-  async troubles(): Promise<readonly HostTrouble[]> {
-    if (this.#extensionMinor < troublesMinor) return [];
-    return (await this.#extendedList({ type: 'troubles' })).map(decodeHostTrouble);
+  async problems(): Promise<readonly HostProblem[]> {
+    if (this.#extensionMinor < problemsMinor) return [];
+    return (await this.#extendedList({ type: 'problems' })).map(decodeHostProblem);
   }
 
   /** Users that it knows, a report a user and channel. */

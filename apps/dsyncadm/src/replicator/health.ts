@@ -6,7 +6,7 @@ import { type ReplicatorOptions, withReplicator } from './options.ts';
 export interface HealthOptions extends ReplicatorOptions {
   /** Users to look at. Default: all. */
   readonly mask?: string;
-  /** Seconds; a change that waits longer is trouble. Default 300. */
+  /** Seconds; a change that waits longer is a problem. Default 300. */
   readonly lagMax?: number;
 }
 
@@ -22,12 +22,12 @@ export async function healthOf(
 ): Promise<ReplicationHealth> {
   const channels = await client.channels();
   const behind = await client.behind(mask);
-  const troubles = await client.troubles();
+  const problems = await client.problems();
   const syncs = behind.some(({ running }) => running) ? await client.syncs() : [];
   return judgeHealth({
     channels: channels.filter(({ channel }) => wanted === undefined || channel === wanted),
     behind,
-    troubles,
+    problems,
     syncs,
     now: now(),
     lagMsMax: lagMax * 1000,

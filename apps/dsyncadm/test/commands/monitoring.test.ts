@@ -1,7 +1,7 @@
 import { parseUserName, silentLogger, systemClock, systemRandom } from '@dsyncd/core';
 import type { UnixServer } from '@dsyncd/notify';
 import { type Completion, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
-import { HostTroubles, listenDoveadm } from '@dsyncd/replicator';
+import { HostProblems, listenDoveadm } from '@dsyncd/replicator';
 import { until } from '@dsyncd/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ann, Rig } from '../rig.ts';
@@ -13,7 +13,7 @@ let rig: Rig;
 let queue: ReplicationQueue;
 let server: UnixServer;
 let channels: readonly string[];
-let troubles: HostTroubles;
+let problems: HostProblems;
 let isExpired = false;
 /** How often a client asked how the channels are. */
 let channelsAsked = 0;
@@ -21,7 +21,7 @@ let channelsAsked = 0;
 async function openReplicator(names: readonly string[]): Promise<void> {
   channels = names;
   const expired = { check: 'certificate', message: 'the certificate has expired', remedy: 'renew it' };
-  troubles = new HostTroubles(async () => (isExpired ? [expired] : []), systemClock, silentLogger);
+  problems = new HostProblems(async () => (isExpired ? [expired] : []), systemClock, silentLogger);
   queue = openMemoryQueue({
     clock: systemClock,
     random: systemRandom,
@@ -38,7 +38,7 @@ async function openReplicator(names: readonly string[]): Promise<void> {
       yield* [annUser, bob];
     },
     connsMax: () => 2,
-    troubles: () => troubles.found,
+    problems: () => problems.found,
     now: () => Date.now(),
     logger: silentLogger,
   });
@@ -77,8 +77,8 @@ it('tells what is wrong with the host in status, check and failover check until 
   await request();
   await sync(synced);
   isExpired = true;
-  await troubles.look();
-  await troubles.look();
+  await problems.look();
+  await problems.look();
   const status = await rig.run(['status']);
   expect(status.code).toBe(1);
   expect(status.stdout).toContain('this host, certificate: the certificate has expired\n  do:  renew it\n');
@@ -88,8 +88,8 @@ it('tells what is wrong with the host in status, check and failover check until 
   const failover = await rig.run(['failover', 'check']);
   expect(failover.stdout).toContain('this host: the certificate has expired\nNOT ready');
   isExpired = false;
-  await troubles.look();
-  await troubles.look();
+  await problems.look();
+  await problems.look();
   expect((await rig.run(['status'])).code).toBe(0);
   expect((await rig.run(['check'])).code).toBe(0);
 });

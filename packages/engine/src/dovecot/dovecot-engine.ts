@@ -1,7 +1,14 @@
-import { type Clock, DsyncdError, type FailureKind, parseDestination, toDsyncdError } from '@dsyncd/core';
+import {
+  type Clock,
+  DsyncdError,
+  type FailureKind,
+  noCounts,
+  parseDestination,
+  toDsyncdError,
+} from '@dsyncd/core';
 import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
 import { ImpossibleMailboxes } from '../impossible-mailboxes.ts';
-import { noCounts, type SyncEngine, type SyncResult, type SyncTask } from '../port.ts';
+import type { SyncEngine, SyncResult, SyncTask } from '../port.ts';
 import { type CommandResult, type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
 import { EndlessChange } from './endless-change.ts';
 import { GuidDispute } from './guid-dispute.ts';

@@ -1,6 +1,5 @@
-import type { OutcomeKind } from '@dsyncd/core';
+import type { OutcomeKind, SyncFailure } from '@dsyncd/core';
 import type { DoveadmAnswer, DoveadmLogLine } from '@dsyncd/protocol';
-import type { SyncFailure } from '../port.ts';
 import { type Meaning, meanings, wordMeanings } from './meanings.ts';
 
 /** What a command ended as, read from its answer and from what Dovecot logged meanwhile. */

@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import { parseUserName, type UserName } from '@dsyncd/core';
+import { parseUserName, type RequestPriority, type UserName } from '@dsyncd/core';
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { HttpApiParts } from '../parts.ts';
 import { Problem } from '../problem.ts';
+import { requestPriority } from '../views.ts';
 import { type App, problems, type RouteContext, strict, userText } from './context.ts';
 
 export const notifyUsersMax = 1_000;
@@ -19,7 +20,7 @@ const bodySchema = Type.Object(
     user: Type.Optional(userText('One user; give either this or `users`.')),
     users: Type.Optional(Type.Array(userText('A user.'), { minItems: 1, maxItems: notifyUsersMax })),
     priority: Type.Optional(
-      Type.Union([Type.Literal('low'), Type.Literal('high'), Type.Literal('sync')], {
+      requestPriority({
         description: '`low` unless given. `sync`: the answer waits until the users are synced.',
       }),
     ),
@@ -140,7 +141,7 @@ function userNames({ user, users, fields }: Body): UserName[] {
 const newMailServices: readonly unknown[] = ['lmtp', 'lda'];
 const newMailCommands: readonly unknown[] = ['APPEND', 'COPY', 'MOVE', 'UID COPY', 'UID MOVE'];
 
-function priorityOf({ priority, fields }: Body): 'low' | 'high' | 'sync' {
+function priorityOf({ priority, fields }: Body): RequestPriority {
   if (priority !== undefined || fields === undefined) return priority ?? 'low';
   const isNewMail = newMailServices.includes(fields.service) || newMailCommands.includes(fields.cmd_name);
   return isNewMail ? 'high' : 'low';

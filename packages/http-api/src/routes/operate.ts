@@ -2,7 +2,7 @@ import { hasWildcard, parseUserName, type UserName } from '@dsyncd/core';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../problem.ts';
-import { channelSchema } from '../views.ts';
+import { channelSchema, requestPriority } from '../views.ts';
 import {
   type App,
   channelParameter,
@@ -13,9 +13,6 @@ import {
   userText,
 } from './context.ts';
 import { unknownUser } from './users.ts';
-
-const prioritySchema = (value: 'low' | 'high') =>
-  Type.Union([Type.Literal('low'), Type.Literal('high'), Type.Literal('sync')], { default: value });
 
 const whoSchema = {
   user: Type.Optional(userText('One user; give either this or a mask.')),
@@ -41,7 +38,11 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
       schema: {
         summary: 'Sync a user, or known users by mask; ends quarantine and waiting',
         body: Type.Object(
-          { ...whoSchema, priority: prioritySchema('low'), full: Type.Boolean({ default: false }) },
+          {
+            ...whoSchema,
+            priority: requestPriority({ default: 'low' }),
+            full: Type.Boolean({ default: false }),
+          },
           strict,
         ),
         response: { 202: countSchema, ...problems },

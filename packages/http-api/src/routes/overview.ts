@@ -23,7 +23,7 @@ export function overviewRoutes(app: App, { parts, overview }: RouteContext): voi
         version: parts.version,
         startedAt,
         ready: parts.isReady(),
-        troubles: [...parts.troubles()],
+        problems: [...parts.problems()],
         ...totalsOf(channels),
         workers: { running: parts.queue.running().length, max: parts.connsMax() },
         channels,

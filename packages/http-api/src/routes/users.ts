@@ -1,5 +1,4 @@
-import { parseUserName } from '@dsyncd/core';
-import type { UserFilter } from '@dsyncd/queue';
+import { parseUserName, type UserFilter } from '@dsyncd/core';
 import Type from 'typebox';
 import { userDetailSchema, userListSchema } from '../answers.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';

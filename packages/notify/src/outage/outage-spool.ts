@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeNotify, NotifyParser, priorityCodes } from '@dsyncd/protocol';
+import { priorityCodes } from '@dsyncd/core';
+import { encodeNotify, NotifyParser } from '@dsyncd/protocol';
 import { batchUsersMax } from '../feed.ts';
 import { MergedRequests } from '../merge.ts';
 import type { NotifyRequest } from '../sink.ts';

@@ -1,5 +1,4 @@
-import type { Clock } from '@dsyncd/core';
-import { priorityCodes } from '@dsyncd/protocol';
+import { type Clock, priorityCodes } from '@dsyncd/core';
 import { MergedRequests } from '../merge.ts';
 import type { NotifyRequest } from '../sink.ts';
 

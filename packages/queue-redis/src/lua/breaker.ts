@@ -31,7 +31,7 @@ local function breakerSucceeded(ch, by)
   for _, user in ipairs(released) do
     local r = user ~= by and get(ch, user) or nil
     if r and has(r, FAILED) then
-      r[HOLD] = math.min(r[HOLD], now + ${timing.soonFirstMs})
+      r[HOLD] = math.min(r[HOLD], now + ${timing.quickRetryFirstMs})
       place(ch, user, r)
     end
   end

@@ -66,7 +66,7 @@ local l = {
   -- A full sync covers what those before it could not prove, too.
   asked = type == 'full' and behindSince(r) or r[ASKED],
   proved = has(r, FULL_SYNCED) and r[FULLBASE] or 0,
-  at = now, probe = breakerStarted(best), fails = r[FAILS], soons = r[SOONS],
+  at = now, probe = breakerStarted(best), fails = r[FAILS], quickRetries = r[QUICK_RETRIES],
 }
 saveLease(a.id, l)
 call('HSET', base .. 'busy', bestUser, a.id .. ' ' .. best)
@@ -186,13 +186,13 @@ local function planProof()
 end
 local isGone = false
 if a.next == 'full-sync-interval' then
-  r[SOONS] = 0
+  r[QUICK_RETRIES] = 0
   takeUpMore()
   -- An engine that answers "ok" without the full sync that was asked for would be asked at once again.
   local proofAt = planProof()
   r[HOLD] = (l.type == 'full' and not a.full and not more) and now + a.failureInterval or proofAt
 elseif a.next == 'soon' then
-  r[SOONS] = math.min(255, r[SOONS] + 1)
+  r[QUICK_RETRIES] = math.min(255, r[QUICK_RETRIES] + 1)
   r[HOLD] = now + a.delayMs
 elseif a.next == 'backoff' then
   r[HOLD] = now + a.delayMs

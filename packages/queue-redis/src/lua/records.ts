@@ -19,7 +19,7 @@ local now, interval = a.now, a.interval
 local base = string.sub(KEYS[1], 1, -5)
 local call = redis.call
 local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED, PAUSED, DOUBTED = 2, 4, 8, 16, 32, 64, 128
-local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, SOONS, BUCKET, STANDING, PLACE, UNPROVEN =
+local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, QUICK_RETRIES, BUCKET, STANDING, PLACE, UNPROVEN =
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 -- Clocks of hosts differ by less.
 local CLOCK_SLACK = ${clockStepMsMin}
@@ -113,8 +113,8 @@ local function standingOf(r)
   if has(r, PAUSED) then return ${number('paused')} end
   if has(r, FAILED) then return ${number('failing')} end
   if not has(r, FULL_SYNCED) then return ${number('never synced')} end
-  if r[SOONS] >= ${changingSyncsMin} then return ${number('changing')} end
-  if r[ASKED] > 0 or r[SOONS] > 0 then return ${number('behind')} end
+  if r[QUICK_RETRIES] >= ${changingSyncsMin} then return ${number('changing')} end
+  if r[ASKED] > 0 or r[QUICK_RETRIES] > 0 then return ${number('behind')} end
   if has(r, DOUBTED) then return ${number('not known')} end
   return r[UNPROVEN] > 0 and ${number('unproven')} or ${number('replicated')}
 end
@@ -152,8 +152,8 @@ local function waitMax(r)
     local first = math.min(${timing.backoffFirstMs}, a.failureInterval)
     failed = math.min(a.failureInterval, first * 2 ^ math.min(r[FAILS] - 1, 30))
   end
-  if r[SOONS] > 0 then
-    soon = math.min(${timing.soonMaxMs}, ${timing.soonFirstMs} * ${timing.soonGrowth} ^ math.min(r[SOONS] - 1, 20))
+  if r[QUICK_RETRIES] > 0 then
+    soon = math.min(${timing.quickRetryMaxMs}, ${timing.quickRetryFirstMs} * ${timing.quickRetryGrowth} ^ math.min(r[QUICK_RETRIES] - 1, 20))
   end
   local most = math.max(failed, soon)
   return most > 0 and most or a.failureInterval

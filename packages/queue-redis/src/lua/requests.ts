@@ -10,7 +10,7 @@ local function hurry(r, prio, byOperator)
     return was
   end
   if prio < 3 or r[HOLD] == 0 then return false end
-  local earliest = r[FAST] + (has(r, FAILED) and ${timing.backoffFirstMs} or ${timing.soonFirstMs})
+  local earliest = r[FAST] + (has(r, FAILED) and ${timing.backoffFirstMs} or ${timing.quickRetryFirstMs})
   if earliest >= r[HOLD] then return false end
   r[HOLD] = earliest
   return true
@@ -40,7 +40,7 @@ local function request(ch, user, prio, full, byOperator)
   end
   if busyOn == ch then mergeMore(id, prio, full, byOperator) end
   -- A change does not wait for the user to be quiet.
-  if r[UNPROVEN] > 0 and r[PRIO] == 0 and not has(r, FAILED) and r[SOONS] == 0 then r[HOLD] = 0 end
+  if r[UNPROVEN] > 0 and r[PRIO] == 0 and not has(r, FAILED) and r[QUICK_RETRIES] == 0 then r[HOLD] = 0 end
   if r[PRIO] < prio then r[PRIO] = prio; changed = true end
   if r[ASKED] == 0 then r[ASKED] = now; changed = true end
   if full and not has(r, WANTS_FULL) then mark(r, WANTS_FULL); changed = true end

@@ -1,13 +1,6 @@
-import { parseUserName, type Random } from '@dsyncd/core';
+import { parseUserName, type Random, type RequestPriority, type UserStatus } from '@dsyncd/core';
 import { expect } from 'vitest';
-import type {
-  Claim,
-  Completion,
-  QueueSettings,
-  ReplicationQueue,
-  RequestPriority,
-  UserStatus,
-} from '../port.ts';
+import type { Claim, Completion, QueueSettings, ReplicationQueue } from '../port.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export interface ContractOptions {

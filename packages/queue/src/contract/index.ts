@@ -8,6 +8,7 @@ import { describePause } from './pause.ts';
 import { describeProof } from './proof.ts';
 import { describeRequests } from './requests.ts';
 import { describeSchedule } from './schedule.ts';
+import { describeSpelling } from './spelling.ts';
 import { describeStanding } from './standing.ts';
 import { describeUsers } from './users.ts';
 import { describeWaiters } from './waiters.ts';
@@ -25,6 +26,7 @@ export function describeReplicationQueue(name: string, open: OpenQueue): void {
     describeUsers(open);
     describeOverview(open);
     describePause(open);
+    describeSpelling(open);
     describeStanding(open);
     describeProof(open);
     describeNoRoom(open);

@@ -1,5 +1,4 @@
-import type { Random } from '@dsyncd/core';
-import type { BreakerStatus } from '../port.ts';
+import type { BreakerStatus, Random } from '@dsyncd/core';
 import { timing } from './timing.ts';
 
 const culpritsMax = 1_024;

@@ -1,5 +1,4 @@
-import { type Standing, standingCounts, standingOf, standings } from '@dsyncd/core';
-import type { ChannelStatus } from '../port.ts';
+import { type ChannelStatus, type Standing, standingCounts, standingOf, standings } from '@dsyncd/core';
 import { flag, type UserRecords } from './user-records.ts';
 
 /** What a user is counted as in the channel's status; each user is in one bucket. */
@@ -26,7 +25,7 @@ export const standingOfRecord = (records: UserRecords, user: number): Standing =
     paused: records.has(user, flag.paused),
     doubted: records.has(user, flag.doubted),
     fullSynced: records.has(user, flag.fullSynced),
-    soonsInRow: records.soons[user] ?? 0,
+    quickRetriesInRow: records.quickRetries[user] ?? 0,
     unproven: records.isUnproven(user),
   });
 

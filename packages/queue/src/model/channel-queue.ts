@@ -1,12 +1,12 @@
-import type { Random } from '@dsyncd/core';
 import {
   type ChannelStatus,
   fitsFilter,
   priorities,
+  type Random,
   type SyncType,
   type UserFilter,
   type UserStatus,
-} from '../port.ts';
+} from '@dsyncd/core';
 import { Breaker } from './breaker.ts';
 import { type Bucket, bucket, ChannelCounts, standingOfRecord } from './channel-counts.ts';
 import { awaitsProof, dueAt, rank, syncType } from './due.ts';
@@ -138,7 +138,7 @@ export class ChannelQueue {
       return wasHeld;
     }
     if (wish.priority < syncPriority || notBefore === 0) return false;
-    const pauseMs = records.has(user, flag.failed) ? timing.backoffFirstMs : timing.soonFirstMs;
+    const pauseMs = records.has(user, flag.failed) ? timing.backoffFirstMs : timing.quickRetryFirstMs;
     const earliest = (records.lastFastAt[user] as number) + pauseMs;
     if (earliest >= notBefore) return false;
     records.notBefore[user] = earliest;
@@ -312,7 +312,7 @@ export class ChannelQueue {
       requestedAt: instant(records.behindSince(user)),
       running: running !== undefined,
       standing: standingOfRecord(records, user),
-      soonsInRow: records.soons[user] as number,
+      quickRetriesInRow: records.quickRetries[user] as number,
     };
   }
 

@@ -1,6 +1,6 @@
 /** When a user is due, before whom, and for which kind of sync: read from its record. */
 
-import type { SyncType } from '../port.ts';
+import type { SyncType } from '@dsyncd/core';
 import { timing } from './timing.ts';
 import { flag, type UserRecords } from './user-records.ts';
 
@@ -30,7 +30,7 @@ export const awaitsProof = (records: UserRecords, user: number): boolean =>
   records.isUnproven(user) &&
   !records.isPending(user) &&
   !records.has(user, flag.failed) &&
-  records.soons[user] === 0;
+  records.quickRetries[user] === 0;
 
 export function syncType(
   records: UserRecords,

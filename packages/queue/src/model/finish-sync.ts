@@ -2,7 +2,7 @@ import { type OutcomeKind, outcomeRules, type Random } from '@dsyncd/core';
 import type { Completion } from '../port.ts';
 import type { ChannelQueue } from './channel-queue.ts';
 import type { Finish, RunningClaim } from './running-claim.ts';
-import { backoffMs, soonMs, timing } from './timing.ts';
+import { backoffMs, quickRetryMs, timing } from './timing.ts';
 import { flag } from './user-records.ts';
 
 interface Ending {
@@ -17,7 +17,7 @@ interface Ending {
 const consequences = {
   'full-sync-interval': ({ channel: { records, timing: settings }, claim, completion, now }) => {
     const { user } = claim;
-    records.soons[user] = 0;
+    records.quickRetries[user] = 0;
     takeUpMore(records, claim);
     // An engine that answers "ok" without the full sync that was asked for would be asked at once again.
     const isUnfulfilled = claim.type === 'full' && !completion.full && claim.more === undefined;
@@ -25,9 +25,9 @@ const consequences = {
     records.notBefore[user] = isUnfulfilled ? now + settings.failureResyncIntervalMs : proofAt;
   },
   soon: ({ channel: { records }, claim: { user }, now }) => {
-    const timesInRow = Math.min(255, (records.soons[user] ?? 0) + 1);
-    records.soons[user] = timesInRow;
-    records.notBefore[user] = now + soonMs(timesInRow);
+    const timesInRow = Math.min(255, (records.quickRetries[user] ?? 0) + 1);
+    records.quickRetries[user] = timesInRow;
+    records.notBefore[user] = now + quickRetryMs(timesInRow);
   },
   backoff: ({ channel: { records, timing: settings }, claim: { user }, now, random }) => {
     records.notBefore[user] =
@@ -146,7 +146,7 @@ function tellBreaker({ channel, claim, completion, now }: Ending): boolean {
   }
   for (const user of breaker.succeeded())
     if (user !== claim.user && channel.knows(user) && records.has(user, flag.failed)) {
-      records.notBefore[user] = Math.min(records.notBefore[user] as number, now + timing.soonFirstMs);
+      records.notBefore[user] = Math.min(records.notBefore[user] as number, now + timing.quickRetryFirstMs);
       channel.place(user, now);
     }
   return false;

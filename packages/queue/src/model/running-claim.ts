@@ -1,5 +1,6 @@
+import type { SyncType } from '@dsyncd/core';
 import { type SetBack, setBackInstant } from '../clock-watch.ts';
-import type { Claim, Completion, SyncType } from '../port.ts';
+import type { Claim, Completion } from '../port.ts';
 import type { Wish } from './channel-queue.ts';
 
 /** Requests that came while the sync ran: they cause one more. Priorities are indexes. */

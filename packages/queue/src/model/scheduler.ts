@@ -1,7 +1,15 @@
-import { compileMask, fail, isUserName, type Random, type UserName } from '@dsyncd/core';
+import {
+  compileMask,
+  fail,
+  isUserName,
+  priorities,
+  type Random,
+  type RunningSync,
+  type UserName,
+} from '@dsyncd/core';
 import type { SetBack } from '../clock-watch.ts';
 import { noRoomForChannel, noSuchChannel } from '../errors.ts';
-import { type Completion, priorities, type QueueSettings, type RunningSync } from '../port.ts';
+import type { Completion, QueueSettings } from '../port.ts';
 import { ChannelQueue, type Wish } from './channel-queue.ts';
 import { channelsWithRoom, healthiestFor, soonest } from './fair-share.ts';
 import { finishSync } from './finish-sync.ts';
@@ -52,11 +60,12 @@ export class Scheduler {
     this.#random = options.random;
     this.#onChange = options.onChange;
     this.#settings = options.settings;
-    this.users = new UserTable(
-      options.usersMax ?? schedulerLimits.usersMax,
-      options.random,
-      options.onUserChange,
-    );
+    this.users = new UserTable({
+      usersMax: options.usersMax ?? schedulerLimits.usersMax,
+      random: options.random,
+      format: options.settings.usernameFormat ?? 'as-is',
+      onChange: options.onUserChange,
+    });
     for (const { name, isPaused } of options.channels ?? []) this.obtainChannel(name).isPaused = isPaused;
     this.configure(options.settings);
   }
@@ -336,7 +345,7 @@ export class Scheduler {
   /** Puts a record of the disk back; false when its user is not there. */
   restore(channel: ChannelQueue, user: number, row: Float64Array, offset: number, now: number): boolean {
     if (this.users.nameOf(user) === undefined || channel.knows(user)) return false;
-    const delayMsMax = Math.max(this.#settings.failureResyncIntervalMs, timing.soonMaxMs);
+    const delayMsMax = Math.max(this.#settings.failureResyncIntervalMs, timing.quickRetryMaxMs);
     readRow(channel.records, user, row, offset, { now, delayMsMax });
     channel.adopt(user, now);
     return true;

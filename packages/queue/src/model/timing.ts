@@ -10,9 +10,9 @@ export const timing = {
   /** A user that was never synced and is asked for goes before all others: older than any clock. */
   neverSyncedHeadStartMs: 200 * 365 * 24 * 60 * minute,
   backoffFirstMs: 5 * second,
-  soonFirstMs: 250,
-  soonMaxMs: 10 * second,
-  soonGrowth: 2,
+  quickRetryFirstMs: 250,
+  quickRetryMaxMs: 10 * second,
+  quickRetryGrowth: 2,
   /** How long a user should be quiet before a full sync proves both sides equal, where the engine does not say. */
   proofPauseMs: 1_000,
   /** A user who never pauses is proven after so many times the pause all the same. */
@@ -38,21 +38,24 @@ export const backoffMsMax = (failuresInRow: number, maxMs: number): number =>
   Math.min(maxMs, Math.min(timing.backoffFirstMs, maxMs) * 2 ** Math.min(failuresInRow - 1, 30));
 
 /** How long a user that was busy or changed n times in a row (n from 1) waits. */
-export const soonMs = (timesInRow: number): number =>
+export const quickRetryMs = (timesInRow: number): number =>
   Math.round(
-    Math.min(timing.soonMaxMs, timing.soonFirstMs * timing.soonGrowth ** Math.min(timesInRow - 1, 20)),
+    Math.min(
+      timing.quickRetryMaxMs,
+      timing.quickRetryFirstMs * timing.quickRetryGrowth ** Math.min(timesInRow - 1, 20),
+    ),
   );
 
 /** Nobody waits longer than the reason for it allows, whatever the clock was when that was decided. */
 export function limitWait(
-  records: Pick<UserRecords, 'failures' | 'soons' | 'notBefore'>,
+  records: Pick<UserRecords, 'failures' | 'quickRetries' | 'notBefore'>,
   user: number,
   now: number,
   { failureResyncIntervalMs }: { readonly failureResyncIntervalMs: number },
 ): void {
-  const [failures, soons] = [records.failures[user] as number, records.soons[user] as number];
+  const [failures, quickRetries] = [records.failures[user] as number, records.quickRetries[user] as number];
   const failedMs = failures > 0 ? backoffMsMax(failures, failureResyncIntervalMs) : 0;
-  const soonsMs = soons > 0 ? soonMs(soons) : 0;
+  const soonsMs = quickRetries > 0 ? quickRetryMs(quickRetries) : 0;
   const maxMs = Math.max(failedMs, soonsMs) || failureResyncIntervalMs;
   records.notBefore[user] = Math.min(records.notBefore[user] as number, now + maxMs);
 }

@@ -36,7 +36,7 @@ export class UserRecords {
   notBefore = new Float64Array(0);
   failures = new Uint8Array(0);
   /** How often in a row the user was busy or changed. */
-  soons = new Uint8Array(0);
+  quickRetries = new Uint8Array(0);
   /** When the first sync began that ended well and yet did not prove both sides equal; 0: none did since the last full sync. */
   unprovenSince = new Float64Array(0);
   bucket = new Uint8Array(0);
@@ -53,7 +53,7 @@ export class UserRecords {
     this.lastSuccessAt = growFloat64(this.lastSuccessAt, capacity);
     this.notBefore = growFloat64(this.notBefore, capacity);
     this.failures = growUint8(this.failures, capacity);
-    this.soons = growUint8(this.soons, capacity);
+    this.quickRetries = growUint8(this.quickRetries, capacity);
     this.unprovenSince = growFloat64(this.unprovenSince, capacity);
     this.bucket = growUint8(this.bucket, capacity);
     this.standing = growUint8(this.standing, capacity);
@@ -88,7 +88,7 @@ export class UserRecords {
     this.lastSuccessAt[user] = 0;
     this.notBefore[user] = 0;
     this.failures[user] = 0;
-    this.soons[user] = 0;
+    this.quickRetries[user] = 0;
     this.unprovenSince[user] = 0;
   }
 
@@ -133,7 +133,7 @@ export function writeRow(records: UserRecords, user: number, target: Float64Arra
   target[offset + 5] = records.lastSuccessAt[user] as number;
   target[offset + 6] = records.notBefore[user] as number;
   target[offset + 7] = records.failures[user] as number;
-  target[offset + 8] = records.soons[user] as number;
+  target[offset + 8] = records.quickRetries[user] as number;
   target[offset + 9] = records.unprovenSince[user] as number;
 }
 
@@ -163,6 +163,6 @@ export function readRow(
   records.lastSuccessAt[user] = instant(5, limits.now);
   records.notBefore[user] = instant(6, limits.now + limits.delayMsMax);
   records.failures[user] = count(7, 255);
-  records.soons[user] = count(8, 255);
+  records.quickRetries[user] = count(8, 255);
   records.unprovenSince[user] = instant(9, limits.now);
 }

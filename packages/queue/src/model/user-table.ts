@@ -1,4 +1,4 @@
-import { fail, type Random, type UserName } from '@dsyncd/core';
+import { fail, formatUserName, type Random, type UserName, type UsernameFormat } from '@dsyncd/core';
 import { growUint8 } from './growth.ts';
 import { NameTable } from './name-table.ts';
 import type { RunningClaim } from './running-claim.ts';
@@ -20,10 +20,18 @@ export class UserTable {
   /** 1 while a sync of the user runs; a byte array, for the hot path. */
   #busy = new Uint8Array(0);
   readonly usersMax: number;
+  readonly format: UsernameFormat;
   readonly #onChange: (user: number) => void;
 
-  constructor(usersMax: number, random: Random, onChange: (user: number) => void) {
+  constructor(options: {
+    readonly usersMax: number;
+    readonly random: Random;
+    readonly format: UsernameFormat;
+    readonly onChange: (user: number) => void;
+  }) {
+    const { usersMax, random, format, onChange } = options;
     this.usersMax = usersMax;
+    this.format = format;
     this.#names = new NameTable(random.fraction() * 2 ** 32);
     this.#onChange = onChange;
   }
@@ -37,9 +45,18 @@ export class UserTable {
     return this.#names.idBound;
   }
 
+  /** Whoever is known by this very name, else by its one spelling: names that are known cost no thought of it. */
   idOf(name: string): number | undefined {
     const id = this.#names.find(name);
-    return id < 0 ? undefined : id;
+    if (id >= 0) return id;
+    const one = this.spelt(name as UserName);
+    const other = one === name ? id : this.#names.find(one);
+    return other < 0 ? undefined : other;
+  }
+
+  /** The one spelling of the name. */
+  spelt(name: UserName): UserName {
+    return formatUserName(name, this.format);
   }
 
   nameOf(id: number): UserName | undefined {
@@ -55,11 +72,11 @@ export class UserTable {
 
   /** The id of the name, a new one when it is not known; {@link noRoom} when there are too many users. */
   obtain(name: UserName): number {
-    const known = this.#names.find(name);
-    if (known >= 0) return known;
+    const known = this.idOf(name);
+    if (known !== undefined) return known;
     if (this.#names.size >= this.usersMax) return noRoom;
     const id = this.#freeIds.pop() ?? this.#names.idBound;
-    this.#adopt(id, name);
+    this.#adopt(id, this.spelt(name));
     this.#onChange(id);
     return id;
   }

@@ -1,7 +1,7 @@
 /** When to tell somebody of what. Pure: what is wrong now goes in, the message that is due comes out. */
 
 /** Something that is wrong with one channel, or with this host. */
-export interface Trouble {
+export interface Problem {
   /** The same thing has the same key at every look. */
   readonly key: string;
   /** Missing: the host. */
@@ -14,25 +14,25 @@ export interface Trouble {
   readonly since?: number;
 }
 
-export interface OngoingTrouble extends Trouble {
+export interface OngoingProblem extends Problem {
   readonly since: number;
   /** When somebody was last told of it. */
   readonly toldAt?: number;
 }
 
-export type AlertState = ReadonlyMap<string, OngoingTrouble>;
+export type AlertState = ReadonlyMap<string, OngoingProblem>;
 
 /** All that is due at one moment: one message, however much it is. */
 export interface AlertMessage {
   /** Everything that has outlasted the grace time, the new first. Empty: all is well again. */
-  readonly firing: readonly OngoingTrouble[];
+  readonly firing: readonly OngoingProblem[];
   /** What was told before and is over. */
-  readonly recovered: readonly OngoingTrouble[];
+  readonly recovered: readonly OngoingProblem[];
 }
 
 export interface AlertLook {
   readonly now: number;
-  readonly troubles: readonly Trouble[];
+  readonly problems: readonly Problem[];
   /** Maintenance: nothing is told now; what is left or over afterwards is told then. */
   readonly isSilent: boolean;
 }
@@ -52,9 +52,9 @@ export interface AlertDecision {
 
 /** Decides what is due. The state of before the first look is an empty map. */
 export function decideAlerts(state: AlertState, look: AlertLook, timing: AlertTiming): AlertDecision {
-  const { now, troubles, isSilent } = look;
+  const { now, problems, isSilent } = look;
   const present = new Map(
-    troubles.map((trouble) => [trouble.key, asOngoing(trouble, state.get(trouble.key), now)]),
+    problems.map((problem) => [problem.key, asOngoing(problem, state.get(problem.key), now)]),
   );
   const recovered = [...state.values()].filter(
     ({ key, toldAt }) => toldAt !== undefined && !present.has(key),
@@ -67,15 +67,15 @@ export function decideAlerts(state: AlertState, look: AlertLook, timing: AlertTi
     firing.some(({ toldAt }) => toldAt === undefined || now - toldAt >= timing.repeatMs);
   const untold = new Map(present);
   // Kept until somebody has heard that it is over.
-  for (const trouble of recovered) untold.set(trouble.key, trouble);
+  for (const problem of recovered) untold.set(problem.key, problem);
   if (!isDue || isSilent) return { untold, told: untold, message: undefined };
   const told = new Map(present);
-  for (const trouble of firing) told.set(trouble.key, { ...trouble, toldAt: now });
+  for (const problem of firing) told.set(problem.key, { ...problem, toldAt: now });
   firing.sort((one, other) => (other.toldAt === undefined ? 1 : 0) - (one.toldAt === undefined ? 1 : 0));
   return { untold, told, message: { firing, recovered } };
 }
 
-function asOngoing(trouble: Trouble, before: OngoingTrouble | undefined, now: number): OngoingTrouble {
-  const since = trouble.since ?? before?.since ?? now;
-  return { ...trouble, since, ...(before?.toldAt === undefined ? {} : { toldAt: before.toldAt }) };
+function asOngoing(problem: Problem, before: OngoingProblem | undefined, now: number): OngoingProblem {
+  const since = problem.since ?? before?.since ?? now;
+  return { ...problem, since, ...(before?.toldAt === undefined ? {} : { toldAt: before.toldAt }) };
 }

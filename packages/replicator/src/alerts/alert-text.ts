@@ -1,4 +1,4 @@
-import type { AlertMessage, OngoingTrouble } from './alert-model.ts';
+import type { AlertMessage, OngoingProblem } from './alert-model.ts';
 
 export interface AlertText {
   /** One line of ASCII. */
@@ -11,8 +11,8 @@ export function alertText({ firing, recovered }: AlertMessage, hostname: string,
   const count = firing.length;
   const what = count === 0 ? 'recovered' : `${count} ${count === 1 ? 'problem' : 'problems'}`;
   const lines = [
-    ...firing.flatMap((trouble) => [lineOf(trouble, 'PROBLEM', now), `  what to do: ${trouble.hint}`]),
-    ...recovered.map((trouble) => lineOf(trouble, 'recovered', now)),
+    ...firing.flatMap((problem) => [lineOf(problem, 'PROBLEM', now), `  what to do: ${problem.hint}`]),
+    ...recovered.map((problem) => lineOf(problem, 'recovered', now)),
   ];
   return {
     subject: `dsyncd on ${hostname.replace(/[^\x21-\x7e]/g, '?')}: ${what}`,
@@ -20,5 +20,5 @@ export function alertText({ firing, recovered }: AlertMessage, hostname: string,
   };
 }
 
-const lineOf = ({ channel, text, since }: OngoingTrouble, mark: string, now: number): string =>
+const lineOf = ({ channel, text, since }: OngoingProblem, mark: string, now: number): string =>
   `${mark} ${channel === undefined ? 'this host' : `channel ${channel}`}: ${text} (since ${new Date(Math.min(since, now)).toISOString()})`;

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '@dsyncd/core';
-import type { HostTrouble } from '@dsyncd/protocol';
+import type { HostProblem } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from '../channel.ts';
 import { type AlertMessage, type AlertState, type AlertTiming, decideAlerts } from './alert-model.ts';
 import { type AlertText, alertText } from './alert-text.ts';
+import { findProblems } from './problems.ts';
 import { type MailPlace, sendMail } from './send-mail.ts';
 import { sendWebhook } from './send-webhook.ts';
-import { findTroubles } from './troubles.ts';
 
 /** Where alerts go, and when. */
 export interface AlertPlan extends AlertTiming {
@@ -20,7 +20,7 @@ export interface AlertWatchOptions {
   readonly queue: Pick<ReplicationQueue, 'channelStatus' | 'lagCounts' | 'userPage'>;
   readonly channels: () => readonly Channel[];
   /** What is wrong with this host itself. */
-  readonly host: () => readonly HostTrouble[];
+  readonly host: () => readonly HostProblem[];
   /** Undefined: alerts are off. */
   readonly plan: () => AlertPlan | undefined;
   readonly hostname: () => string;
@@ -71,9 +71,9 @@ export class AlertWatch {
       return;
     }
     try {
-      const troubles = await findTroubles({ queue, channels: channels(), host: host() }, plan.graceMs);
+      const problems = await findProblems({ queue, channels: channels(), host: host() }, plan.graceMs);
       const now = clock.now();
-      const look = { now, troubles, isSilent: await this.#isSilent(now) };
+      const look = { now, problems, isSilent: await this.#isSilent(now) };
       const { message, told, untold } = decideAlerts(this.#state, look, plan);
       const isTold =
         message === undefined || (await this.#send(plan, message, alertText(message, hostname(), now)));

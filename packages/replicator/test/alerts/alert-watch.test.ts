@@ -7,7 +7,7 @@ import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom 
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AlertPlan, AlertWatch, type HostTrouble, silenceMsMax } from '../../src/index.ts';
+import { type AlertPlan, AlertWatch, type HostProblem, silenceMsMax } from '../../src/index.ts';
 
 interface Posted {
   readonly text: string;
@@ -27,7 +27,7 @@ let posted: Posted[];
 let logged: LogFields[];
 let plan: AlertPlan | undefined;
 let watch: AlertWatch;
-let host: readonly HostTrouble[];
+let host: readonly HostProblem[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dsyncd-alerts-'));

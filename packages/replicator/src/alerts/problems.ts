@@ -1,8 +1,8 @@
-import { countOf, obstaclesOf } from '@dsyncd/core';
-import type { HostTrouble } from '@dsyncd/protocol';
-import type { ChannelStatus, ReplicationQueue } from '@dsyncd/queue';
+import { type ChannelStatus, countOf, obstaclesOf } from '@dsyncd/core';
+import type { HostProblem } from '@dsyncd/protocol';
+import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from '../channel.ts';
-import type { Trouble } from './alert-model.ts';
+import type { Problem } from './alert-model.ts';
 
 /** Named in a message; of more there is only the number. */
 const usersNamedMax = 5;
@@ -14,28 +14,28 @@ export interface Scene {
   readonly queue: Readings;
   readonly channels: readonly Channel[];
   /** What is wrong with this host itself. */
-  readonly host: readonly HostTrouble[];
+  readonly host: readonly HostProblem[];
 }
 
 /**
- * What is wrong now; one cause is one trouble, whatever it brings with it.
- * @param lagMs - a change that waits longer is a trouble of its own
+ * What is wrong now; one cause is one problem, whatever it brings with it.
+ * @param lagMs - a change that waits longer is a problem of its own
  */
-export async function findTroubles({ queue, channels, host }: Scene, lagMs: number): Promise<Trouble[]> {
-  const perChannel = await Promise.all(channels.map((channel) => troublesOf(queue, channel, lagMs)));
+export async function findProblems({ queue, channels, host }: Scene, lagMs: number): Promise<Problem[]> {
+  const perChannel = await Promise.all(channels.map((channel) => problemsOf(queue, channel, lagMs)));
   return [...host.map(ofHost), ...perChannel.flat()];
 }
 
-const ofHost = ({ check, message, remedy }: HostTrouble): Trouble => ({
+const ofHost = ({ check, message, remedy }: HostProblem): Problem => ({
   key: `host/${check}`,
   text: `${check}: ${message}`,
   hint: remedy,
 });
 
-async function troublesOf(queue: Readings, { name, replica }: Channel, lagMs: number): Promise<Trouble[]> {
+async function problemsOf(queue: Readings, { name, replica }: Channel, lagMs: number): Promise<Problem[]> {
   const status = await queue.channelStatus(name);
   const [behind = 0, late = 0] = await queue.lagCounts(name, [-1, lagMs]);
-  const found: Trouble[] = [];
+  const found: Problem[] = [];
   if (status.quarantined > 0) found.push(await quarantineOf(queue, status));
   if (status.breaker.state !== 'closed') {
     found.push({
@@ -85,7 +85,7 @@ function unexplained(status: ChannelStatus, isPauseTold: boolean): readonly stri
 async function quarantineOf(
   queue: Pick<ReplicationQueue, 'userPage'>,
   { channel, quarantined }: ChannelStatus,
-): Promise<Trouble> {
+): Promise<Problem> {
   const query = { mask: '*', only: 'quarantined', limit: usersNamedMax } as const;
   const { users } = await queue.userPage(channel, query);
   const named = users.map(({ user, failure }) => `${user} (${shorten(failure?.reason)})`).join(', ');

@@ -1,9 +1,9 @@
-import { connection, trouble } from '../state/live.ts';
+import { connection, connectionProblem } from '../state/live.ts';
 import { tokenRequest } from '../state/operations.ts';
 
 /** Why the page has nothing to show, or shows what was. */
-export function Trouble() {
-  const problem = trouble.value;
+export function ConnectionProblem() {
+  const problem = connectionProblem.value;
   if (problem === undefined) return null;
   const isRefused = connection.value === 'refused';
   return (

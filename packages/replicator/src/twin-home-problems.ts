@@ -1,14 +1,14 @@
 import { countOf, quote, twinHomesRemedy } from '@dsyncd/core';
-import type { HostTrouble } from './host-troubles.ts';
+import type { HostProblem } from './host-problems.ts';
 
 /** What status must tell of homes that nobody uses, because another one differs by the case of its name only. */
-export const twinHomeTroubles = ({
+export const twinHomeProblems = ({
   count,
   example,
 }: {
   readonly count: number;
   readonly example?: { readonly used: string; readonly unused: string };
-}): readonly HostTrouble[] =>
+}): readonly HostProblem[] =>
   count === 0 || example === undefined
     ? []
     : [

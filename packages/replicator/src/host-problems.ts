@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '@dsyncd/core';
-import type { HostTrouble } from '@dsyncd/protocol';
+import type { HostProblem } from '@dsyncd/protocol';
 
-export type { HostTrouble } from '@dsyncd/protocol';
+export type { HostProblem } from '@dsyncd/protocol';
 
 const everyMs = 20_000;
 /** What was seen for the first time is looked at again soon: it may have been a moment's thing. */
@@ -9,25 +9,25 @@ const againMs = 2_000;
 
 /**
  * Looks again and again for what is wrong with this host and its ways to the others, so that status can tell it before
- * anyone asks. A trouble is one only when it is seen twice in a row.
+ * anyone asks. A problem is one only when it is seen twice in a row.
  */
-export class HostTroubles {
-  readonly #look: () => Promise<readonly HostTrouble[]>;
+export class HostProblems {
+  readonly #look: () => Promise<readonly HostProblem[]>;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #seen: readonly HostTrouble[] = [];
-  #found: readonly HostTrouble[] = [];
+  #seen: readonly HostProblem[] = [];
+  #found: readonly HostProblem[] = [];
   #cancel: (() => void) | undefined;
   #isStopped = false;
 
   /** @param look - what is wrong now; of two with the same `check` only one is told */
-  constructor(look: () => Promise<readonly HostTrouble[]>, clock: Clock, logger: Logger) {
+  constructor(look: () => Promise<readonly HostProblem[]>, clock: Clock, logger: Logger) {
     this.#look = look;
     this.#clock = clock;
     this.#logger = logger;
   }
 
-  get found(): readonly HostTrouble[] {
+  get found(): readonly HostProblem[] {
     return this.#found;
   }
 
@@ -55,9 +55,9 @@ export class HostTroubles {
     this.#found = seen.filter(({ check }) => seenBefore.has(check));
     for (const { check, message, remedy } of this.#found)
       if (!foundBefore.has(check))
-        this.#logger.error({ check, reason: message, hint: remedy }, 'host in trouble');
+        this.#logger.error({ check, reason: message, hint: remedy }, 'host in problem');
     for (const check of foundBefore)
-      if (!this.#found.some((trouble) => trouble.check === check))
-        this.#logger.info({ check }, 'host trouble is over');
+      if (!this.#found.some((problem) => problem.check === check))
+        this.#logger.info({ check }, 'host problem is over');
   }
 }

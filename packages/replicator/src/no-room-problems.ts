@@ -1,5 +1,5 @@
 import { type DsyncdError, quote } from '@dsyncd/core';
-import type { HostTrouble } from './host-troubles.ts';
+import type { HostProblem } from './host-problems.ts';
 import type { LeftOutUsers } from './left-out.ts';
 
 /**
@@ -7,10 +7,10 @@ import type { LeftOutUsers } from './left-out.ts';
  * not replicated.
  * @param listed - why the last list of users could not be taken as a whole
  */
-export function noRoomTroubles(
+export function noRoomProblems(
   changed: Pick<LeftOutUsers, 'count' | 'example'>,
   listed: DsyncdError | undefined,
-): readonly HostTrouble[] {
+): readonly HostProblem[] {
   if (changed.count === 0 && listed === undefined) return [];
   const told =
     changed.count === 0

@@ -1,14 +1,14 @@
 import { countOf, quote, refusedNamesRemedy } from '@dsyncd/core';
-import type { HostTrouble } from './host-troubles.ts';
+import type { HostProblem } from './host-problems.ts';
 
 /** What status must tell of users whom nobody can queue, because dsyncd refuses their names: no count has them. */
-export const refusedNameTroubles = ({
+export const refusedNameProblems = ({
   count,
   example = '',
 }: {
   readonly count: number;
   readonly example?: string;
-}): readonly HostTrouble[] =>
+}): readonly HostProblem[] =>
   count === 0
     ? []
     : [

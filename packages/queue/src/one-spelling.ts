@@ -1,12 +1,16 @@
 import { formatUserName, type UserName, type UsernameFormat } from '@dsyncd/core';
-import type { IntakeBatch, ReplicationQueue, UserStatus } from '@dsyncd/queue';
+import type { ReplicationQueue } from './port.ts';
 
 /**
- * The queue with every user under one spelling, whoever names them: notifications, `dsyncadm`, the API, a list of users.
- * Here all of them come together, and nothing that asks the queue need know of it.
+ * A queue that takes names as they come, with every user under one spelling. For queues whose records are far away:
+ * one that has them at hand spells a name only where it does not know it.
+ * @param namesOf - everyone whom a channel knows
  */
-export function withOneSpelling(queue: ReplicationQueue, format: UsernameFormat): ReplicationQueue {
-  if (format === 'as-is') return queue;
+export function withOneSpelling(
+  queue: ReplicationQueue,
+  format: UsernameFormat,
+  namesOf: (channel: string) => AsyncIterable<UserName>,
+): ReplicationQueue {
   const one = (user: UserName): UserName => formatUserName(user, format);
   const mask = (text: string): string => formatUserName(text as UserName, format);
   const all = (users: readonly UserName[]): UserName[] => users.map(one);
@@ -16,13 +20,15 @@ export function withOneSpelling(queue: ReplicationQueue, format: UsernameFormat)
         channel,
         requests.map((request) => ({ ...request, user: one(request.user) })),
       ),
-    requestMany: (batch) => queue.requestMany(respelt(batch, format)),
+    requestMany: (batch) => queue.requestMany({ ...batch, names: all(batch.names as readonly UserName[]) }),
     waitForSync: (channel, user, signal) => queue.waitForSync(channel, one(user), signal),
     claim: (signal) => queue.claim(signal),
     complete: (claim, completion) => queue.complete(claim, completion),
     abandon: (claim) => queue.abandon(claim),
     add: (channel, users) => queue.add(channel, all(users)),
     doubt: (channel, users) => queue.doubt(channel, all(users)),
+    unknown: (channel, users) => queue.unknown(channel, all(users)),
+    respell: (channel, signal) => respellUsers(queue, channel, { format, names: namesOf(channel), signal }),
     remove: (channel, user) => queue.remove(channel, one(user)),
     replicate: (channel, text, options) => queue.replicate(channel, mask(text), options),
     pause: (channel) => queue.pause(channel),
@@ -39,47 +45,40 @@ export function withOneSpelling(queue: ReplicationQueue, format: UsernameFormat)
   };
 }
 
-/** The hot path: most batches have nothing to change. */
-function respelt(batch: IntakeBatch, format: UsernameFormat): IntakeBatch {
-  let names: string[] | undefined;
-  for (let index = 0; index < batch.names.length; index++) {
-    const name = batch.names[index] as UserName;
-    const one = formatUserName(name, format);
-    if (one === name) continue;
-    names ??= [...batch.names];
-    names[index] = one;
-  }
-  return names === undefined ? batch : { ...batch, names };
-}
-
 /**
  * Gives those whom the queue has known under another spelling their one name, with what they wait for. First the new
  * record is made durable, then the old one goes: a crash between loses nothing.
- * @param queue - the queue itself, which takes names as they come
- * @returns how many there were
+ * @param queue - one that finds a record by its very name
  */
 export async function respellUsers(
-  queue: ReplicationQueue,
+  queue: Pick<ReplicationQueue, 'request' | 'userStatus' | 'pauseUsers' | 'remove'>,
   channel: string,
-  { format, signal }: { readonly format: UsernameFormat; readonly signal: AbortSignal },
+  {
+    format,
+    names,
+    signal,
+  }: {
+    readonly format: UsernameFormat;
+    readonly names: AsyncIterable<UserName>;
+    readonly signal: AbortSignal;
+  },
 ): Promise<number> {
-  const others: UserStatus[] = [];
-  let seen = 0;
-  for await (const status of queue.userStatus(channel, '*')) {
-    if (formatUserName(status.user, format) !== status.user) others.push(status);
-    if (++seen % usersAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+  const others: UserName[] = [];
+  for await (const name of names) {
     if (signal.aborted) return 0;
+    if (formatUserName(name, format) !== name) others.push(name);
   }
-  for (const { user, priority, paused } of others) {
-    const one = formatUserName(user, format);
-    // Nobody knows what the two records have each seen of the one user: a sync tells.
-    await queue.request(channel, [
-      { user: one, priority: priority === 'none' ? 'low' : priority, full: true },
-    ]);
-    if (paused && !/[*?]/.test(one)) await queue.pauseUsers(channel, one);
-    await queue.remove(channel, user);
+  for (const other of others) {
+    const one = formatUserName(other, format);
+    for await (const { user, priority, paused } of queue.userStatus(channel, other)) {
+      if (user !== other) continue;
+      // Nobody knows what the two records have each seen of the one user: a sync tells.
+      await queue.request(channel, [
+        { user: one, priority: priority === 'none' ? 'low' : priority, full: true },
+      ]);
+      if (paused && !/[*?]/.test(one)) await queue.pauseUsers(channel, one);
+      await queue.remove(channel, other);
+    }
   }
   return others.length;
 }
-
-const usersAtOnce = 1_000;
