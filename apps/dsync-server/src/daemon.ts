@@ -103,7 +103,7 @@ async function listenerSettings(
     tls: {
       certFile: ssl.serverCertFile,
       keyFile: ssl.serverKeyFile,
-      ...(ssl.serverClientCaFile === undefined ? {} : { clientCaFile: ssl.serverClientCaFile }),
+      clientCaFile: ssl.serverClientCaFile,
     },
   };
 }

@@ -51,7 +51,7 @@ export async function runOneOffSync(parts: OneOffParts, sync: OneOffSync): Promi
       state: undefined,
       signal: AbortSignal.any([signal, AbortSignal.timeout(config.dsyncTimeoutMs)]),
       isDryRun,
-      ...(mailbox === undefined ? {} : { mailbox }),
+      mailbox,
     });
   } finally {
     await engine.close();

@@ -34,7 +34,7 @@ function planOf({ alerts }: Config): AlertPlan | undefined {
   return {
     graceMs,
     repeatMs,
-    ...(webhookUrlFile === undefined ? {} : { webhookUrl: () => readSecret(webhookUrlFile) }),
-    ...(mailTo === undefined ? {} : { mail: { sendmailPath, to: mailTo } }),
+    webhookUrl: webhookUrlFile === undefined ? undefined : () => readSecret(webhookUrlFile),
+    mail: mailTo === undefined ? undefined : { sendmailPath, to: mailTo },
   };
 }

@@ -73,7 +73,7 @@ export async function openHttp(parts: HttpSideParts): Promise<HttpSide | undefin
 
 function placeOf({ path, mode, user, group, address, port }: HttpConfig): HttpPlace {
   if (path === undefined) return { address, port };
-  const owner = { ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) };
+  const owner = { user, group };
   return { path, access: { mode, ...owner } };
 }
 

@@ -121,7 +121,7 @@ async function openDovecot(config: () => Config, clock: Clock, logger: Logger): 
       const channel = config().channels.find((each) => each.name === name);
       if (channel === undefined) return undefined;
       const { mailReplica: replica, doveadmPort, mailReplicaField: replicaField } = channel;
-      return { replica, doveadmPort, ...(replicaField === undefined ? {} : { replicaField }) };
+      return { replica, doveadmPort, replicaField };
     },
     commandsMax: () => config().replicationMaxConns,
     namespaces: () => config().dovecot.syncNamespaces,

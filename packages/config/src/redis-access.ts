@@ -22,13 +22,13 @@ export async function readRedisAccess(redis: RedisConfig): Promise<RedisAccess> 
   const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(readPem));
   return {
     url,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    username,
+    password,
+    sentinelPassword,
     tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
+      ca,
+      cert,
+      key,
     },
   };
 }

@@ -46,7 +46,7 @@ async function readFileStart(file: string): Promise<{ readonly mode: number; rea
     throw bad(
       `cannot read the secret file ${file}: ${error instanceof Error ? error.message : String(error)}`,
       {
-        ...(hint === undefined ? {} : { hint }),
+        hint,
         cause: error,
       },
     );

@@ -48,7 +48,7 @@ export function toDsyncdError(error: unknown, fallback: { code: string; outcome:
   const hint = systemErrorHint(error);
   return new DsyncdError(fallback.code, message, {
     outcome: systemErrorOutcome(error) ?? fallback.outcome,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     cause: error,
   });
 }

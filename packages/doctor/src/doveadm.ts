@@ -59,7 +59,7 @@ export class Doveadm {
         clock: this.#clock,
         loginTimeoutMs,
         answerTimeoutMs,
-        ...(mail === undefined ? {} : { input: dotted(mail) }),
+        input: mail === undefined ? undefined : dotted(mail),
       },
     );
     if (answer?.word === '+') return { fields: withoutLast(answer.output), serverMinor };

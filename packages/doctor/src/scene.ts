@@ -147,8 +147,8 @@ async function openFar(
   const { secret, tls } = settings;
   const address = {
     destination,
-    ...(secret === undefined ? {} : { secret }),
-    ...(tls === undefined ? {} : { tls }),
+    secret,
+    tls,
   };
   const place = `${channel.name} ${channel.mailReplica}`;
   const far = await openFarSide(new Doveadm(address, clock, signal), clock, dsyncds.has(place));

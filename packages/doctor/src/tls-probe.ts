@@ -30,9 +30,9 @@ export async function connectUnjudged(
     port,
     rejectUnauthorized: false,
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    ca,
+    cert,
+    key,
   });
   await connected(socket, 'secureConnect', signal);
   return socket;

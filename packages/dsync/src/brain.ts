@@ -78,7 +78,7 @@ const failureItem = (error: unknown, requireFullResync: boolean): Finish => {
     error: failure?.message ?? 'internal error',
     requireFullResync,
     ...(failure === undefined ? {} : { code: failure.code, outcome: failure.outcome }),
-    ...(failure?.hint === undefined ? {} : { hint: failure.hint }),
+    hint: failure?.hint,
   };
 };
 

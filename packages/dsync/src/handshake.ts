@@ -15,7 +15,7 @@ export function handshakeOf(session: Session, options: BrainOptions & Partial<Ma
     lockTimeoutSecs: Math.max(1, Math.round(options.lockTimeoutMs / 1000)),
     sendMailRequests: true,
     ...wishOf(session.oneWay),
-    ...(options.mailbox === undefined ? {} : { syncBox: options.mailbox.join('/') }),
+    syncBox: options.mailbox?.join('/'),
     features,
   };
 }

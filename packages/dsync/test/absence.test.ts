@@ -28,7 +28,7 @@ function changeOf(uid: number, guid: string, word: Exclude<Word, 'nothing'>): Ma
     type: 'change',
     kind: word === 'has' ? 'save' : 'expunge',
     uid: uid as Uid,
-    ...(theirs === undefined ? {} : { guid: theirs }),
+    guid: theirs,
     modSeq: 1 as ModSeq,
     pvtModSeq: 0 as ModSeq,
     addFlags: 0,

@@ -174,7 +174,7 @@ async function doDeed(world: World, deed: Deed, chronicle: Chronicle): Promise<v
         type: 'private' as const,
         key: 'comment',
         changedAt: world.nowSeconds,
-        ...(deed.value === undefined ? {} : { value: deed.value }),
+        value: deed.value,
       };
       await (await pickBox(host, deed.box)).apply([{ type: 'attribute', attribute }]);
       return;

@@ -94,11 +94,12 @@ class Story {
     else {
       const { leader, kind, cutAfter, refused, meanwhile } = next;
       const fault: Fault = {
-        ...(cutAfter === undefined ? {} : { cutAfter }),
-        ...(refused === undefined ? {} : { refused }),
-        ...(meanwhile === undefined
-          ? {}
-          : { meanwhile: { atCall: meanwhile.atCall, deed: () => this.#change(meanwhile.change) } }),
+        cutAfter,
+        refused,
+        meanwhile:
+          meanwhile === undefined
+            ? undefined
+            : { atCall: meanwhile.atCall, deed: () => this.#change(meanwhile.change) },
       };
       await this.#pair.sync(this.world.host(leader), kind, fault);
     }

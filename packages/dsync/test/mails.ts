@@ -15,9 +15,7 @@ export async function deliverText(host: SimHost, text: string, guid?: MailGuid):
       yield Buffer.from(text);
     })(),
   );
-  const { results } = await (await inboxOf(host)).apply([
-    { type: 'save', body, ...(guid === undefined ? {} : { guid }) },
-  ]);
+  const { results } = await (await inboxOf(host)).apply([{ type: 'save', body, guid }]);
   const [result] = results;
   if (result === undefined || !('uid' in result)) throw new Error('not saved');
   return result.uid;

@@ -95,7 +95,7 @@ export class World {
       hostname: master.name,
       syncType: wish.type ?? 'incremental',
       state,
-      ...(wish.oneWay === undefined ? {} : { oneWay: wish.oneWay }),
+      oneWay: wish.oneWay,
       ...(wish.oneWay === undefined ? { doneBefore } : {}),
     });
     const following = runSlave({ ...common, user: slave.mail, link: b, hostname: slave.name });

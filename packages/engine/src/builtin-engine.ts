@@ -96,10 +96,10 @@ export class BuiltinEngine implements SyncEngine {
         syncType: task.type,
         state: task.state,
         leftOut,
-        ...(doneBefore === undefined ? {} : { doneBefore }),
-        ...(task.mailbox === undefined ? {} : { mailbox: task.mailbox }),
-        ...(task.isDryRun === undefined ? {} : { isDryRun: task.isDryRun }),
-        ...(task.oneWay === undefined ? {} : { oneWay: task.oneWay }),
+        doneBefore,
+        mailbox: task.mailbox,
+        isDryRun: task.isDryRun,
+        oneWay: task.oneWay,
       });
       isReusable = result.isReusable;
       return result;
@@ -157,10 +157,10 @@ export function failureOf(
     full: false,
     counts: { ...progress.counts },
     conflicts: [],
-    ...(progress.peerHostname === undefined ? {} : { peer: progress.peerHostname }),
+    peer: progress.peerHostname,
   };
   if (overtakenBy.has(code)) return { ...done, outcome: 'changed', notes: [...notes, message] };
-  const failure = { code, reason: message, ...(hint === undefined ? {} : { hint }) };
+  const failure = { code, reason: message, hint };
   return { ...done, outcome, failure, notes };
 }
 

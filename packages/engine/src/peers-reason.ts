@@ -31,7 +31,7 @@ export function withPeersReason(error: unknown, log: readonly DoveadmLogLine[]):
   if (text === undefined) return error;
   return new DsyncdError(error.code, `${error.message}; it says: ${text}`, {
     outcome: error.outcome,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     cause: error,
   });
 }

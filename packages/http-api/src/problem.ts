@@ -74,7 +74,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
     status,
     detail: message,
     code,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   };
   return reply
     .code(status)

@@ -162,8 +162,8 @@ function sampleOf(sync: EndedSync): SyncSample {
     durationMs: endedAt - startedAt,
     conflicts: result.conflicts.length,
     counts: result.counts,
-    ...(claim.requestedAt === undefined ? {} : { lagMs: endedAt - claim.requestedAt }),
-    ...(result.failure === undefined ? {} : { failureCode: result.failure.code }),
-    ...(verification === undefined ? {} : { verification }),
+    lagMs: claim.requestedAt === undefined ? undefined : endedAt - claim.requestedAt,
+    failureCode: result.failure?.code,
+    verification,
   };
 }

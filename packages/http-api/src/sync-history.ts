@@ -42,19 +42,19 @@ export function endedSyncView({ claim, result, startedAt, endedAt }: EndedSync):
     outcome: result.outcome,
     endedAt: isoInstant(endedAt),
     seconds: (endedAt - startedAt) / 1000,
-    ...(claim.requestedAt === undefined ? {} : { lagSeconds: (endedAt - claim.requestedAt) / 1000 }),
+    lagSeconds: claim.requestedAt === undefined ? undefined : (endedAt - claim.requestedAt) / 1000,
     mailsReceived: counts.mailsReceived,
     mailsSent: counts.mailsSent,
     bytesReceived: counts.bytesReceived,
     bytesSent: counts.bytesSent,
-    ...(result.peer === undefined ? {} : { peer: cut(result.peer) }),
+    peer: result.peer === undefined ? undefined : cut(result.peer),
     ...(failure === undefined
       ? {}
       : {
           failure: {
             code: cut(failure.code),
             reason: cut(failure.reason),
-            ...(failure.hint === undefined ? {} : { hint: cut(failure.hint) }),
+            hint: failure.hint === undefined ? undefined : cut(failure.hint),
           },
         }),
   };

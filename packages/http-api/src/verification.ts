@@ -8,7 +8,7 @@ export function verificationOf(sync: EndedSync): SyncSample['verification'] {
   const result = resultOf(sync);
   if (claim.type !== 'full' || result === undefined) return undefined;
   const { lastFullSyncAt } = claim;
-  return { result, ...(lastFullSyncAt === undefined ? {} : { sinceLastMs: startedAt - lastFullSyncAt }) };
+  return { result, sinceLastMs: lastFullSyncAt === undefined ? undefined : startedAt - lastFullSyncAt };
 }
 
 function resultOf({ claim, result }: EndedSync): VerificationResult | undefined {

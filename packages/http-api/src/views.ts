@@ -179,7 +179,7 @@ export function fleetChannelView(status: FleetChannelStatus, now: number): Fleet
       state: breaker.state,
       consecutiveFailures: breaker.consecutiveFailures,
       ...at('retryAt', breaker.retryAt),
-      ...(breaker.lastReason === undefined ? {} : { lastReason: breaker.lastReason }),
+      lastReason: breaker.lastReason,
     },
   };
 }
@@ -200,7 +200,7 @@ export function userView(channel: string, status: UserStatus, now: number): User
     quarantined: status.quarantined,
     paused: status.paused,
     failuresInRow: status.failuresInRow,
-    ...(status.failure === undefined ? {} : { failure: { ...status.failure } }),
+    failure: status.failure === undefined ? undefined : { ...status.failure },
     running: status.running,
   };
 }

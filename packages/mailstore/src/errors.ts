@@ -95,7 +95,7 @@ export const uidsExhaustedError = (mailbox: MailboxGuid): DsyncdError =>
 export const limitError = (what: string, hint?: string): DsyncdError =>
   new DsyncdError('DSYNCD_STORE_LIMIT', `refused: ${what}`, {
     outcome: 'operator',
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 
 export const keywordsError = (mailbox: MailboxGuid, keywordsMax: number): DsyncdError =>

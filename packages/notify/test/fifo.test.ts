@@ -29,7 +29,7 @@ const listen = async (access?: { mode?: number; user?: string; group?: string })
     sink,
     clock: systemClock,
     logger,
-    ...(access === undefined ? {} : { access }),
+    access,
   });
   closeLater(() => listener.close());
   return listener;

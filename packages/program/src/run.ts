@@ -39,7 +39,7 @@ export async function runDaemon(
     process.on('SIGHUP', () => void daemon.reload());
     const complain = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
     const manager = new ServiceManager({
-      ...(daemon.answers === undefined ? {} : { answers: daemon.answers.bind(daemon) }),
+      answers: daemon.answers?.bind(daemon),
       complain,
     });
     const stop = (): void => {

@@ -47,7 +47,7 @@ const socketPath = (): string => join(folder, 'notify');
 
 function manager(env: NodeJS.ProcessEnv, answers?: () => Promise<unknown>): ServiceManager {
   const made = new ServiceManager({
-    ...(answers === undefined ? {} : { answers }),
+    answers,
     complain: (text) => complaints.push(text),
     env: { PATH: process.env.PATH, ...env },
   });

@@ -215,10 +215,7 @@ export function decodeUserReport(fields: readonly string[]): UserReport {
     // A dsyncd that does not say has not proved anything.
     standing: values.oneOf('standing', ['not known', ...standings]),
     quickRetriesInRow: values.count('quick_retries'),
-    failure:
-      code === undefined
-        ? undefined
-        : { code, reason: values.text('reason') ?? '', ...(hint === undefined ? {} : { hint }) },
+    failure: code === undefined ? undefined : { code, reason: values.text('reason') ?? '', hint },
   };
 }
 

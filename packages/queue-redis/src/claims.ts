@@ -200,7 +200,7 @@ export class Claims {
       hasState: state !== undefined,
       delayMs,
       fraction: random.fraction(),
-      ...(proofAfterMs === undefined ? {} : { proofAfterMs }),
+      proofAfterMs,
       ...(failure === undefined
         ? {}
         : { failure: failureText(failure), reason: failure.reason.slice(0, failureLimits.reasonCharsMax) }),
@@ -296,5 +296,5 @@ const failureText = ({ code, reason, hint }: NonNullable<Completion['failure']>)
   JSON.stringify({
     code: code.slice(0, failureLimits.codeCharsMax),
     reason: reason.slice(0, failureLimits.reasonCharsMax),
-    ...(hint === undefined ? {} : { hint: hint.slice(0, failureLimits.hintCharsMax) }),
+    hint: hint?.slice(0, failureLimits.hintCharsMax),
   });

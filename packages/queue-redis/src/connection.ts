@@ -14,9 +14,9 @@ export interface RedisPlace {
 /** @throws {DsyncdError} `DSYNCD_QUEUE_REDIS_URL` when it cannot be told where the server is. */
 export function redisPlace({ url, username, password, sentinelPassword, tls }: RedisServer): RedisPlace {
   const access: RedisOptions = {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    username,
+    password,
+    sentinelPassword,
   };
   if (url.startsWith('unix:/'))
     return { place: url, options: { ...access, path: url.slice('unix:'.length) } };
@@ -36,7 +36,7 @@ const urlForms =
 const urlShape = /^(?<scheme>rediss?)(?<via>\+sentinel)?:\/\/(?<hosts>[^/\s]+)(?<path>\/\S*)?$/;
 
 function oneServer(text: string, path: string, tls: RedisServer['tls']): RedisOptions {
-  return { ...hostAndPort(text, 6379), db: database(path.slice(1)), ...(tls === undefined ? {} : { tls }) };
+  return { ...hostAndPort(text, 6379), db: database(path.slice(1)), tls };
 }
 
 function sentinelServers(text: string, path: string, tls: RedisServer['tls']): RedisOptions {

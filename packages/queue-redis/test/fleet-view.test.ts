@@ -10,7 +10,7 @@ const ann = parseUserName('ann@example.com');
 const bob = parseUserName('bob@example.com');
 
 function view(url: string, prefix?: string): RedisFleet {
-  const fleet = openFleet({ url, ...(prefix === undefined ? {} : { prefix }) });
+  const fleet = openFleet({ url, prefix });
   onTestFinished(() => fleet.close());
   return fleet;
 }

@@ -48,9 +48,7 @@ describe('the queue refuses', () => {
     const place = await Place.make(['--requirepass', 'right-secret']);
     const { url } = place.server;
     for (const password of [undefined, 'wrong-secret']) {
-      const error = await open({ url, ...(password === undefined ? {} : { password }) }).catch(
-        (e: unknown) => e,
-      );
+      const error = await open({ url, password }).catch((e: unknown) => e);
       expect(error).toMatchObject({ code: 'DSYNCD_QUEUE_REDIS_PASSWORD', outcome: 'operator' });
       expect(String(error)).not.toContain('secret');
     }

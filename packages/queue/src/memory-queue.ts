@@ -17,7 +17,7 @@ export function openMemoryQueue({ clock, random, settings, usersMax }: MemoryQue
   const scheduler = new Scheduler({
     random,
     settings,
-    ...(usersMax === undefined ? {} : { usersMax }),
+    usersMax,
     onChange: () => {},
     onUserChange: () => {},
   });

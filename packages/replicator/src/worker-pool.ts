@@ -98,9 +98,9 @@ export class WorkerPool {
     await queue.complete(claim, {
       outcome: result.outcome,
       full: result.full,
-      ...(result.state === undefined ? {} : { state: result.state }),
-      ...(result.proofAfterMs === undefined ? {} : { proofAfterMs: result.proofAfterMs }),
-      ...(result.failure === undefined ? {} : { failure: result.failure }),
+      state: result.state,
+      proofAfterMs: result.proofAfterMs,
+      failure: result.failure,
     });
     const ended = { claim, result, startedAt, endedAt: clock.now() };
     this.#log(ended);
@@ -124,7 +124,7 @@ export class WorkerPool {
       return await this.#options.engine.sync({
         ...{ user, channel, type, state, signal: attempt.signal },
         onProgress: (progress) => this.progress.counting(claim, progress),
-        ...(watched === undefined ? {} : { onQuietness: watched.onQuietness }),
+        onQuietness: watched?.onQuietness,
       });
     } catch (error) {
       return brokenSync(error);
@@ -146,9 +146,9 @@ export class WorkerPool {
       priority: claim.priority,
       outcome: result.outcome,
       durationMs: now - startedAt,
-      ...(claim.requestedAt === undefined ? {} : { lagMs: now - claim.requestedAt }),
+      lagMs: claim.requestedAt === undefined ? undefined : now - claim.requestedAt,
       ...(result.isCounted === false ? {} : result.counts),
-      ...(result.peer === undefined ? {} : { peer: result.peer }),
+      peer: result.peer,
     };
     if (outcomeRules[result.outcome].isFailure) logger.warn({ ...fields, ...result.failure }, 'sync failed');
     else logger.info(fields, 'sync done');

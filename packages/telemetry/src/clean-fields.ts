@@ -39,16 +39,16 @@ export function describeError(error: Error, depth = 0): Record<string, unknown> 
       code: error.code,
       message: cut(error.message),
       outcome: error.outcome,
-      ...(error.hint === undefined ? {} : { hint: cut(error.hint) }),
+      hint: error.hint === undefined ? undefined : cut(error.hint),
       // The stack of a cause says where, which the message has said already.
-      ...(cause === undefined ? {} : { cause: { ...cause, stack: undefined } }),
+      cause: cause === undefined ? undefined : { ...cause, stack: undefined },
     };
   return {
     name: error.name,
     message: cut(error.message),
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
-    ...(error.stack === undefined ? {} : { stack: cut(error.stack) }),
-    ...(cause === undefined ? {} : { cause }),
+    stack: error.stack === undefined ? undefined : cut(error.stack),
+    cause,
   };
 }
 

@@ -110,10 +110,10 @@ export class ClientConnection {
     const failure = toDsyncdError(error, { code: 'DSYNCD_INTERNAL', outcome: 'transient' });
     const fields = {
       peer: this.#link.peerName,
-      ...(user === undefined ? {} : { user }),
+      user,
       code: failure.code,
       reason: failure.message,
-      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+      hint: failure.hint,
     };
     const { logger } = this.#service;
     // Health checks and port scans come and go without a word.

@@ -69,7 +69,7 @@ export class CommandPeer implements Peer {
     const filled = args.map((arg) => arg.replaceAll('%{user}', () => user));
     const child = spawn(command, filled, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
+      env: env === undefined ? undefined : { ...process.env, ...env },
     });
     const end = new ProcessEnd(this.name, clock);
     const link = new StreamLink(child.stdout, child.stdin, {

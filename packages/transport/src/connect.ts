@@ -42,7 +42,7 @@ async function startConnecting(
     port,
     secureContext,
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(tls.session === undefined ? {} : { session: tls.session }),
+    session: tls.session,
     rejectUnauthorized: true,
   });
   socket.on('session', (session) => {

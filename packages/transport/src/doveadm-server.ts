@@ -98,7 +98,7 @@ class DoveadmService implements DoveadmServer {
         this.#settings.logger.info({ peer, reason: error.message }, 'TLS handshake with a client failed');
       });
     }
-    server.listen({ port, ...(address === undefined ? {} : { host: address }) });
+    server.listen({ port, host: address });
     try {
       await once(server, 'listening');
     } catch (error) {
@@ -165,7 +165,7 @@ class DoveadmService implements DoveadmServer {
     const certificateProblem = clientCertificateProblem(socket, this.#settings.tls);
     void client.run({
       secret: this.#secret,
-      ...(certificateProblem === undefined ? {} : { certificateProblem }),
+      certificateProblem,
       loginTimeoutMs: this.#loginTimeoutMs,
       refuse: () => this.#strangers.refuse(socket.remoteAddress ?? ''),
       onAdmitted: () => {

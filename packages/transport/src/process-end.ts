@@ -90,7 +90,7 @@ export class ProcessEnd {
       `${this.#what} ${how}${words === '' ? '' : `: ${words}`}`,
       {
         outcome: known?.outcome ?? 'transient',
-        ...(known?.hint === undefined ? {} : { hint: known.hint }),
+        hint: known?.hint,
       },
     );
   }

@@ -44,8 +44,8 @@ export async function loadSshLogin({
     throw keyError('there is neither an SSH key nor an SSH agent to log in with', undefined);
   const privateKey = keyFile === undefined ? undefined : await readKey(keyFile);
   return {
-    ...(privateKey === undefined ? {} : { privateKey }),
-    ...(agentSocket === undefined ? {} : { agent: agentSocket }),
+    privateKey,
+    agent: agentSocket,
     authHandler: [
       ...(privateKey === undefined ? [] : ['publickey' as const]),
       ...(agentSocket === undefined ? [] : ['agent' as const]),
@@ -74,5 +74,5 @@ const keyError = (message: string, cause: unknown): DsyncdError =>
   new DsyncdError('DSYNCD_SSH_KEY', message, {
     outcome: 'operator',
     hint: "make one with: ssh-keygen -t ed25519 -N '' -f KEYFILE, readable by the service only; it can have no passphrase",
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });

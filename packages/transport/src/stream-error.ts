@@ -32,7 +32,7 @@ export function describeStreamError(peerName: string, error: Error): DsyncdError
   const hint = hints[code];
   return new DsyncdError('DSYNCD_LINK_LOST', `${peerName}: ${meanings[code] ?? error.message}`, {
     outcome: 'transient',
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     cause: error,
   });
 }
@@ -43,7 +43,7 @@ export function describeConnectError(peerName: string, error: Error): DsyncdErro
   if (described.code !== 'DSYNCD_LINK_LOST') return described;
   return new DsyncdError('DSYNCD_CONNECT', `cannot connect to ${described.message}`, {
     outcome: described.outcome,
-    ...(described.hint === undefined ? {} : { hint: described.hint }),
+    hint: described.hint,
     cause: error,
   });
 }

@@ -65,7 +65,7 @@ async function serve(answerer: SyncAnswerer, tls?: ServerTlsSettings) {
     secret,
     answerer,
     logger,
-    ...(tls === undefined ? {} : { tls }),
+    tls,
   });
   onCleanup(() => server.stop(0));
   return { server, logger };

@@ -32,7 +32,7 @@ async function serve(tls: ServerTlsSettings | undefined): Promise<DoveadmServer>
     secret,
     answerer: new ShoutingAnswerer(),
     logger: recordingLogger(),
-    ...(tls === undefined ? {} : { tls }),
+    tls,
   });
   onCleanup(() => server.stop(0));
   return server;

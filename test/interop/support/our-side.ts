@@ -103,7 +103,7 @@ export class OurSide implements MailSide {
     if (rest === undefined) throw new Error(`no attribute key: ${key}`);
     const changedAt = Math.floor(Date.now() / 1000);
     const type = scope === 'private' ? 'private' : 'shared';
-    const attribute = { type, key: rest, changedAt, ...(value === undefined ? {} : { value }) } as const;
+    const attribute = { type, key: rest, changedAt, value } as const;
     await this.#withMailbox(name, (mailbox) => mailbox.apply([{ type: 'attribute', attribute }]));
   }
 

@@ -56,8 +56,8 @@ export async function send(path: string, { method = 'GET', body, signal }: CallO
       headers,
       cache: 'no-store',
       credentials: 'omit',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
     });
   } catch (error) {
     throw unreachable(error);

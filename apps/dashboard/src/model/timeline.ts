@@ -59,7 +59,7 @@ function syncEntry(sync: EndedSync): TimelineEntry {
     kind: outcomeKind(outcome),
     title: outcomes[outcome]?.title ?? `Ended: ${outcome}`,
     detail: failure === undefined ? workText(sync) : `${failure.reason} (${failure.code})`,
-    ...(failure?.hint === undefined ? {} : { hint: failure.hint }),
+    hint: failure?.hint,
   };
 }
 

@@ -18,7 +18,7 @@ export const notices = signal<readonly Notice[]>([]);
 export function notify(kind: Notice['kind'], text: string, hint?: string): void {
   lastId++;
   const id = lastId;
-  const notice: Notice = { id, kind, text, ...(hint === undefined ? {} : { hint }) };
+  const notice: Notice = { id, kind, text, hint };
   notices.value = [...notices.value, notice].slice(-noticesMax);
   if (kind === 'good') setTimeout(() => dismiss(id), goodNoticeMs);
 }

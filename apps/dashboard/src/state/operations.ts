@@ -43,8 +43,7 @@ const reasonOf = ({ status, message, hint }: ApiError): string =>
 
 const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-const post = (path: string, body?: unknown): Promise<unknown> =>
-  call(path, { method: 'POST', ...(body === undefined ? {} : { body }) });
+const post = (path: string, body?: unknown): Promise<unknown> => call(path, { method: 'POST', body });
 
 const channelOf = (user: UserOfChannel): string => `channel=${encodeURIComponent(user.channel)}`;
 

@@ -68,9 +68,10 @@ async function examineHost(context: CommandContext, options: Options): Promise<v
     clock,
     signal: interrupt.signal,
     version: programVersion(),
-    ...(doveconf === undefined
-      ? {}
-      : { doveconfText: () => readTextFile(doveconf, terminal.stdin, doveconfLimits.textBytesMax) }),
+    doveconfText:
+      doveconf === undefined
+        ? undefined
+        : () => readTextFile(doveconf, terminal.stdin, doveconfLimits.textBytesMax),
   });
   const results: Result[] = [];
   try {

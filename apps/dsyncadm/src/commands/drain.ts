@@ -42,7 +42,7 @@ export function registerDrain(parent: Command, context: CommandContext): void {
     exits: ['behind', ...replicatorExits],
   });
   command.action((channel: string | undefined, options: Omit<Options, 'channel'>) =>
-    drain(context, { ...options, ...(channel === undefined ? {} : { channel }) }),
+    drain(context, { ...options, channel }),
   );
 }
 

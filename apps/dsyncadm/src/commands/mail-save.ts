@@ -40,7 +40,7 @@ export function registerMailSave(parent: Command, context: CommandContext): void
 async function saveMail(context: CommandContext, file: string | undefined, options: Options): Promise<void> {
   const save = {
     ...parseFlags(options.flags === undefined ? [] : [options.flags]),
-    ...(options.received === undefined ? {} : { receivedAt: parseInstant(options.received) }),
+    receivedAt: options.received === undefined ? undefined : parseInstant(options.received),
   };
   const create = options.createUser === true;
   const uid = await context.changeUserMail({ user: options.user, create, priority: 'high' }, async (mail) => {

@@ -64,7 +64,7 @@ function failureError(
 ): Error {
   return new DsyncdError(code, reason, {
     outcome: outcome === 'ok' || outcome === 'changed' ? 'operator' : outcome,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

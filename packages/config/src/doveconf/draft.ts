@@ -56,7 +56,7 @@ export class Draft {
   }
 
   #note(kind: ImportNote['kind'], setting: string, why: string, hint: string | undefined): void {
-    this.notes.push({ kind, setting, why, ...(hint === undefined ? {} : { hint }) });
+    this.notes.push({ kind, setting, why, hint });
   }
 }
 

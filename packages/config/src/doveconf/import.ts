@@ -41,7 +41,7 @@ export function importDoveconf(text: string, options: DoveconfImportOptions = {}
   importUsers(tree, draft);
   importSockets(tree, draft);
   checkMailPlugins(tree, draft);
-  return { toml: draft.toml(), notes: draft.notes, ...(password === undefined ? {} : { password }) };
+  return { toml: draft.toml(), notes: draft.notes, password };
 }
 
 function refuseOthers(tree: DoveconfTree): void {

@@ -40,7 +40,7 @@ async function lookAtUsers(scene: Scene, channel: ChannelConfig): Promise<readon
   const looked: UserMailboxes[] = [];
   for (const user of (await scene.users()).slice(0, usersMax)) {
     const theirs = there === undefined ? undefined : await listOf(there, user).catch(() => undefined);
-    looked.push({ user, here: await listOf(here, user), ...(theirs === undefined ? {} : { there: theirs }) });
+    looked.push({ user, here: await listOf(here, user), there: theirs });
   }
   return looked;
 }

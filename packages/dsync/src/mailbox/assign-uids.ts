@@ -47,8 +47,8 @@ export function assignUids<Local extends NewMail, Remote extends NewMail>(
     const uid = isUsable || partner?.uid === mail.uid ? mail.uid : isPartnerUsable ? partner.uid : fresh++;
     const pair = isLocal ? { local: mail, remote: partner } : { local: partner, remote: mail };
     assigned.push({
-      ...(pair.local === undefined ? {} : { local: pair.local as Local }),
-      ...(pair.remote === undefined ? {} : { remote: pair.remote as Remote }),
+      local: pair.local === undefined ? undefined : (pair.local as Local),
+      remote: pair.remote === undefined ? undefined : (pair.remote as Remote),
       uid,
     });
   }
@@ -67,7 +67,7 @@ export function assignOneWay<Local extends NewMail, Remote extends NewMail>(
   const partners = pairByGuid(locals, remotes);
   const assigned = locals.map((local): Assigned<Local, Remote> => {
     const remote = partners.get(local) as Remote | undefined;
-    return { local, uid: local.uid, ...(remote === undefined ? {} : { remote }) };
+    return { local, uid: local.uid, remote };
   });
   let next = uidNext.local;
   for (const remote of remotes) {

@@ -186,7 +186,7 @@ async function receive(
     attributesBytes += byteTextLength(value ?? '');
     if (attributesBytes > attributesBytesMax)
       throw attributesTooLarge(`the attributes of a mailbox have more than ${attributesBytesMax} bytes`);
-    await importer.addAttribute({ ...item, ...(value === undefined ? {} : { value }) });
+    await importer.addAttribute({ ...item, value });
   }
   for await (const change of session.list('change', {
     countMax: changesMax,

@@ -23,7 +23,7 @@ export async function* exportAttributes(
       type: 'attribute',
       scope: attribute.type,
       key: attribute.key,
-      ...(attribute.value === undefined ? {} : { value: attribute.value }),
+      value: attribute.value,
       hasStream: false,
       deleted: attribute.value === undefined,
       lastChange: isPeerDovecot && !isTimedByDovecot(attribute.key) ? 0 : attribute.changedAt,

@@ -107,7 +107,7 @@ export async function leftOutError(
   return new DsyncdError(
     'DSYNCD_MAILBOX_LEFT_OUT',
     `${leftOut.length === 1 ? 'mailbox' : 'mailboxes'} ${names.join(', ')}${more} cannot be taken here, the others are synced: ${message}`,
-    { outcome: 'transient', ...(hint === undefined ? {} : { hint }) },
+    { outcome: 'transient', hint },
   );
 }
 

@@ -112,7 +112,7 @@ export class NewMails {
     }
     this.#wanted.push(
       local === undefined
-        ? { ...wantedOfRemote(uid, remote), ...(replaced === undefined ? {} : { replaced }) }
+        ? { ...wantedOfRemote(uid, remote), replaced }
         : wantedOfLocal(uid, local.mail, edit, this.#context.mailbox),
     );
   }
@@ -276,16 +276,16 @@ function wantedOfLocal(
     dates: {
       receivedAt: mail.receivedAt,
       savedAt: mail.savedAt,
-      ...(mail.pop3Uidl === undefined ? {} : { pop3Uidl: mail.pop3Uidl }),
-      ...(mail.pop3Order === undefined ? {} : { pop3Order: mail.pop3Order }),
+      pop3Uidl: mail.pop3Uidl,
+      pop3Order: mail.pop3Order,
     },
     isMissing: false,
   };
 }
 
 const datesOf = (item: MailItem): Wanted['dates'] => ({
-  ...(item.receivedAt === undefined ? {} : { receivedAt: item.receivedAt }),
-  ...(item.savedAt === undefined ? {} : { savedAt: item.savedAt }),
-  ...(item.pop3Uidl === undefined ? {} : { pop3Uidl: item.pop3Uidl }),
-  ...(item.pop3Order === undefined ? {} : { pop3Order: item.pop3Order }),
+  receivedAt: item.receivedAt,
+  savedAt: item.savedAt,
+  pop3Uidl: item.pop3Uidl,
+  pop3Order: item.pop3Order,
 });

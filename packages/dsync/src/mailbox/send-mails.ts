@@ -124,8 +124,8 @@ async function sendMail(session: Session, { name, mail, body }: OpenedMail): Pro
     type: 'mail',
     ...('guid' in name ? { guid: asMailGuid(name.guid) } : { uid: name.uid }),
     ...(mail === undefined ? {} : { receivedAt: mail.receivedAt, savedAt: mail.savedAt }),
-    ...(mail?.pop3Uidl === undefined ? {} : { pop3Uidl: mail.pop3Uidl }),
-    ...(mail?.pop3Order === undefined ? {} : { pop3Order: mail.pop3Order }),
+    pop3Uidl: mail?.pop3Uidl,
+    pop3Order: mail?.pop3Order,
     hasStream: body !== undefined,
   });
   if (body === undefined) return;

@@ -68,9 +68,10 @@ export function sideOfStore(tree: MailboxTree, isWanted: (path: MailboxPath) => 
       (node): SideNode => ({
         key: pathKey(node.path),
         exists: node.exists,
-        ...(node.mailbox === undefined
-          ? {}
-          : { mailbox: { guid: node.mailbox.guid, uidValidity: node.mailbox.uidValidity } }),
+        mailbox:
+          node.mailbox === undefined
+            ? undefined
+            : { guid: node.mailbox.guid, uidValidity: node.mailbox.uidValidity },
         namedAt: node.lastRenamedOrCreated,
         subscribed: node.subscribed,
         subscribedAt: node.lastSubscriptionChange,

@@ -239,7 +239,7 @@ const userdbError = (message: string, cause?: unknown): DsyncdError =>
   new DsyncdError('DSYNCD_USERDB', message, {
     outcome: 'transient',
     hint: 'check that Dovecot runs, that auth_socket_path is its auth-userdb socket, and that the user of dsyncd may open it',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 
 const userFailed = (reason: string): DsyncdError =>

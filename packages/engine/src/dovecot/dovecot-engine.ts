@@ -72,7 +72,7 @@ export class DovecotEngine implements SyncEngine {
       const admission = await this.#options.users.admit(task.user, channel.replicaField, task.signal);
       if ('outcome' in admission) {
         const { outcome, code, reason, properUser } = admission;
-        return { ...refused(outcome, code, reason), ...(properUser === undefined ? {} : { properUser }) };
+        return { ...refused(outcome, code, reason), properUser };
       }
       const destination = withPort(admission.replica ?? channel.replica, channel.doveadmPort);
       return await this.#slots.run(task.signal, () => this.#command(task, destination));
@@ -108,9 +108,9 @@ export class DovecotEngine implements SyncEngine {
       outcome,
       // A sync of one mailbox knows nothing of the others; one that came too late for a change may hide it in its state.
       ...(state === undefined || !isStored ? {} : { state }),
-      ...(proofAfterMs === undefined ? {} : { proofAfterMs }),
+      proofAfterMs,
       full: isProof,
-      ...(failure === undefined ? {} : { failure }),
+      failure,
       counts: noCounts,
       isCounted: false,
       conflicts: [],
@@ -135,7 +135,7 @@ export class DovecotEngine implements SyncEngine {
       // 0 would mean no lock at all.
       lockTimeoutSeconds: Math.max(1, Math.ceil(lockTimeoutMs() / 1000)),
       ioTimeoutSeconds: Math.max(1, Math.ceil(ioTimeoutMs(channel) / 1000)),
-      ...(mailbox === undefined ? {} : { mailbox: mailbox.join('/') }),
+      mailbox: mailbox?.join('/'),
     };
   }
 
@@ -186,7 +186,7 @@ function failureOf(error: unknown, signal: AbortSignal): SyncResult {
   return {
     outcome,
     full: false,
-    failure: { code, reason: message, ...(hint === undefined ? {} : { hint }) },
+    failure: { code, reason: message, hint },
     counts: noCounts,
     isCounted: false,
     conflicts: [],

@@ -19,7 +19,7 @@ export async function whyItDied(
   if (failure !== undefined && failure.code !== 'DSYNCD_DOVECOT_TEMPFAIL')
     return new DsyncdError(failure.code, failure.reason, {
       outcome: outcome === 'ok' || outcome === 'changed' ? 'transient' : outcome,
-      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+      hint: failure.hint,
     });
   return (await unreachable(destination, clock, signal)) ?? died;
 }

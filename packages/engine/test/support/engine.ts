@@ -42,7 +42,7 @@ export async function createEngine(path: string, options: TestEngineOptions = {}
   const engine = new DovecotEngine({
     server: () => ({
       destination: { kind: 'unix', path, name: `unix:${path}` },
-      ...(secret === undefined ? {} : { secret }),
+      secret,
     }),
     users: new DovecotUsers({ auth, rules: () => all, clock: systemClock }),
     channel: (name) => (name === 'default' ? { replica: 'tcp:127.0.0.1:1', doveadmPort: 12_345 } : undefined),

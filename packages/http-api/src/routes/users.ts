@@ -59,14 +59,14 @@ export function userRoutes(app: App, { parts, history }: RouteContext): void {
           mask: maskOf(query.search),
           limit: query.limit - users.length,
           ...only(query.filter),
-          ...(cursor === undefined ? {} : { cursor }),
+          cursor,
         });
         for (const user of page.users) users.push(userView(channel, user, clock.now()));
         cursor = page.next;
         if (cursor === undefined) channel = channels[channels.indexOf(channel) + 1];
         if (users.length >= query.limit) break;
       }
-      return { users, ...(channel === undefined ? {} : { next: encodeCursor({ channel, cursor }) }) };
+      return { users, next: channel === undefined ? undefined : encodeCursor({ channel, cursor }) };
     },
   );
 

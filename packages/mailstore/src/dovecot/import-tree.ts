@@ -146,8 +146,8 @@ export async function createMailbox(
   if (sameName !== undefined) return { guid: sameName.guid, path, isNew: false };
   const uidValidity = folder.uidList?.uidValidity;
   const created = await mail.createMailbox(path, {
-    ...(guid === undefined ? {} : { guid }),
-    ...(uidValidity === undefined ? {} : { uidValidity: asUidValidity(uidValidity) }),
+    guid,
+    uidValidity: uidValidity === undefined ? undefined : asUidValidity(uidValidity),
   });
   return { guid: created.guid, path: created.path, isNew: true };
 }

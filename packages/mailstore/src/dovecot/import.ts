@@ -195,7 +195,7 @@ async function knownMailbox(
   if (!isNews) return undefined;
   const created = await mail.createMailbox(await freePath(mail, pathOf(folder.name) ?? base.path), {
     guid: base.guid,
-    ...(folder.uidList === undefined ? {} : { uidValidity: asUidValidity(folder.uidList.uidValidity) }),
+    uidValidity: folder.uidList === undefined ? undefined : asUidValidity(folder.uidList.uidValidity),
   });
   counts.mailboxesCreated++;
   // What was deleted with the mailbox stays so.

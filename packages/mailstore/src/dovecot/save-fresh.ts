@@ -87,7 +87,7 @@ async function saveBatch(from: FreshMails, jobs: readonly Job[], saved: Saved): 
       else
         saves.push({
           job,
-          change: { ...change, ...(job.wantedUid === undefined ? {} : { uid: asUid(job.wantedUid) }) },
+          change: { ...change, uid: job.wantedUid === undefined ? undefined : asUid(job.wantedUid) },
         });
     }
     const expunges = saves.flatMap(({ job: { record } }) =>
@@ -131,8 +131,8 @@ async function sameMail(
     type: 'save',
     body: { mailbox: mailbox.guid, uid },
     ...{ guid, flags, keywords, receivedAt, savedAt },
-    ...(pop3Uidl === undefined ? {} : { pop3Uidl }),
-    ...(pop3Order === undefined ? {} : { pop3Order }),
+    pop3Uidl,
+    pop3Order,
   };
 }
 

@@ -43,7 +43,7 @@ export function parseUidList(text: string): UidList | undefined {
     // Dovecot's own rule: UIDs ascend, whatever does not is damaged.
     if (entry === undefined || entry.uid <= highestUid) continue;
     highestUid = entry.uid;
-    entries.set(entry.base, { uid: entry.uid, ...(entry.guid === undefined ? {} : { guid: entry.guid }) });
+    entries.set(entry.base, { uid: entry.uid, guid: entry.guid });
   }
   const guid = fields.get('G') ?? '';
   return {

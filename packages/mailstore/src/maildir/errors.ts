@@ -55,7 +55,7 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
   const about = (name: string, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
     new DsyncdError(`DSYNCD_STORE_${name}`, `${what} ${where}: ${text(error)}`, {
       outcome,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
       cause: error,
     });
   const starts = (codes: readonly string[]): boolean => codes.some((known) => code.startsWith(known));
@@ -125,7 +125,7 @@ export function toWireError(error: Error): WireError {
     code: error.code,
     message: error.message,
     outcome: error.outcome,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
   };
 }
 
@@ -134,6 +134,6 @@ export function fromWireError(wire: WireError): Error {
     return new InvariantError(wire.stack === undefined ? wire.message : `${wire.message}\n${wire.stack}`);
   return new DsyncdError(wire.code, wire.message, {
     outcome: wire.outcome,
-    ...(wire.hint === undefined ? {} : { hint: wire.hint }),
+    hint: wire.hint,
   });
 }

@@ -65,8 +65,8 @@ function save(context: ApplyContext, change: SaveChange) {
       savedAt: change.savedAt ?? nowSeconds,
       size: body.size,
       virtualSize: body.virtualSize,
-      ...(change.pop3Uidl === undefined ? {} : { pop3Uidl: change.pop3Uidl }),
-      ...(change.pop3Order === undefined ? {} : { pop3Order: change.pop3Order }),
+      pop3Uidl: change.pop3Uidl,
+      pop3Order: change.pop3Order,
     },
   });
   return uid;

@@ -50,7 +50,7 @@ export class MemoryUser {
   tree(): MailboxTree {
     const nodes = this.names.entries().map(({ guid, ...entry }) => ({
       ...entry,
-      ...(guid === undefined ? {} : { mailbox: this.mailsOf(guid).status() }),
+      mailbox: guid === undefined ? undefined : this.mailsOf(guid).status(),
     }));
     return { nodes, deletes: this.names.deletions() };
   }

@@ -217,7 +217,7 @@ export class NameTree {
     this.#set({
       path,
       exists: true,
-      ...(guid === undefined ? {} : { guid }),
+      guid,
       lastRenamedOrCreated: at,
       subscribed: present?.subscribed ?? false,
       lastSubscriptionChange: present?.lastSubscriptionChange ?? 0,

@@ -63,7 +63,7 @@ export class DsyncStream {
     const { over } = this.#link;
     if (over === undefined) return undefined;
     const lastWord = this.#lastWord(Buffer.concat([this.#input.subarray(this.#inputAt), ...over.unread]));
-    return { reason: over.reason, ...(lastWord === undefined ? {} : { lastWord }) };
+    return { reason: over.reason, lastWord };
   }
 
   /** A peer that gives up says so in its last line, whatever that comes after. */

@@ -8,7 +8,7 @@ async function pagesOf(bench: ContractBench, query: UserQuery): Promise<string[]
   for (let cursor: string | undefined; ; ) {
     const page = await bench.queue.userPage('default', {
       ...query,
-      ...(cursor === undefined ? {} : { cursor }),
+      cursor,
     });
     pages.push(page.users.map(({ user }) => user));
     if (page.next === undefined) return pages;

@@ -30,7 +30,7 @@ export class FailureTexts {
     const cut: Failure = {
       code: failure.code.slice(0, failureLimits.codeCharsMax),
       reason: failure.reason.slice(0, failureLimits.reasonCharsMax),
-      ...(hint === undefined ? {} : { hint: hint.slice(0, failureLimits.hintCharsMax) }),
+      hint: hint?.slice(0, failureLimits.hintCharsMax),
     };
     const key = `${cut.code}\n${cut.reason}\n${cut.hint ?? ''}`;
     const shared = this.#shared.get(key);

@@ -23,7 +23,7 @@ export async function loadQueue(options: LoadOptions): Promise<{ scheduler: Sche
     random,
     settings,
     channels: opened.channels,
-    ...(usersMax === undefined ? {} : { usersMax }),
+    usersMax,
     onChange: (channel, user) => journal.noteRecord(channel, user),
     onUserChange: (user) => journal.noteUser(user),
   });
@@ -74,7 +74,7 @@ async function loadFailures({ thread }: LoadOptions, scheduler: Scheduler): Prom
       afterKey = key;
       const channel = scheduler.channels[channelOfKey(key)];
       if (channel?.records.has(userOfKey(key), flag.failed))
-        channel.failures.set(userOfKey(key), { code, reason, ...(hint === undefined ? {} : { hint }) });
+        channel.failures.set(userOfKey(key), { code, reason, hint });
     }
   }
 }

@@ -49,7 +49,7 @@ export async function openSqliteQueue(options: SqliteQueueOptions): Promise<Repl
       random,
       settings,
       now: clock.now(),
-      ...(usersMax === undefined ? {} : { usersMax }),
+      usersMax,
     };
     const { scheduler, unusable } = await loadOrStartAnew(load, logger);
     if (unusable > 0) logger.warn({ unusable }, 'rows of the queue file make no sense and were left out');

@@ -256,5 +256,5 @@ export function problemOf(error: unknown): FileProblem {
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
   const message = error instanceof Error ? error.message : String(error);
-  return { code, message, ...(hint === undefined ? {} : { hint }) };
+  return { code, message, hint };
 }

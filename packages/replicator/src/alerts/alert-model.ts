@@ -77,5 +77,5 @@ export function decideAlerts(state: AlertState, look: AlertLook, timing: AlertTi
 
 function asOngoing(problem: Problem, before: OngoingProblem | undefined, now: number): OngoingProblem {
   const since = problem.since ?? before?.since ?? now;
-  return { ...problem, since, ...(before?.toldAt === undefined ? {} : { toldAt: before.toldAt }) };
+  return { ...problem, since, toldAt: before?.toldAt };
 }

@@ -50,14 +50,14 @@ export async function createFleet<Name extends string>(
       for (const [channel, link] of Object.entries(options.channels[name]))
         channels[channel] = {
           replica: `${scheme}:127.0.0.1:${reachedAt.get(link.to) ?? 0}`,
-          ...(link.settings === undefined ? {} : { settings: link.settings }),
+          settings: link.settings,
         };
       const host = new Host({
         hostname: `${name}.example.com`,
         folder: join(folder, name),
         settings,
         channels,
-        ...(options.redis === undefined ? {} : { redis: options.redis }),
+        redis: options.redis,
         doveadm: { port: ports.get(name) ?? 0, ssl },
         ...(options.hasHttp === true
           ? { http: { port: await freePort(), token: systemRandom.hex(16) } }

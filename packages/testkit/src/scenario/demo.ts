@@ -78,8 +78,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const scenario: ScenarioOptions = {
       kill,
       seed,
-      ...(mails === undefined ? {} : { mails }),
-      ...(shared === undefined ? {} : { meanwhile: shared.killOne.bind(shared) }),
+      mails,
+      meanwhile: shared?.killOne.bind(shared),
     };
     const result = await runScenario(hosts, scenario, say);
     const extra = await shared?.report();

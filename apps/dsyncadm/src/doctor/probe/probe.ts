@@ -172,6 +172,6 @@ async function endsOf(
     hand,
     cleaner,
     eye: there,
-    ...(near === undefined ? {} : { back: { farHand: there, nearEye: near } }),
+    back: near === undefined ? undefined : { farHand: there, nearEye: near },
   };
 }

@@ -22,7 +22,7 @@ export class SyncEye implements ProbeEye {
       if (failure === undefined || outcome === 'ok' || outcome === 'changed') return sightOf(mail, mailbox);
       throw new DsyncdError(failure.code, failure.reason, {
         outcome,
-        ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+        hint: failure.hint,
       });
     });
   }

@@ -41,7 +41,7 @@ export function rebuildIndex(place: HomePlace, now: number): RebuildReport {
   const movedTo = moveAway(file, now);
   renameSync(fresh, file);
   syncPath(place.home);
-  return { mailboxes, ...(movedTo === undefined ? {} : { movedTo }) };
+  return { mailboxes, movedTo };
 }
 
 type Folder = {
