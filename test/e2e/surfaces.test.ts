@@ -6,11 +6,12 @@ import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { AlertWatch } from '@dsyncd/alerts';
 import { parseUserName, type Standing, silentLogger, systemRandom } from '@dsyncd/core';
 import { startHttpApi } from '@dsyncd/http-api';
 import { type Completion, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
-import { AlertWatch, doveadmSocketName, type HostProblem, Intake, listenDoveadm } from '@dsyncd/replicator';
+import { doveadmSocketName, type HostProblem, Intake, listenDoveadm } from '@dsyncd/replicator';
 import { Host } from '@dsyncd/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Level, verdictOf } from '../../apps/dashboard/src/model/verdict.ts';
@@ -292,9 +293,9 @@ async function alertsOf(scene: Scene): Promise<readonly string[]> {
     clock: scene.clock,
     logger: silentLogger,
   });
-  await watch.look();
+  await watch.check();
   scene.clock.advance(graceMs + 1);
-  await watch.look();
+  await watch.check();
   watch.stop();
   return [...new Set(keys)];
 }

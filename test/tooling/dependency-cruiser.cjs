@@ -11,6 +11,7 @@ const mayImport = {
   config: ['core'],
   telemetry: ['core'],
   program: ['core', 'config', 'mailstore', 'telemetry', 'transport'],
+  alerts: ['core', 'protocol', 'config', 'queue'],
   replicator: ['core', 'protocol', 'queue', 'engine', 'notify'],
   doctor: ['core', 'protocol', 'config', 'engine', 'mailstore', 'notify', 'program', 'transport'],
   'http-api': ['core', 'protocol', 'queue', 'replicator', 'notify', 'telemetry'],

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startAlerts } from '@dsyncd/alerts';
 import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
 import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
 import { findProblems } from '@dsyncd/doctor';
@@ -24,7 +25,6 @@ import {
   type WorkerPoolOptions,
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
-import { startAlerts } from './alerts.ts';
 import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
 import { ListenedUntil } from './listened-until.ts';

@@ -1,4 +1,3 @@
-export * from './alerts/index.ts';
 export * from './channel.ts';
 export * from './doveadm-listener.ts';
 export * from './doveadm-service.ts';

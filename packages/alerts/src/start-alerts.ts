@@ -1,18 +1,20 @@
 import { join } from 'node:path';
 import { type Config, readSecret } from '@dsyncd/config';
 import { type Logger, systemClock } from '@dsyncd/core';
+import type { HostProblem } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import { type AlertPlan, AlertWatch, type Channel, type HostProblem } from '@dsyncd/replicator';
+import { type AlertPlan, AlertWatch } from './alert-watch.ts';
+import type { AlertChannel } from './find-problems.ts';
 
 export interface AlertParts {
   readonly config: () => Config;
   readonly queue: ReplicationQueue;
-  readonly channels: () => readonly Channel[];
+  readonly channels: () => readonly AlertChannel[];
   readonly host: () => readonly HostProblem[];
   readonly logger: Logger;
 }
 
-/** Begins to watch; tells nobody while the configuration has no `[alerts]`. */
+/** Begins to watch; sends nothing while the configuration has no `[alerts]`. */
 export function startAlerts({ config, queue, channels, host, logger }: AlertParts): AlertWatch {
   const watch = new AlertWatch({
     queue,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type AlertMessage, type AlertState, decideAlerts, type Problem } from '../../src/index.ts';
+import { type AlertMessage, type AlertState, decideAlerts, type Problem } from '../src/index.ts';
 
 const timing = { graceMs: 300, repeatMs: 1000 };
 const peer: Problem = { key: 'default/peer', channel: 'default', text: 'does not answer', hint: 'look' };
 const held: Problem = { key: 'default/quarantine', channel: 'default', text: 'one held', hint: 'help' };
 
-/** Looks in turn; answers what was told as `NOW firing|recovered`. */
+/** Looks in turn; answers what was sent as `NOW firing|recovered`. */
 function play(
   looks: readonly { at: number; problems: readonly Problem[]; silent?: boolean; fails?: boolean }[],
 ): string[] {
@@ -13,10 +13,14 @@ function play(
   const heard: string[] = [];
   const names = (list: AlertMessage['firing']): string => list.map(({ key }) => key.split('/')[1]).join('+');
   for (const { at, problems, silent = false, fails = false } of looks) {
-    const { untold, told, message } = decideAlerts(state, { now: at, problems, isSilent: silent }, timing);
+    const { ifUnsent, ifSent, message } = decideAlerts(
+      state,
+      { now: at, problems, isSilent: silent },
+      timing,
+    );
     if (message !== undefined && !fails)
       heard.push(`${at} ${names(message.firing)}|${names(message.recovered)}`);
-    state = fails ? untold : told;
+    state = fails ? ifUnsent : ifSent;
   }
   return heard;
 }
@@ -82,7 +86,7 @@ describe('decideAlerts', () => {
     ).toEqual(['300 peer|', '1000 quarantine|peer']);
   });
 
-  it('tells again what could not be told: problems and recoveries', () => {
+  it('tells again what could not be sent: problems and recoveries', () => {
     expect(
       play([
         { at: 0, problems: [peer] },

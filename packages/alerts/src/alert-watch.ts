@@ -2,12 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '@dsyncd/core';
 import type { HostProblem } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import type { Channel } from '../channel.ts';
-import { type AlertMessage, type AlertState, type AlertTiming, decideAlerts } from './alert-model.ts';
-import { type AlertText, alertText } from './alert-text.ts';
-import { findProblems } from './problems.ts';
-import { type MailPlace, sendMail } from './send-mail.ts';
-import { sendWebhook } from './send-webhook.ts';
+import { type AlertMessage, type AlertState, type AlertTiming, decideAlerts } from './decide-alerts.ts';
+import { type AlertChannel, findProblems } from './find-problems.ts';
+import { type AlertText, alertText, type MailPlace, sendMail, sendWebhook } from './send-alert.ts';
 
 /** Where alerts go, and when. */
 export interface AlertPlan extends AlertTiming {
@@ -18,24 +15,24 @@ export interface AlertPlan extends AlertTiming {
 
 export interface AlertWatchOptions {
   readonly queue: Pick<ReplicationQueue, 'channelStatus' | 'lagCounts' | 'userPage'>;
-  readonly channels: () => readonly Channel[];
+  readonly channels: () => readonly AlertChannel[];
   /** What is wrong with this host itself. */
   readonly host: () => readonly HostProblem[];
   /** Undefined: alerts are off. */
   readonly plan: () => AlertPlan | undefined;
   readonly hostname: () => string;
-  /** Holds the instant until which nothing is told; need not be there. */
+  /** Holds the instant until which nothing is reported; need not be there. */
   readonly silenceFile: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const lookEveryMsMax = 15_000;
-const lookEveryMsMin = 100;
+const checkEveryMsMax = 15_000;
+const checkEveryMsMin = 100;
 /** A silence that somebody forgot, or mistyped, ends. */
 export const silenceMsMax = 7 * 86_400_000;
 
-/** Looks at the queue from time to time and tells people of what does not mend itself. */
+/** Checks the queue from time to time and reports what does not clear by itself. */
 export class AlertWatch {
   readonly #options: AlertWatchOptions;
   #state: AlertState = new Map();
@@ -47,10 +44,10 @@ export class AlertWatch {
   }
 
   start(): void {
-    const graceMs = this.#options.plan()?.graceMs ?? lookEveryMsMax;
-    const delayMs = Math.min(lookEveryMsMax, Math.max(lookEveryMsMin, graceMs / 4));
+    const graceMs = this.#options.plan()?.graceMs ?? checkEveryMsMax;
+    const delayMs = Math.min(checkEveryMsMax, Math.max(checkEveryMsMin, graceMs / 4));
     this.#cancel = this.#options.clock.after(delayMs, () => {
-      void this.look().finally(() => {
+      void this.check().finally(() => {
         if (!this.#isStopped) this.start();
       });
     });
@@ -62,8 +59,8 @@ export class AlertWatch {
     this.#cancel?.();
   }
 
-  /** One look; never rejects. */
-  async look(): Promise<void> {
+  /** One check; never rejects. */
+  async check(): Promise<void> {
     const { queue, channels, host, clock, logger, hostname } = this.#options;
     const plan = this.#options.plan();
     if (plan === undefined) {
@@ -73,17 +70,17 @@ export class AlertWatch {
     try {
       const problems = await findProblems({ queue, channels: channels(), host: host() }, plan.graceMs);
       const now = clock.now();
-      const look = { now, problems, isSilent: await this.#isSilent(now) };
-      const { message, told, untold } = decideAlerts(this.#state, look, plan);
-      const isTold =
+      const input = { now, problems, isSilent: await this.#isSilent(now) };
+      const { message, ifSent, ifUnsent } = decideAlerts(this.#state, input, plan);
+      const isSent =
         message === undefined || (await this.#send(plan, message, alertText(message, hostname(), now)));
-      this.#state = isTold ? told : untold;
+      this.#state = isSent ? ifSent : ifUnsent;
     } catch (error) {
       if (!this.#isStopped) logger.error({ error }, 'alerts not decided');
     }
   }
 
-  /** True when somebody could be told, by whichever way. */
+  /** True when at least one way worked. */
   async #send(plan: AlertPlan, message: AlertMessage, text: AlertText): Promise<boolean> {
     const { logger } = this.#options;
     const hostname = this.#options.hostname();

@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
+import type { HostProblem } from '@dsyncd/protocol';
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AlertPlan, AlertWatch, type HostProblem, silenceMsMax } from '../../src/index.ts';
+import { type AlertPlan, AlertWatch, silenceMsMax } from '../src/index.ts';
 
 interface Posted {
   readonly text: string;
@@ -51,7 +52,7 @@ beforeEach(async () => {
   const logger: Logger = { ...silentLogger, error: (fields) => logged.push(fields) };
   watch = new AlertWatch({
     queue,
-    channels: () => [{ name: 'default', replica: 'tcps:mx2', chain: false }],
+    channels: () => [{ name: 'default', replica: 'tcps:mx2' }],
     host: () => host,
     plan: () => plan,
     hostname: () => 'mx1.example.com',
@@ -79,9 +80,9 @@ async function syncAnn(outcome: 'ok' | 'operator'): Promise<void> {
   await queue.complete(claim, { outcome, full: true, ...(outcome === 'ok' ? {} : { failure }) });
 }
 
-async function lookAfter(delayMs: number): Promise<void> {
+async function checkAfter(delayMs: number): Promise<void> {
   await clock.advance(delayMs);
-  await watch.look();
+  await watch.check();
 }
 
 /** Notes its arguments and what it reads; ends with `status`. */
@@ -95,17 +96,17 @@ function scriptSendmail(exitStatus: number): string {
 describe('AlertWatch', () => {
   it('posts who is held and why after the grace time, and that it is over', async () => {
     await syncAnn('operator');
-    await lookAfter(0);
-    await lookAfter(4 * minuteMs);
+    await checkAfter(0);
+    await checkAfter(4 * minuteMs);
     expect(posted).toEqual([]);
-    await lookAfter(minuteMs);
+    await checkAfter(minuteMs);
     expect(posted).toHaveLength(1);
     expect(posted[0]?.firing.map(({ key }) => key)).toEqual(['default/quarantine']);
     expect(posted[0]?.hostname).toBe('mx1.example.com');
     for (const wanted of ['ann@example.com', 'the index is damaged', 'mend the index', 'problem'])
       expect(posted[0]?.text).toContain(wanted);
     await syncAnn('ok');
-    await lookAfter(minuteMs);
+    await checkAfter(minuteMs);
     expect(posted).toHaveLength(2);
     expect(posted[1]?.firing).toEqual([]);
     expect(posted[1]?.text).toContain('recovered');
@@ -114,11 +115,11 @@ describe('AlertWatch', () => {
   it('tells of what is wrong with the host', async () => {
     await syncAnn('ok');
     host = [{ check: 'clocks (offsite)', message: 'the other clock is 5 min ahead', remedy: 'use chrony' }];
-    await lookAfter(0);
-    await lookAfter(5 * minuteMs);
+    await checkAfter(0);
+    await checkAfter(5 * minuteMs);
     expect(posted[0]?.text).toContain('PROBLEM this host: clocks (offsite): the other clock is 5 min ahead');
     host = [];
-    await lookAfter(minuteMs);
+    await checkAfter(minuteMs);
     expect(posted[1]?.firing).toEqual([]);
   });
 
@@ -135,25 +136,25 @@ describe('AlertWatch', () => {
     ],
   ])('tells when %s', async (_, make, words) => {
     await make();
-    await lookAfter(0);
-    await lookAfter(5 * minuteMs);
+    await checkAfter(0);
+    await checkAfter(5 * minuteMs);
     expect(posted[0]?.text).toContain(words);
   });
 
   it('tells of changes that wait longer than the grace time', async () => {
     await queue.request('default', [{ user: ann, priority: 'low' }]);
-    await lookAfter(5 * minuteMs);
+    await checkAfter(5 * minuteMs);
     expect(posted).toEqual([]);
-    await lookAfter(1);
+    await checkAfter(1);
     expect(posted[0]?.text).toContain('changes of 1 user are not on tcps:mx2 yet');
   });
 
   it('tries again when nobody took it, and keeps the URL out of the log', async () => {
     await syncAnn('operator');
-    await lookAfter(0);
+    await checkAfter(0);
     for (const bad of [500, 302]) {
       status = bad;
-      await lookAfter(5 * minuteMs);
+      await checkAfter(5 * minuteMs);
     }
     expect(posted).toEqual([]);
     expect(logged.map(({ error }) => (error instanceof Error ? error.message : ''))).toEqual([
@@ -161,12 +162,12 @@ describe('AlertWatch', () => {
       'the webhook for alerts: answered with status 302',
     ]);
     plan = { graceMs: 0, repeatMs: 1000, webhookUrl: async () => 'http://127.0.0.1:1/T0PSECRET' };
-    await watch.look();
+    await watch.check();
     expect(logged).toHaveLength(3);
     expect(JSON.stringify(logged.map(({ error }) => String(error)))).not.toContain(urlSecret);
     plan = { graceMs: 0, repeatMs: 1000, webhookUrl: async () => url() };
     status = 204;
-    await watch.look();
+    await watch.check();
     expect(posted).toHaveLength(1);
   });
 
@@ -177,13 +178,13 @@ describe('AlertWatch', () => {
       mail: { sendmailPath: scriptSendmail(0), to: '$(id)@example.com' },
     };
     await syncAnn('operator');
-    await watch.look();
+    await watch.check();
     expect(readFileSync(join(folder, 'args'), 'utf8')).toBe('-i -- $(id)@example.com\n');
     const mail = readFileSync(join(folder, 'mail'), 'utf8');
     expect(mail).toMatch(
       /^From: dsyncd <dsyncd@mx1\.example\.com>\nTo: \$\(id\)@example\.com\nSubject: dsyncd on mx1\.example\.com: 1 problem\n/,
     );
-    expect(mail).toContain('\n\nPROBLEM channel default: 1 user held');
+    expect(mail).toContain('\n\nPROBLEM channel default: 1 user quarantined');
     expect(logged).toEqual([]);
   });
 
@@ -191,12 +192,12 @@ describe('AlertWatch', () => {
     const mail = { sendmailPath: scriptSendmail(75), to: 'root' };
     plan = { graceMs: 0, repeatMs: minuteMs, mail, webhookUrl: async () => url() };
     await syncAnn('operator');
-    await watch.look();
-    await watch.look();
+    await watch.check();
+    await watch.check();
     expect(posted).toHaveLength(1);
-    expect(logged.map(({ error }) => String(error)).join()).toContain('ended with 75: broken');
+    expect(logged.map(({ error }) => String(error)).join()).toContain('exited with 75: broken');
     plan = { graceMs: 0, repeatMs: 1, mail: { ...mail, sendmailPath: join(folder, 'none') } };
-    await lookAfter(minuteMs);
+    await checkAfter(minuteMs);
     expect(String(logged.at(-1)?.error)).toContain('ENOENT');
   });
 
@@ -206,13 +207,13 @@ describe('AlertWatch', () => {
     const silence = (untilMs: number): void =>
       writeFileSync(join(folder, 'silent'), `${new Date(clock.now() + untilMs).toISOString()}\n`);
     silence(minuteMs);
-    await watch.look();
+    await watch.check();
     expect(posted).toEqual([]);
     silence(silenceMsMax);
-    await watch.look();
+    await watch.check();
     expect(posted).toEqual([]);
     silence(silenceMsMax + 1);
-    await watch.look();
+    await watch.check();
     expect(posted).toHaveLength(1);
   });
 
@@ -230,7 +231,7 @@ describe('AlertWatch', () => {
   it('does nothing when alerts are off', async () => {
     plan = undefined;
     await syncAnn('operator');
-    await lookAfter(60 * minuteMs);
+    await checkAfter(60 * minuteMs);
     expect([posted, logged]).toEqual([[], []]);
   });
 });

@@ -1,27 +1,37 @@
 import { type ChannelStatus, countOf, obstaclesOf } from '@dsyncd/core';
 import type { HostProblem } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import type { Channel } from '../channel.ts';
-import type { Problem } from './alert-model.ts';
+import type { Problem } from './decide-alerts.ts';
 
-/** Named in a message; of more there is only the number. */
+/** Users named in a message; beyond that only the number is given. */
 const usersNamedMax = 5;
 const reasonCharsMax = 300;
 
+/** One replica relation, as far as an alert names it. */
+export interface AlertChannel {
+  readonly name: string;
+  /** `mail_replica` as configured. */
+  readonly replica: string;
+}
+
 type Readings = Pick<ReplicationQueue, 'channelStatus' | 'lagCounts' | 'userPage'>;
 
-export interface Scene {
+/** Everything that can be wrong. */
+export interface AlertSubjects {
   readonly queue: Readings;
-  readonly channels: readonly Channel[];
+  readonly channels: readonly AlertChannel[];
   /** What is wrong with this host itself. */
   readonly host: readonly HostProblem[];
 }
 
 /**
- * What is wrong now; one cause is one problem, whatever it brings with it.
+ * What is wrong now; one cause is one problem, whatever follows from it.
  * @param lagMs - a change that waits longer is a problem of its own
  */
-export async function findProblems({ queue, channels, host }: Scene, lagMs: number): Promise<Problem[]> {
+export async function findProblems(
+  { queue, channels, host }: AlertSubjects,
+  lagMs: number,
+): Promise<Problem[]> {
   const perChannel = await Promise.all(channels.map((channel) => problemsOf(queue, channel, lagMs)));
   return [...host.map(ofHost), ...perChannel.flat()];
 }
@@ -32,7 +42,11 @@ const ofHost = ({ check, message, remedy }: HostProblem): Problem => ({
   hint: remedy,
 });
 
-async function problemsOf(queue: Readings, { name, replica }: Channel, lagMs: number): Promise<Problem[]> {
+async function problemsOf(
+  queue: Readings,
+  { name, replica }: AlertChannel,
+  lagMs: number,
+): Promise<Problem[]> {
   const status = await queue.channelStatus(name);
   const [behind = 0, late = 0] = await queue.lagCounts(name, [-1, lagMs]);
   const found: Problem[] = [];
@@ -42,7 +56,7 @@ async function problemsOf(queue: Readings, { name, replica }: Channel, lagMs: nu
       key: `${name}/peer`,
       channel: name,
       text: `${replica} does not answer, ${countOf(behind, 'user')} behind: ${shorten(status.breaker.lastReason)}`,
-      hint: 'look at dsync-server and the network there; nothing is lost, and it goes on by itself',
+      hint: 'check dsync-server and the network there; nothing is lost, and it goes on by itself',
     });
     return found;
   }
@@ -51,9 +65,9 @@ async function problemsOf(queue: Readings, { name, replica }: Channel, lagMs: nu
       key: `${name}/failed`,
       channel: name,
       text: `the last sync of ${countOf(status.queuedFailed, 'user')} failed`,
-      hint: 'dsyncadm status says whose, and why',
+      hint: 'dsyncadm status lists them, and why',
     });
-  // Changes of users who are held or fail wait for that reason.
+  // Changes of users who are quarantined or failing wait for that reason.
   const lateOnly = late - status.quarantined - status.queuedFailed;
   if (status.oldestRequestAt !== undefined && lateOnly > 0)
     found.push({
@@ -61,8 +75,8 @@ async function problemsOf(queue: Readings, { name, replica }: Channel, lagMs: nu
       channel: name,
       text: `changes of ${countOf(lateOnly, 'user')} are not on ${replica} yet${status.paused ? ': the channel is paused' : ''}`,
       hint: status.paused
-        ? `the dashboard, or POST /v1/channels/${name}/resume of the HTTP API, lets it go on`
-        : 'dsyncadm status says whose; more replication_max_conns may help',
+        ? `the dashboard, or POST /v1/channels/${name}/resume of the HTTP API, resumes it`
+        : 'dsyncadm status lists them; more replication_max_conns may help',
       since: status.oldestRequestAt,
     });
   const rest = unexplained(status, status.paused && lateOnly > 0);
@@ -71,15 +85,15 @@ async function problemsOf(queue: Readings, { name, replica }: Channel, lagMs: nu
       key: `${name}/standing`,
       channel: name,
       text: rest.join(', '),
-      hint: 'dsyncadm status says whose; those who were never synced, or may have changed unheard, are synced by themselves',
+      hint: 'dsyncadm status lists them; users who were never synced, or whose changes may have been missed, are synced by themselves',
     });
   return found;
 }
 
 /** What else keeps the replica from taking over. */
-function unexplained(status: ChannelStatus, isPauseTold: boolean): readonly string[] {
+function unexplained(status: ChannelStatus, isPauseReported: boolean): readonly string[] {
   const standings = { ...status.standings, failing: 0, quarantined: 0 };
-  return obstaclesOf({ ...status, standings, paused: status.paused && !isPauseTold }, 0);
+  return obstaclesOf({ ...status, standings, paused: status.paused && !isPauseReported }, 0);
 }
 
 async function quarantineOf(
@@ -92,7 +106,7 @@ async function quarantineOf(
   return {
     key: `${channel}/quarantine`,
     channel,
-    text: `${countOf(quarantined, 'user')} held until a person helps${named === '' ? '' : `: ${named}`}`,
+    text: `${countOf(quarantined, 'user')} quarantined: a person must help${named === '' ? '' : `: ${named}`}`,
     hint: users[0]?.failure?.hint ?? 'dsyncadm status says what to do',
   };
 }
