@@ -1,6 +1,5 @@
 export { isOpenAt, takeInheritedFiles } from './inherited-files.ts';
-export * from './peer-settings.ts';
+export { makePrivate } from './private-file.ts';
 export * from './run.ts';
 export * from './service-manager.ts';
-export * from './store.ts';
-export * from './version.ts';
+export * from './unix-listener.ts';
