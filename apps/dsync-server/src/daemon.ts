@@ -1,9 +1,9 @@
-import { type Config, loadConfig, readSecret } from '@dsyncd/config';
-import { DsyncdError, type Logger } from '@dsyncd/core';
+import { type Config, loadConfig, readSecret, storeSettings } from '@dsyncd/config';
+import { DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/core';
 import { BuiltinAnswerer } from '@dsyncd/engine';
-import type { MailStore } from '@dsyncd/mailstore';
+import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
 import { createNotifier, type Notifier } from '@dsyncd/notify';
-import { type Daemon, openStore } from '@dsyncd/program';
+import type { Daemon } from '@dsyncd/process';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { type DoveadmServerSettings, startDoveadmServer } from '@dsyncd/transport';
 import { tellingAnswerer } from './telling-answerer.ts';
@@ -16,7 +16,7 @@ export async function startServer(configFile: string): Promise<Daemon> {
   let config = await loadConfig(configFile);
   const logger = createLogger({ program: 'dsync-server', level: config.logLevel });
   exitOnCrash(logger);
-  const store = openStore(config, logger);
+  const store = openBuiltinStore(config, logger);
   const notifier = notifierOf(config, logger);
   const server = await startDoveadmServer({
     ...(await listenerSettings(config)),
@@ -49,6 +49,9 @@ export async function startServer(configFile: string): Promise<Daemon> {
     },
   };
 }
+
+export const openBuiltinStore = (config: Config, logger: Logger): MailStore =>
+  openMaildirStore({ ...storeSettings(config), clock: systemClock, random: systemRandom, logger });
 
 export const notifierOf = (config: Config, logger: Logger): Notifier =>
   createNotifier({ baseDir: config.baseDir, syncTimeoutMs: 0, spoolDir: config.notifySpoolDir, logger });

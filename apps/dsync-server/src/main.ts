@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { configFileName } from '@dsyncd/config';
-import { endWith, runDaemon } from '@dsyncd/program';
+import { endWith, runDaemon } from '@dsyncd/process';
 import { startServer } from './daemon.ts';
 import { serveStdio } from './stdio.ts';
 
@@ -15,7 +15,7 @@ from the first line (remoteprefix:).
 `;
 
 const isStdio = process.argv.includes('--stdio');
-if (!isStdio) await runDaemon('dsync-server', usage, startServer);
+if (!isStdio) await runDaemon('dsync-server', usage, configFileName(), startServer);
 else
   try {
     const { values } = parseArgs({

@@ -1,10 +1,9 @@
 import { loadConfig } from '@dsyncd/config';
 import { DsyncdError, parseUserName } from '@dsyncd/core';
-import { openStore } from '@dsyncd/program';
 import { readLine } from '@dsyncd/protocol';
 import { createLogger } from '@dsyncd/telemetry';
 import { exitStatusOf, stdioLink } from '@dsyncd/transport';
-import { answererOf, notifierOf } from './daemon.ts';
+import { answererOf, notifierOf, openBuiltinStore } from './daemon.ts';
 import { bothLogs, openSystemLog } from './system-log.ts';
 
 /**
@@ -18,7 +17,7 @@ export async function serveStdio(configFile: string, userName: string | undefine
   // must be found on this host.
   const systemLog = openSystemLog('dsync-server');
   const logger = bothLogs(systemLog.logger, createLogger({ program: 'dsync-server', level: 'error' }));
-  const store = openStore(config, logger);
+  const store = openBuiltinStore(config, logger);
   const notifier = notifierOf(config, logger);
   const link = stdioLink();
   try {

@@ -1,6 +1,6 @@
 import type { Config } from '@dsyncd/config';
 import type { MailStore } from '@dsyncd/mailstore';
-import { programVersion } from '@dsyncd/program';
+import { programVersion } from '@dsyncd/process';
 import type { PeerAbout } from '@dsyncd/protocol';
 import type { SyncAnswerer } from '@dsyncd/transport';
 

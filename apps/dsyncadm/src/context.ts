@@ -164,22 +164,19 @@ function explainNoUser(error: unknown): never {
 }
 
 async function openStore(config: Config, logger: Logger): Promise<MaildirStore> {
-  const { mailEngine, mailKeywordsMax } = config;
+  const { mailEngine } = config;
   if (mailEngine !== 'builtin')
     throw notPossible(
       `mail_engine is ${mailEngine}: the mail is not in the store of dsyncd`,
       `use the commands of ${mailEngine} for mail; \`dsyncadm status\` and \`dsyncadm replicator\` work`,
     );
-  const { UserHomes } = await import('@dsyncd/config');
+  const { storeSettings } = await import('@dsyncd/config');
   const { openMaildirStore } = await import('@dsyncd/mailstore');
   await becomeOwnerOf(mailHomesFolder(config));
-  const homes = new UserHomes(config);
   return openMaildirStore({
-    home: (user) => homes.of(user),
-    users: () => homes.list(),
+    ...storeSettings(config),
     clock: systemClock,
     random: systemRandom,
-    limits: { keywordsPerMailboxMax: mailKeywordsMax },
     logger,
     workers: 1,
   });

@@ -1,8 +1,7 @@
-import type { Config } from '@dsyncd/config';
+import { type Config, planPeer } from '@dsyncd/config';
 import type { Logger, MailboxPath, UserName } from '@dsyncd/core';
 import { BuiltinEngine, type SyncResult } from '@dsyncd/engine';
 import type { MailStore } from '@dsyncd/mailstore';
-import { planPeer } from '@dsyncd/program';
 import { createPeer } from '@dsyncd/transport';
 
 export { hasImported } from '@dsyncd/engine';

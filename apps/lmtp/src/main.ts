@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { runDaemon } from '@dsyncd/program';
+import { configFileName } from '@dsyncd/config';
+import { runDaemon } from '@dsyncd/process';
 import { startLmtp } from './program.ts';
 
 const usage = `usage: dsync-lmtp [-c FILE]
@@ -8,4 +9,4 @@ Takes mail by LMTP into the built-in store and tells dsyncd of it. Signals: HUP 
 configuration again, TERM and INT end it after the mails that are coming in.
 `;
 
-await runDaemon('dsync-lmtp', usage, startLmtp);
+await runDaemon('dsync-lmtp', usage, configFileName(), startLmtp);

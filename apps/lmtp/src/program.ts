@@ -1,7 +1,8 @@
-import { type Config, loadConfig } from '@dsyncd/config';
-import { DsyncdError } from '@dsyncd/core';
+import { type Config, loadConfig, storeSettings } from '@dsyncd/config';
+import { DsyncdError, systemClock, systemRandom } from '@dsyncd/core';
+import { openMaildirStore } from '@dsyncd/mailstore';
 import { createNotifier, type Notifier } from '@dsyncd/notify';
-import { type Daemon, openStore } from '@dsyncd/program';
+import type { Daemon } from '@dsyncd/process';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
 import { serveLmtp } from './server.ts';
 import type { SessionParts } from './session.ts';
@@ -17,7 +18,12 @@ export async function startLmtp(configFile: string): Promise<Daemon> {
     });
   const logger = createLogger({ program: 'dsync-lmtp', level: config.logLevel });
   exitOnCrash(logger);
-  const store = openStore(config, logger);
+  const store = openMaildirStore({
+    ...storeSettings(config),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
   let notifier = notifierFor(config, logger);
   const parts = (): SessionParts => ({
     store,

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { LmtpAddress } from '@dsyncd/config';
 import { DsyncdError, type Logger } from '@dsyncd/core';
 import { openFilesMax } from '@dsyncd/mailstore';
-import { listenUnix } from '@dsyncd/notify';
+import { listenUnix } from '@dsyncd/process';
 import { Input } from './protocol/input.ts';
 import { Session, type SessionParts } from './session.ts';
 

@@ -6,7 +6,7 @@ import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
 import { findProblems } from '@dsyncd/doctor';
 import { hasImported } from '@dsyncd/engine';
 import type { NotifyListener } from '@dsyncd/notify';
-import { type Daemon, endWith, programVersion, takeInheritedFiles } from '@dsyncd/program';
+import { type Daemon, endWith, programVersion, takeInheritedFiles } from '@dsyncd/process';
 import {
   type Channel,
   doveadmSocketName,

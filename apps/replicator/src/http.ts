@@ -5,7 +5,7 @@ import { type Config, type HttpConfig, readSecret } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
 import type { HttpApiParts, HttpPlace, TlsFiles } from '@dsyncd/http-api';
 import type { NotifyListener, NotifySink } from '@dsyncd/notify';
-import { programVersion } from '@dsyncd/program';
+import { programVersion } from '@dsyncd/process';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostProblem } from '@dsyncd/replicator';
 

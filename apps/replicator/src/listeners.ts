@@ -14,7 +14,7 @@ import {
   watchSpool,
   writeFifoNote,
 } from '@dsyncd/notify';
-import { isOpenAt } from '@dsyncd/program';
+import { isOpenAt } from '@dsyncd/process';
 import type { ProgramLogger } from '@dsyncd/telemetry';
 
 /**

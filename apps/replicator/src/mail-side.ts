@@ -2,6 +2,7 @@ import {
   type Config,
   indexFolderOf,
   readSecret,
+  storeSettings,
   syncTimeoutMs,
   type TwinHomes,
   UserHomes,
@@ -12,6 +13,7 @@ import {
   type Logger,
   parseDestination,
   systemClock,
+  systemRandom,
   type UserName,
 } from '@dsyncd/core';
 import {
@@ -24,8 +26,7 @@ import {
   type SyncEngine,
   type Unusable,
 } from '@dsyncd/engine';
-import { mailChangedAt, mailIndexBytes } from '@dsyncd/mailstore';
-import { openStore } from '@dsyncd/program';
+import { mailChangedAt, mailIndexBytes, openMaildirStore } from '@dsyncd/mailstore';
 import { Peers } from './peers.ts';
 import { virtualMailboxes } from './virtual-namespaces.ts';
 
@@ -74,7 +75,12 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
   const peers = new Peers(logger);
   await peers.configure(config());
   const homes = new UserHomes(config());
-  const store = openStore(config(), logger, homes);
+  const store = openMaildirStore({
+    ...storeSettings(config(), homes),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
   return {
     engine: new BuiltinEngine({
       store,

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { runDaemon } from '@dsyncd/program';
+import { configFileName } from '@dsyncd/config';
+import { runDaemon } from '@dsyncd/process';
 import { startReplicator } from './daemon.ts';
 
 const usage = `usage: dsyncd [-c FILE]
@@ -9,4 +10,4 @@ HUP reads the configuration again, TERM and INT finish or give up running syncs 
 \`dsyncadm replicator status\` shows what it does.
 `;
 
-await runDaemon('dsyncd', usage, startReplicator);
+await runDaemon('dsyncd', usage, configFileName(), startReplicator);

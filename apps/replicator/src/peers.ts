@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Config } from '@dsyncd/config';
+import { type Config, planPeer } from '@dsyncd/config';
 import type { Logger } from '@dsyncd/core';
-import { planPeer } from '@dsyncd/program';
 import { createPeer, type Peer } from '@dsyncd/transport';
 
 interface Kept {

@@ -12,7 +12,7 @@ export const defaultConfigFile = '/etc/dsyncd/dsyncd.toml';
 
 /** `-c FILE`, else `DSYNCD_CONFIG`, else {@link defaultConfigFile}. */
 export const configFileName = (
-  option: string | undefined,
+  option?: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): string => option ?? (env.DSYNCD_CONFIG || defaultConfigFile);
 

@@ -1,31 +1,43 @@
-import { type Config, readSecret } from '@dsyncd/config';
 import { type Destination, DsyncdError, parseDestination } from '@dsyncd/core';
-import type { PeerSettings } from '@dsyncd/transport';
+import type { Config } from './config.ts';
+import { readSecret } from './secret.ts';
 
+/** Everything that is needed to reach a peer, as `createPeer` of the transport takes it. */
 export interface PeerPlan {
   readonly destination: Destination;
-  readonly settings: PeerSettings;
+  readonly settings: {
+    readonly secret?: string;
+    readonly secretSource?: string;
+    readonly idleConnectionsMax: number;
+    readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+    readonly ssh: {
+      readonly keyFile: string | undefined;
+      readonly agentSocket: string | undefined;
+      readonly knownHostsFiles: readonly string[] | undefined;
+      readonly command: string;
+    };
+  };
 }
 
-/** What of a channel, or of a command line, says how to reach a peer. */
-export interface PeerWish {
+/** The replica that a channel, or a command line, names. */
+export interface PeerAddress {
   readonly mailReplica: string;
   readonly doveadmPort: number;
   readonly doveadmPasswordFile?: string;
 }
 
 /**
- * Everything that is needed to reach a peer; secrets and certificates are read now.
+ * Plans the way to a peer; secrets are read now.
  * @throws {DsyncdError} for a destination or a secret that cannot be used.
  */
-export async function planPeer(config: Config, wish: PeerWish): Promise<PeerPlan> {
-  const destination = parseDestination(wish.mailReplica, { doveadmPort: wish.doveadmPort });
+export async function planPeer(config: Config, replica: PeerAddress): Promise<PeerPlan> {
+  const destination = parseDestination(replica.mailReplica, { doveadmPort: replica.doveadmPort });
   const { ssl, ssh, replicationMaxConns } = config;
   return {
     destination,
     settings: {
       idleConnectionsMax: replicationMaxConns,
-      ...(await secretOf(config, wish, destination)),
+      ...(await secretOf(config, replica, destination)),
       tls: {
         caFile: ssl.clientCaFile,
         certFile: ssl.clientCertFile,
@@ -43,9 +55,9 @@ export async function planPeer(config: Config, wish: PeerWish): Promise<PeerPlan
 
 async function secretOf(
   { file }: Config,
-  { mailReplica, doveadmPasswordFile }: PeerWish,
+  { mailReplica, doveadmPasswordFile }: PeerAddress,
   { kind }: Destination,
-): Promise<Pick<PeerSettings, 'secret' | 'secretSource'>> {
+): Promise<Pick<PeerPlan['settings'], 'secret' | 'secretSource'>> {
   if (doveadmPasswordFile !== undefined)
     return { secret: await readSecret(doveadmPasswordFile), secretSource: doveadmPasswordFile };
   if (kind !== 'tcp') return {};
@@ -55,7 +67,7 @@ async function secretOf(
   });
 }
 
-/** `command` may be the program alone, or a whole command line with `%{user}` where it is wanted. */
+/** `command` is the program alone, or a whole command line with `%{user}` where the name belongs. */
 const serverCommand = (command: string, destination: Destination): string => {
   if (command.includes(' ')) return command;
   const takesNameFromStream = destination.kind === 'ssh' && destination.sendsUserName;

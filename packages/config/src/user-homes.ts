@@ -106,4 +106,20 @@ export class UserHomes {
   }
 }
 
+/** Of the built-in store, as `openMaildirStore` takes them. */
+export interface StoreSettings {
+  readonly home: (user: UserName) => string;
+  readonly users: () => AsyncIterable<UserName>;
+  readonly limits: { readonly keywordsPerMailboxMax: number };
+}
+
+export const storeSettings = (
+  config: Pick<Config, 'mailHome' | 'usernameFormat' | 'mailKeywordsMax'>,
+  homes = new UserHomes(config),
+): StoreSettings => ({
+  home: (user) => homes.of(user),
+  users: () => homes.list(),
+  limits: { keywordsPerMailboxMax: config.mailKeywordsMax },
+});
+
 const isVariable = (part: ReturnType<typeof homeParts>[number]): boolean => typeof part !== 'string';

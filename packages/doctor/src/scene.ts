@@ -2,6 +2,7 @@ import {
   type ChannelConfig,
   type Config,
   indexFolderOf,
+  planPeer,
   readSecret,
   type TwinHomes,
   UserHomes,
@@ -14,7 +15,6 @@ import {
   IndexTimes,
   type Unusable,
 } from '@dsyncd/engine';
-import { planPeer } from '@dsyncd/program';
 import { Doveadm } from './doveadm.ts';
 import { type Doveconf, doveconfOf, runDoveconf } from './doveconf.ts';
 import { type FarSide, openFarSide } from './far-side.ts';

@@ -1,5 +1,6 @@
 import type { Clock, Logger, UserName } from '@dsyncd/core';
-import type { NotifySink, SocketAccess } from '@dsyncd/notify';
+import type { NotifySink } from '@dsyncd/notify';
+import type { SocketAccess } from '@dsyncd/process';
 import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostProblem, RunningProgress } from '@dsyncd/replicator';
 import type { SourceReading } from '@dsyncd/telemetry';

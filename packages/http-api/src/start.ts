@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { DsyncdError, outcomeRules } from '@dsyncd/core';
-import { listenUnix } from '@dsyncd/notify';
+import { listenUnix } from '@dsyncd/process';
 import type { EndedSync } from '@dsyncd/replicator';
 import { Metrics, type SyncSample } from '@dsyncd/telemetry';
 import { Access } from './access.ts';

@@ -5,10 +5,10 @@ import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DsyncdError } from '@dsyncd/core';
+import { type SocketAccess, setAccess } from '@dsyncd/process';
 import { NotifyParser } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import type { ListenerOptions, NotifyListener } from './sink.ts';
-import { type SocketAccess, setAccess } from './socket-access.ts';
 
 export interface FifoOptions extends ListenerOptions {
   /** Default: mode 0o660, for a FIFO that has to be made. One that is there is left as it is without this. */

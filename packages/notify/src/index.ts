@@ -6,7 +6,5 @@ export { OutageSink, type OutageSinkOptions, type QueueEnd } from './outage/outa
 export { OutageSpool } from './outage/outage-spool.ts';
 export { listenReplicatorSocket } from './replicator-socket.ts';
 export * from './sink.ts';
-export type { SocketAccess } from './socket-access.ts';
 export { watchSpool } from './spool.ts';
 export { writeSpool } from './spool-write.ts';
-export { listenUnix, type UnixServer } from './unix-server.ts';

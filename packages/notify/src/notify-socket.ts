@@ -1,11 +1,10 @@
 import type { Socket } from 'node:net';
 import { priorityCodes } from '@dsyncd/core';
+import { listenUnix, type SocketAccess } from '@dsyncd/process';
 import { type NotifyBatch, NotifyParser } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import type { ListenerOptions, NotifyListener } from './sink.ts';
-import type { SocketAccess } from './socket-access.ts';
 import { SyncAnswers } from './sync-answers.ts';
-import { listenUnix } from './unix-server.ts';
 
 export interface SocketOptions extends ListenerOptions {
   /** Default: mode 0o660. */

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
+import { listenUnix } from '@dsyncd/process';
 import { encodeSyncAnswer, isSyncId, ReplicatorParser } from '@dsyncd/protocol';
 import { SinkFeed } from './feed.ts';
 import { listenerOf, type SocketOptions, serve, syncRequests } from './notify-socket.ts';
 import type { NotifyListener } from './sink.ts';
 import { SyncAnswers } from './sync-answers.ts';
-import { listenUnix } from './unix-server.ts';
 
 /**
  * Serves the `replicator` socket, on which a Dovecot aggregator speaks: a greeting, then

@@ -5,10 +5,10 @@ const firstDescriptor = 3;
 const descriptorsMax = 64;
 
 /**
- * FIFOs and listening sockets that systemd (`dsyncd.socket`), or who speaks like it, opened for this process: what
- * comes in while the program is not there waits in them. By their name (`FileDescriptorName=`); empty where there are
- * none. Of several with one name the first counts.
- * @param env - `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` are taken out of it, so that no child thinks them its own
+ * FIFOs and listening sockets that systemd (`dsyncd.socket`), or a program like it, opened for this process: what
+ * comes in while the program does not run waits in them. By their name (`FileDescriptorName=`); the first of several
+ * with one name counts.
+ * @param env - `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` are removed from it, so that no child takes them for its own
  */
 export function takeInheritedFiles(
   env: NodeJS.ProcessEnv = process.env,
@@ -27,7 +27,7 @@ export function takeInheritedFiles(
   return files;
 }
 
-/** Is what we were given the FIFO or the listening socket that others know as `path`? */
+/** Whether an inherited descriptor is the FIFO or the listening socket that others open as `path`. */
 export function isOpenAt(descriptor: number, path: string): boolean {
   try {
     const own = fstatSync(descriptor);

@@ -3,10 +3,10 @@ import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 const ownerOnly = 0o600;
 
 /**
- * User names are nobody else's business: makes a database file before SQLite opens it, for its owner only, and takes
- * a wider mode from one that is there, with what stands beside it. What SQLite makes later takes over the file's mode.
+ * Makes a database file before SQLite opens it, readable for its owner only, since it says who has mail and from whom.
+ * Narrows the mode of one that is there, and of SQLite's files beside it; those made later take over the file's mode.
  *
- * By path: a file of SQLite must not be opened and closed here, as that ends the locks that this process has on it.
+ * By path: opening and closing a file of SQLite here would end the locks that this process has on it.
  */
 export function makePrivate(file: string): void {
   if (statSync(file, { throwIfNoEntry: false }) === undefined) make(file);
@@ -20,7 +20,7 @@ function make(file: string): void {
   try {
     closeSync(openSync(file, 'wx', ownerOnly));
   } catch (error) {
-    // Another process was quicker, and has the same mode in mind.
+    // Another process was quicker, and made it with the same mode.
     if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
@@ -29,7 +29,7 @@ function narrow(path: string): void {
   try {
     chmodSync(path, ownerOnly);
   } catch (error) {
-    // A file of another owner is usable all the same; one that is gone needs nothing.
+    // A file of another owner can still be used; one that is gone needs nothing.
     if (!['EPERM', 'ENOENT'].includes(codeOf(error))) throw error;
   }
 }

@@ -1,30 +1,41 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { configFileName } from '@dsyncd/config';
 import { DsyncdError, systemClock } from '@dsyncd/core';
 import { ServiceManager } from './service-manager.ts';
 
-/** A program that serves until it is told to stop. */
+/** A program that serves until a signal stops it. */
 export interface Daemon {
   /** SIGHUP: reads the configuration again; keeps the present one, and says so in the log, when it has errors. */
   reload(): Promise<void>;
-  /** SIGTERM and SIGINT: finishes what cannot wait and ends; after {@link stopMsMax} it is cut off, as by a crash. */
+  /** SIGTERM and SIGINT: finishes what cannot wait and ends; after {@link stopMsMax} it is killed, as by a crash. */
   stop(): Promise<void>;
-  /** For the watchdog: comes back, with or without an error, as long as the program can do its work. */
+  /** For the watchdog: settles, with or without an error, as long as the program can do its work. */
   answers?(): Promise<unknown>;
 }
 
-/** EX_CONFIG: the service manager need not try again before somebody has changed something. */
+/** EX_CONFIG: another start fails, too, until somebody has changed something. */
 const configExitCode = 78;
-/** EX_TEMPFAIL: what is in the way may pass (a port in use, a full disk); the service manager tries again. */
+/** EX_TEMPFAIL: the cause may pass (a port in use, a full disk); the service manager tries again. */
 const temporaryExitCode = 75;
 const usageExitCode = 64;
-/** 10 s are promised to whoever stops us, even when something that we wait for (a Redis, a disk) never comes. */
+/** A stop takes 10 s at most, even when something that it waits for (a Redis, a disk) never answers. */
 const stopMsMax = 9_500;
 
-/** Main function of a daemon: command line, signals, exit code. */
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
+
+/** Version of dsyncd: all its packages have the same. (`dsyncadm` has its own, to start without this package.) */
+export const programVersion = (): string => version;
+
+/**
+ * Main function of a daemon: command line, signals, exit code.
+ * @param defaultConfigFile - where the command line names none
+ */
 export async function runDaemon(
   name: string,
   usage: string,
+  defaultConfigFile: string,
   start: (configFile: string) => Promise<Daemon>,
 ): Promise<void> {
   try {
@@ -35,7 +46,7 @@ export async function runDaemon(
       process.stdout.write(usage);
       return;
     }
-    const daemon = await start(configFileName(values.config));
+    const daemon = await start(values.config ?? defaultConfigFile);
     process.on('SIGHUP', () => void daemon.reload());
     const complain = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
     const manager = new ServiceManager({
@@ -67,7 +78,7 @@ export function endWith(name: string, error: unknown, usage?: string): never {
   process.exit(startExitCode(error));
 }
 
-/** System errors that somebody must mend before another start can do better. */
+/** System errors that somebody must fix before another start can succeed. */
 const lastingCodes: ReadonlySet<string> = new Set([
   'EACCES',
   'EPERM',
@@ -78,7 +89,7 @@ const lastingCodes: ReadonlySet<string> = new Set([
 ]);
 const lastingSqlite = /^SQLITE_(CORRUPT|NOTADB|READONLY|PERM|AUTH|CANTOPEN)/;
 
-/** With what a program ends that could not start: 75 where the next try may succeed, else 78. */
+/** Exit status of a program that could not start: 75 where the next try may succeed, else 78. */
 export function startExitCode(error: unknown): number {
   if (error instanceof DsyncdError) return error.outcome === 'operator' ? configExitCode : temporaryExitCode;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

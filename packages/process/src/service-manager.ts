@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 export interface ServiceManagerOptions {
-  /** Resolves, or rejects, as soon as the program has looked at itself; stays open while it hangs. */
+  /** Settles, with or without an error, as soon as the program has checked itself; stays open while it hangs. */
   readonly answers?: () => Promise<unknown>;
-  /** What cannot be told to the service manager is told here. */
+  /** Gets what cannot be reported to the service manager. */
   readonly complain: (text: string) => void;
   /** @defaultValue the environment of the process */
   readonly env?: NodeJS.ProcessEnv;
@@ -12,13 +12,13 @@ export interface ServiceManagerOptions {
 
 const run = promisify(execFile);
 
-const tellTimeoutMs = 5_000;
+const notifyTimeoutMs = 5_000;
 /** Two pings may get lost before the program counts as hung. */
 const pingsPerPeriod = 3;
 const pingEveryMsMin = 50;
 
 /**
- * Tells systemd how the program is, when it was started by a unit with `Type=notify`; otherwise does nothing.
+ * Reports the program's state to systemd when a unit with `Type=notify` started it; otherwise does nothing.
  *
  * Node has no datagram sockets of that kind, so `systemd-notify` sends them: the unit needs
  * `NotifyAccess=all`. Nothing here ever ends the program.
@@ -35,9 +35,9 @@ export class ServiceManager {
     this.#env = options.env ?? process.env;
   }
 
-  /** The program serves: says so, and begins to ping when the unit has a watchdog. */
+  /** Reports that the program serves, and begins to ping when the unit has a watchdog. */
   async notifyReady(): Promise<void> {
-    await this.#tell('READY=1');
+    await this.#notify('READY=1');
     const periodMs = watchdogPeriodMs(this.#env);
     if (periodMs === undefined || this.#timer !== undefined) return;
     const everyMs = Math.max(pingEveryMsMin, periodMs / pingsPerPeriod);
@@ -47,33 +47,33 @@ export class ServiceManager {
 
   async notifyStopping(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#tell('STOPPING=1');
+    await this.#notify('STOPPING=1');
   }
 
   /** A ping means: the event loop turns and the program answers; an error is an answer too. */
   async #ping(periodMs: number): Promise<void> {
     if (this.#askedAt !== undefined) {
       if (performance.now() - this.#askedAt > periodMs / 2)
-        this.#complain('hangs: the service manager will end it');
+        this.#complain('hangs: the service manager will kill it');
       return;
     }
     this.#askedAt = performance.now();
     try {
       await this.#options.answers?.();
     } catch {
-      // Whoever is concerned logs it. Ended by the watchdog, the program would only fail the same way again.
+      // The failing part logs it. Ended by the watchdog, the program would only fail the same way again.
     }
-    await this.#tell('WATCHDOG=1');
+    await this.#notify('WATCHDOG=1');
     this.#askedAt = undefined;
   }
 
-  async #tell(state: string): Promise<void> {
+  async #notify(state: string): Promise<void> {
     if ((this.#env.NOTIFY_SOCKET ?? '') === '') return;
     try {
-      await run('systemd-notify', [state], { env: this.#env, timeout: tellTimeoutMs });
+      await run('systemd-notify', [state], { env: this.#env, timeout: notifyTimeoutMs });
     } catch (error) {
       this.#complain(
-        `cannot tell systemd ${state}: ${error instanceof Error ? error.message : String(error)}`,
+        `cannot notify systemd of ${state}: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
   }

@@ -15,7 +15,7 @@ bind(S, pack_sockaddr_un($ARGV[0])) or die; while (defined recv(S, $m, 4096, 0))
 
 let folder: string;
 let systemd: ChildProcess;
-let told: string[];
+let received: string[];
 let complaints: string[];
 const managers: ServiceManager[] = [];
 
@@ -24,7 +24,7 @@ const until = (what: string, isTrue: () => boolean): Promise<void> =>
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dsyncd-notify-'));
-  [told, complaints] = [[], []];
+  [received, complaints] = [[], []];
   if (!hasParts) return;
   systemd = spawn('perl', ['-e', receiver, socketPath()], { stdio: ['ignore', 'pipe', 'inherit'] });
   if (systemd.stdout !== null) createInterface(systemd.stdout).on('line', takeLine);
@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 /** systemd-notify asks for a sign that its message was taken; that is not for us. */
-const takeLine = (line: string): void => void (line.includes('BARRIER=1') || told.push(line));
+const takeLine = (line: string): void => void (line.includes('BARRIER=1') || received.push(line));
 
 const socketPath = (): string => join(folder, 'notify');
 
@@ -55,17 +55,17 @@ function manager(env: NodeJS.ProcessEnv, answers?: () => Promise<unknown>): Serv
   return made;
 }
 
-const pings = (): number => told.filter((line) => line.includes('WATCHDOG=1')).length;
+const pings = (): number => received.filter((line) => line.includes('WATCHDOG=1')).length;
 
 describe.skipIf(!hasParts)('ServiceManager', () => {
   it('says that the program is ready, and that it stops', async () => {
     const made = manager({ NOTIFY_SOCKET: socketPath() });
     await made.notifyReady();
-    await until('it has been told', () => told.length >= 1);
+    await until('systemd has heard of it', () => received.length >= 1);
     await made.notifyStopping();
-    await until('it has been told', () => told.length >= 2);
-    expect(told[0]).toContain('READY=1');
-    expect(told[1]).toContain('STOPPING=1');
+    await until('systemd has heard of it', () => received.length >= 2);
+    expect(received[0]).toContain('READY=1');
+    expect(received[1]).toContain('STOPPING=1');
     expect(complaints).toEqual([]);
   });
 
@@ -77,15 +77,15 @@ describe.skipIf(!hasParts)('ServiceManager', () => {
     };
     await manager({ NOTIFY_SOCKET: socketPath(), WATCHDOG_USEC: '300000' }, answers).notifyReady();
     await until('it hangs, and says so', () => complaints.length > 0);
-    expect(complaints).toEqual(['hangs: the service manager will end it']);
+    expect(complaints).toEqual(['hangs: the service manager will kill it']);
     expect(asked).toBe(4);
-    await until('what was told has come', () => pings() >= 3);
+    await until('the pings have come', () => pings() >= 3);
     expect(pings()).toBe(3);
     letGo();
     await until('it pings again', () => pings() >= 4);
   });
 
-  it('takes an error for an answer: a restart would not mend it', async () => {
+  it('takes an error for an answer: a restart would not help', async () => {
     const answers = (): Promise<void> => Promise.reject(new Error('disk full'));
     await manager({ NOTIFY_SOCKET: socketPath(), WATCHDOG_USEC: '300000' }, answers).notifyReady();
     await until('it pings', () => pings() >= 2);
@@ -111,11 +111,11 @@ describe('ServiceManager', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('complains once and goes on when it cannot tell', async () => {
+  it('complains once and goes on when it cannot reach systemd', async () => {
     const made = manager({ NOTIFY_SOCKET: join(folder, 'nobody'), PATH: folder });
     await made.notifyReady();
     await made.notifyStopping();
     expect(complaints).toHaveLength(1);
-    expect(complaints[0]).toContain('cannot tell systemd READY=1');
+    expect(complaints[0]).toContain('cannot notify systemd of READY=1');
   });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { DsyncdError, limits, quote } from '@dsyncd/core';
-import { listenUnix, type SocketAccess, type UnixServer } from '@dsyncd/notify';
+import { listenUnix, type SocketAccess, type UnixListener } from '@dsyncd/process';
 import { joinTabs, problemsMinor, splitTabs } from '@dsyncd/protocol';
 import { DoveadmService, type DoveadmServiceOptions } from './doveadm-service.ts';
 
@@ -25,7 +25,7 @@ const greeting = joinTabs(['VERSION', 'replicator-doveadm-server', '1', String(p
  * Serves the socket that `doveadm replicator` and dsyncadm talk to.
  * @throws {DsyncdError} as {@link listenUnix} does.
  */
-export const listenDoveadm = (options: DoveadmListenerOptions): Promise<UnixServer> =>
+export const listenDoveadm = (options: DoveadmListenerOptions): Promise<UnixListener> =>
   listenUnix(options.path, { mode: 0o600, ...options.access }, (socket) => void serve(socket, options));
 
 /** One client, to the end of its connection. Never rejects. */

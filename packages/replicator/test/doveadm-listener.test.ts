@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limits } from '@dsyncd/core';
-import type { UnixServer } from '@dsyncd/notify';
+import type { UnixListener } from '@dsyncd/process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listenDoveadm } from '../src/index.ts';
 import { ann, ReplicatorBench } from './replicator-bench.ts';
@@ -16,7 +16,7 @@ const greeting = 'VERSION\treplicator-doveadm-server\t1\t2\n';
 
 let folder = '';
 let path = '';
-let server: UnixServer;
+let server: UnixListener;
 let bench: ReplicatorBench;
 
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { parseUserName, silentLogger, systemClock, systemRandom } from '@dsyncd/core';
-import type { UnixServer } from '@dsyncd/notify';
+import type { UnixListener } from '@dsyncd/process';
 import { type Completion, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { HostProblems, listenDoveadm } from '@dsyncd/replicator';
 import { until } from '@dsyncd/testkit';
@@ -11,7 +11,7 @@ const bob = parseUserName('bob@example.com');
 
 let rig: Rig;
 let queue: ReplicationQueue;
-let server: UnixServer;
+let server: UnixListener;
 let channels: readonly string[];
 let problems: HostProblems;
 let isExpired = false;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { parseUserName, silentLogger, systemClock, systemRandom } from '@dsyncd/core';
-import type { UnixServer } from '@dsyncd/notify';
+import type { UnixListener } from '@dsyncd/process';
 import { type Completion, openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { listenDoveadm } from '@dsyncd/replicator';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const annUser = parseUserName(ann);
 
 let rig: Rig;
 let queue: ReplicationQueue;
-let server: UnixServer;
+let server: UnixListener;
 
 beforeEach(async () => {
   rig = await Rig.open();

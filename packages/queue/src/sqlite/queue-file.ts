@@ -1,5 +1,6 @@
 import { existsSync, renameSync } from 'node:fs';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import { makePrivate } from '@dsyncd/process';
 import Database from 'better-sqlite3';
 import {
   type CommitBatch,
@@ -11,7 +12,6 @@ import {
   type OpenedFile,
   type UsersPage,
 } from './messages.ts';
-import { makePrivate } from './private-file.ts';
 import {
   applicationId,
   createTables,

@@ -1,12 +1,12 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { UserName } from '@dsyncd/core';
+import { makePrivate } from '@dsyncd/process';
 import SqliteDatabase from 'better-sqlite3';
 import { noUserError } from '../../errors.ts';
 import { indexDamagedError, indexNewerError, storeError } from '../errors.ts';
 import { indexFile, mailboxNoteName, maildir, tmpFolder } from '../home-files.ts';
 import type { HomePlace } from '../wire.ts';
-import { makePrivate } from './private-file.ts';
 import { createSchema, readSchemaVersion, schemaVersion } from './schema.ts';
 import { UserIndex } from './user-index.ts';
 

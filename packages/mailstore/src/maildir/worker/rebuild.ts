@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMailGuid } from '@dsyncd/core';
+import { makePrivate } from '@dsyncd/process';
 import SqliteDatabase from 'better-sqlite3';
 import { followUidValidity } from '../../uid-validity.ts';
 import { SizeCounter } from '../../virtual-size.ts';
@@ -13,7 +14,6 @@ import type { HomePlace, RebuildReport } from '../wire.ts';
 import { unlinkIfThere } from './body-files.ts';
 import { readNote } from './notes.ts';
 import { syncPath } from './open-index.ts';
-import { makePrivate } from './private-file.ts';
 import { createSchema } from './schema.ts';
 
 /** UIDs above the highest one found that are given up: mails that were expunged may have had them. */
