@@ -5,6 +5,7 @@ const mayImport = {
   protocol: ['core'],
   queue: ['core', 'process'],
   mailstore: ['core', 'process'],
+  'dovecot-maildir': ['core', 'mailstore'],
   dsync: ['core', 'protocol', 'mailstore'],
   transport: ['core', 'protocol'],
   notify: ['core', 'process', 'protocol'],

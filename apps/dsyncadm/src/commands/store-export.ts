@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { compileMask, countOf, formatUserName, isUserName, type UserName } from '@dsyncd/core';
-import { type DovecotExportReport, exportDovecot, type MaildirStore } from '@dsyncd/mailstore';
+import { type DovecotExportReport, exportDovecot } from '@dsyncd/dovecot-maildir';
+import type { MaildirStore } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
 import { addHelpParts } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';

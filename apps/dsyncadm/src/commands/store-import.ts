@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { compileMask, countOf, isUserName, type UserName } from '@dsyncd/core';
-import { type DovecotImportReport, importDovecot } from '@dsyncd/mailstore';
+import { type DovecotImportReport, importDovecot } from '@dsyncd/dovecot-maildir';
 import type { Command } from 'commander';
 import { addHelpParts } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';

@@ -1,6 +1,6 @@
 import { asUid } from '@dsyncd/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bench } from './dovecot-bench.ts';
+import { Bench } from './bench.ts';
 import { hasDovecot } from './dovecot-home.ts';
 
 /** Whole numbers below `count`, the same for the same seed. */

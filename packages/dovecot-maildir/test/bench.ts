@@ -1,7 +1,6 @@
 import { parseUserName, systemClock, systemRandom } from '@dsyncd/core';
+import { exportDovecot, importDovecot } from '@dsyncd/dovecot-maildir';
 import {
-  exportDovecot,
-  importDovecot,
   type MailboxMail,
   type MailRecord,
   type MemoryUserMail,

@@ -1,10 +1,9 @@
 /** Saves the mails that only Dovecot has, and keeps UIDs apart that both sides gave to different mails. */
 
 import { asUid } from '@dsyncd/core';
-import type { MailChange, MailRecord, StagedBody } from '../port.ts';
+import type { MailChange, MailRecord, StagedBody } from '@dsyncd/mailstore';
 import type { ImportedMailbox } from './import-mails.ts';
-import type { FolderMail } from './scan-maildir.ts';
-import { stageFile } from './stage-file.ts';
+import { type FolderMail, stageFile } from './read-maildir.ts';
 
 export interface FreshMails extends ImportedMailbox {
   readonly fresh: readonly FolderMail[];

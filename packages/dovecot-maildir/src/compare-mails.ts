@@ -1,11 +1,19 @@
-/** Says which mail of the store each mail of Dovecot's is. Pure. */
+/** Which mail of the store each mail of Dovecot's is, and which side changed its flags. Pure. */
 
-import type { MailboxGuid, MailGuid } from '@dsyncd/core';
-import type { MailRecord } from '../port.ts';
+import {
+  keywordKey,
+  keywordModSeqs,
+  keywordsByKey,
+  keywordsWithout,
+  type MailboxGuid,
+  type MailGuid,
+} from '@dsyncd/core';
+import { type FlagEdit, type MailRecord, systemFlags } from '@dsyncd/mailstore';
+import type { MailState } from './export-record.ts';
 import { exportedBase, exportedUid, isExportedBase } from './mail-file-name.ts';
-import type { FolderMail } from './scan-maildir.ts';
+import type { FolderMail } from './read-maildir.ts';
 
-export interface StoreSide {
+interface StoreSide {
   readonly mailbox: MailboxGuid;
   readonly records: ReadonlyMap<number, MailRecord>;
   /** GUIDs by UID of mails that were expunged in the store. */
@@ -16,7 +24,7 @@ export interface StoreSide {
   readonly isSameUidValidity: boolean;
 }
 
-export interface MailMatch {
+interface MailMatch {
   readonly pairs: readonly { readonly record: MailRecord; readonly mail: FolderMail }[];
   /** In Dovecot only, and never in the store. */
   readonly fresh: readonly FolderMail[];
@@ -74,3 +82,48 @@ function isGone(mail: FolderMail, store: StoreSide): boolean {
   if (!store.isSameUidValidity || mail.uid === undefined) return false;
   return store.expunged.get(mail.uid) === mail.guid;
 }
+
+/**
+ * What to change in the store so that it has what Dovecot changed, and keeps what it changed itself. Pure.
+ *
+ * `base` is what Dovecot had when both were last compared. Without it both had the same then, and
+ * what the store changed since has a modseq above `knownModSeq`.
+ */
+export function mergeState(
+  mail: MailRecord,
+  dovecot: MailState,
+  base: MailState | undefined,
+  knownModSeq: number,
+): FlagEdit | undefined {
+  const bits = systemFlags.map((_, bit) => 1 << bit);
+  const changedBits = bits.filter((mask, bit) => {
+    if ((dovecot.flags & mask) === (mail.flags & mask)) return false;
+    if (base !== undefined) return (dovecot.flags & mask) !== (base.flags & mask);
+    return (mail.flagModSeqs.flags[bit] ?? 0) <= knownModSeq;
+  });
+  const modSeqs = keywordModSeqs(mail.flagModSeqs.keywords);
+  const baseKeys = keywordsByKey(base?.keywords ?? []);
+  const isDovecots = (keyword: string, isSet: boolean): boolean =>
+    base === undefined
+      ? (modSeqs.get(keywordKey(keyword)) ?? 0) <= knownModSeq
+      : baseKeys.has(keywordKey(keyword)) !== isSet;
+  const addKeywords = keywordsWithout(dovecot.keywords, mail.keywords).filter((word) =>
+    isDovecots(word, true),
+  );
+  const removeKeywords = keywordsWithout(mail.keywords, dovecot.keywords).filter((word) =>
+    isDovecots(word, false),
+  );
+  if (changedBits.length + addKeywords.length + removeKeywords.length === 0) return undefined;
+  const sum = (masks: readonly number[]): number => masks.reduce((all, mask) => all | mask, 0);
+  return {
+    addFlags: sum(changedBits.filter((mask) => dovecot.flags & mask)),
+    removeFlags: sum(changedBits.filter((mask) => !(dovecot.flags & mask))),
+    addKeywords,
+    removeKeywords,
+  };
+}
+
+export const sameState = (a: MailState, b: MailState): boolean =>
+  a.flags === b.flags &&
+  keywordsWithout(a.keywords, b.keywords).length === 0 &&
+  keywordsWithout(b.keywords, a.keywords).length === 0;

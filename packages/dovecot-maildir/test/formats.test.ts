@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { folderNames, pathsOfFolders } from '../src/dovecot/folder-names.ts';
-import { mailFileName, parseMailFileName } from '../src/dovecot/mail-file-name.ts';
-import { decodeModifiedUtf7, encodeModifiedUtf7 } from '../src/dovecot/modified-utf7.ts';
-import { formatSubscriptions, parseKeywords, parseSubscriptions } from '../src/dovecot/small-files.ts';
-import { inRanges, uidRanges } from '../src/dovecot/uid-ranges.ts';
-import { parseUidList } from '../src/dovecot/uidlist.ts';
+import {
+  formatSubscriptions,
+  parseKeywords,
+  parseSubscriptions,
+  parseUidList,
+} from '../src/dovecot-files.ts';
+import { inRanges, uidRanges } from '../src/export-record.ts';
+import { decodeModifiedUtf7, encodeModifiedUtf7, folderNames, pathsOfFolders } from '../src/folder-names.ts';
+import { mailFileName, parseMailFileName } from '../src/mail-file-name.ts';
 
 describe('modified UTF-7', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { asModSeq, asUid, type Uid } from '@dsyncd/core';
-import type { ExpungeRecord, MailboxMail, MailRecord } from '../port.ts';
+import type { ExpungeRecord, MailboxMail, MailRecord } from '@dsyncd/mailstore';
 
 const pageSize = 1000;
 

@@ -1,11 +1,10 @@
 /** Takes over what Dovecot changed in the tree: new, renamed and deleted mailboxes. */
 
 import { asUid, asUidValidity, type MailboxGuid, type MailboxPath } from '@dsyncd/core';
-import type { UserMail } from '../port.ts';
-import { isBelow, isInbox, parentsOf, pathKey } from '../tree/paths.ts';
+import { isBelow, isInbox, parentsOf, pathKey, type UserMail } from '@dsyncd/mailstore';
 import type { ExportedMailbox } from './export-record.ts';
 import type { PathOf } from './folder-names.ts';
-import type { MaildirFolder } from './scan-maildir.ts';
+import type { MaildirFolder } from './read-maildir.ts';
 
 /** A folder of Dovecot's and the mailbox that it is, as far as both sides knew it before. */
 export interface FolderClaim {

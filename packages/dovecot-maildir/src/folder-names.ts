@@ -1,9 +1,8 @@
-/** Which Maildir++ folder each mailbox gets. Pure. */
+/** Which Maildir++ folder each mailbox gets, and how its name is written on disk. Pure. */
 
 import { createHash } from 'node:crypto';
-import type { MailboxPath } from '@dsyncd/core';
-import { isInbox } from '../tree/paths.ts';
-import { decodeFolder, encodeFolder } from './small-files.ts';
+import { type MailboxPath, mailboxPathProblem, normalizeMailboxPath } from '@dsyncd/core';
+import { isInbox } from '@dsyncd/mailstore';
 
 /** A component of a file name has at most 255 bytes, one of which is the leading dot. */
 const folderBytesMax = 254;
@@ -69,4 +68,37 @@ export function pathsOfFolders(
     const path = decodeFolder(folder);
     return path === undefined || isInbox(path) ? undefined : path;
   };
+}
+
+/** Modified UTF-7 (RFC 3501 section 5.1.3), as Maildir folders are named on disk: `Über & mehr` becomes `&ANw-ber &- mehr`. */
+export function encodeModifiedUtf7(text: string): string {
+  return text.replace(/&|[^\u0020-\u007e]+/g, (run) => {
+    if (run === '&') return '&-';
+    const bytes = Buffer.from(run, 'utf16le').swap16();
+    return `&${bytes.toString('base64').replace(/=+$/, '').replaceAll('/', ',')}-`;
+  });
+}
+
+/** Undefined when `text` is not what {@link encodeModifiedUtf7} makes of any text. */
+export function decodeModifiedUtf7(text: string): string | undefined {
+  const decoded = text.replace(/&([^-]*)-/g, (_, run: string) => {
+    if (run === '') return '&';
+    const bytes = Buffer.from(run.replaceAll(',', '/'), 'base64');
+    return bytes.length % 2 === 0 ? bytes.swap16().toString('utf16le') : '\ufffd';
+  });
+  return encodeModifiedUtf7(decoded) === text ? decoded : undefined;
+}
+
+/** The folder name of a path whose levels have no "."; `Work.2026`. */
+export const encodeFolder = (path: MailboxPath): string => path.map(encodeModifiedUtf7).join('.');
+
+/** Undefined when no mailbox can have that name. */
+function decodeFolder(folder: string): MailboxPath | undefined {
+  const path: string[] = [];
+  for (const part of folder.split('.')) {
+    const decoded = decodeModifiedUtf7(part);
+    if (decoded === undefined) return undefined;
+    path.push(decoded);
+  }
+  return mailboxPathProblem(path) === undefined ? normalizeMailboxPath(path) : undefined;
 }

@@ -3,10 +3,10 @@ import { link, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises
 import { asMailGuid, asUid, parseUserName } from '@dsyncd/core';
 import type { MemoryUserMail } from '@dsyncd/mailstore';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { placeBody } from '../src/dovecot/body-file.ts';
-import { Bench } from './dovecot-bench.ts';
+import { ensureBuilt, openStore } from '../../mailstore/test/maildir-setup.ts';
+import { placeBody } from '../src/export-mailbox.ts';
+import { Bench } from './bench.ts';
 import { DovecotHome, hasDovecot } from './dovecot-home.ts';
-import { ensureBuilt, openStore } from './maildir-setup.ts';
 
 describe.skipIf(!hasDovecot)('a Dovecot that opens an exported home', () => {
   let bench: Bench<MemoryUserMail>;

@@ -2,11 +2,11 @@
 
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { DsyncdError, type MailboxPath } from '@dsyncd/core';
-import type { MailboxNode, MailboxStatus, MailboxTree, UserMail } from '../port.ts';
+import type { MailboxNode, MailboxStatus, MailboxTree, UserMail } from '@dsyncd/mailstore';
+import { formatSubscriptions } from './dovecot-files.ts';
 import { exportMailbox, type MailboxExport } from './export-mailbox.ts';
 import { type ExportRecord, writeRecord } from './export-record.ts';
-import { folderNames } from './folder-names.ts';
-import { encodeFolder, formatSubscriptions } from './small-files.ts';
+import { encodeFolder, folderNames } from './folder-names.ts';
 
 export interface DovecotHome {
   readonly mail: UserMail;

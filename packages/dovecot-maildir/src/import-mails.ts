@@ -1,16 +1,13 @@
 /** Takes over what Dovecot changed in one mailbox: new mails, flags, keywords, expunges. */
 
 import { asUid, type MailGuid, type Uid } from '@dsyncd/core';
-import type { MailboxMail, MailChange, MailRecord, UserMail } from '../port.ts';
-import type { ExportedMailbox, MailState } from './export-record.ts';
+import type { MailboxMail, MailChange, MailRecord, UserMail } from '@dsyncd/mailstore';
+import { expungesOf, mailsOf } from './all-mails.ts';
+import { matchMails, mergeState, sameState } from './compare-mails.ts';
+import { type ExportedMailbox, inRanges, type MailState, uidRanges } from './export-record.ts';
 import { exportedBase } from './mail-file-name.ts';
-import { matchMails } from './match-mails.ts';
-import { mergeState, sameState } from './merge-state.ts';
-import { expungesOf, mailsOf } from './pages.ts';
+import { changedError, type FolderMail, type MaildirFolder, scanMails } from './read-maildir.ts';
 import { saveFresh } from './save-fresh.ts';
-import { type FolderMail, type MaildirFolder, scanMails } from './scan-maildir.ts';
-import { changedError } from './stage-file.ts';
-import { inRanges, uidRanges } from './uid-ranges.ts';
 
 export interface MailsImport {
   readonly record: ExportedMailbox;

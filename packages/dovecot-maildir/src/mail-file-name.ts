@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { MailboxGuid, MailGuid } from '@dsyncd/core';
-import type { MailRecord } from '../port.ts';
+import type { MailRecord } from '@dsyncd/mailstore';
 
 /** Maildir's letters of the system flags, by position. */
 const flagLetters: readonly string[] = ['R', 'F', 'T', 'S', 'D'];

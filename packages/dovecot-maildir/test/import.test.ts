@@ -1,9 +1,9 @@
 import { readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { asMailGuid, asUid } from '@dsyncd/core';
-import { exportDovecot, importDovecot } from '@dsyncd/mailstore';
+import { exportDovecot, importDovecot } from '@dsyncd/dovecot-maildir';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bench } from './dovecot-bench.ts';
+import { Bench } from './bench.ts';
 import { hasDovecot } from './dovecot-home.ts';
 
 const nothing = {

@@ -6,7 +6,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { DsyncdError, isMailboxGuid, type MailboxGuid, type MailboxPath } from '@dsyncd/core';
 
-export const recordFileName = 'dsyncd-export.json';
+const recordFileName = 'dsyncd-export.json';
 
 export interface ExportRecord {
   readonly version: 1;
@@ -90,3 +90,30 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isList = (value: unknown, isItem: (item: unknown) => boolean): boolean =>
   Array.isArray(value) && value.every(isItem);
 const isPath = (value: unknown): boolean => isList(value, (part) => typeof part === 'string');
+
+/** A set of UIDs as runs of first and last, ascending. */
+type UidRanges = readonly (readonly [number, number])[];
+
+/** `uids` ascend. */
+export function uidRanges(uids: Iterable<number>): UidRanges {
+  const ranges: [number, number][] = [];
+  for (const uid of uids) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] + 1 === uid) last[1] = uid;
+    else ranges.push([uid, uid]);
+  }
+  return ranges;
+}
+
+export function inRanges(ranges: UidRanges, uid: number): boolean {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const [first, last] = ranges[middle] ?? [0, 0];
+    if (uid < first) high = middle;
+    else if (uid > last) low = middle + 1;
+    else return true;
+  }
+  return false;
+}

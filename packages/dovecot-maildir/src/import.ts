@@ -2,12 +2,12 @@
 
 import { lstat, readdir } from 'node:fs/promises';
 import { asUid, asUidValidity, DsyncdError, type MailboxPath } from '@dsyncd/core';
-import type { MailChange, UserMail } from '../port.ts';
+import type { MailChange, UserMail } from '@dsyncd/mailstore';
+import { parseSubscriptions } from './dovecot-files.ts';
 import { type DovecotHome, defaultLockTimeoutMs, maildirOf } from './export.ts';
 import { type ExportedMailbox, type ExportRecord, readRecord, writeRecord } from './export-record.ts';
 import { type PathOf, pathsOfFolders } from './folder-names.ts';
 import { importMails } from './import-mails.ts';
-import { importSubscriptions } from './import-subscriptions.ts';
 import {
   claimFolders,
   createMailbox,
@@ -18,7 +18,7 @@ import {
   renameMailboxes,
 } from './import-tree.ts';
 import { exportedUid, isExportedBase } from './mail-file-name.ts';
-import { type FolderMail, type MaildirFolder, scanFolders, scanMails } from './scan-maildir.ts';
+import { type FolderMail, type MaildirFolder, readIfThere, scanFolders, scanMails } from './read-maildir.ts';
 
 export interface DovecotImportReport {
   readonly mailboxesCreated: number;
@@ -209,4 +209,41 @@ function knownUid(mail: FolderMail, base: ExportedMailbox): number | undefined {
   const uid = exportedUid(mail.base);
   if (uid !== undefined && isExportedBase(mail.base, base.guid, uid, mail.guid)) return uid;
   return mail.uid !== undefined && mail.uid < base.uidNext ? mail.uid : undefined;
+}
+
+/** Takes over what Dovecot subscribed and unsubscribed. Without a `subscriptions` file nothing is unsubscribed. */
+async function importSubscriptions(
+  mail: UserMail,
+  maildir: string,
+  sides: {
+    readonly known: ExportRecord['subscribed'];
+    readonly mailboxes: readonly ExportedMailbox[];
+    readonly pathOf: PathOf;
+  },
+): Promise<{ readonly changed: number; readonly subscribed: ExportRecord['subscribed'] }> {
+  const text = await readIfThere(`${maildir}/subscriptions`);
+  if (text === '') return { changed: 0, subscribed: sides.known };
+  const pathOfFolder = new Map<string, MailboxPath>([
+    ...sides.known.map(({ folder, path }) => [folder, path] as const),
+    ...sides.mailboxes.map(({ folder, path }) => [folder || 'INBOX', path] as const),
+  ]);
+  const folders = [...new Set(parseSubscriptions(text))];
+  const subscribed = folders.flatMap((folder) => {
+    const path = pathOfFolder.get(folder) ?? sides.pathOf(folder);
+    return path === undefined ? [] : [{ folder, path }];
+  });
+  const before = new Set(sides.known.map(({ folder }) => folder));
+  const after = new Set(folders);
+  let changed = 0;
+  for (const { folder, path } of sides.known)
+    if (!after.has(folder)) {
+      await mail.setSubscribed(path, false);
+      changed++;
+    }
+  for (const { folder, path } of subscribed)
+    if (!before.has(folder)) {
+      await mail.setSubscribed(path, true);
+      changed++;
+    }
+  return { changed, subscribed };
 }
