@@ -95,5 +95,5 @@ export async function callApi(host: Host, path: string, body?: unknown): Promise
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
-  return await response.json();
+  return response.json();
 }

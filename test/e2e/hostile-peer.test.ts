@@ -164,7 +164,7 @@ const misdeeds: readonly Misdeed[] = [
     what: 'stops in the middle',
     code: 'DSYNCD_LINK_LOST',
     why: /ended the connection/,
-    play: async (_user, stream) => await greet(stream, ['INBOX']),
+    play: async (_user, stream) => greet(stream, ['INBOX']),
   },
   {
     what: 'claims ten million mails',

@@ -142,7 +142,7 @@ export interface LogLine {
 }
 
 export const logOf = (host: Host, program: 'dsyncd' | 'dsync-server' | 'dsync-lmtp'): readonly LogLine[] =>
-  host.program(program).log as readonly LogLine[];
+  host.program(program).log;
 
 /** Lines of dsyncd that tell of a failed sync of the user. */
 export const failuresOf = (host: Host, user: string): readonly LogLine[] =>

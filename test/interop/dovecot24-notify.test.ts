@@ -65,7 +65,7 @@ async function spooled({ folder }: DovecotHost): Promise<Record<string, string>>
   const spool = join(folder, 'spool');
   const names = await readdir(spool);
   return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(spool, name), 'utf8')])),
+    await Promise.all(names.map(async (name) => [name, await readFile(join(spool, name), 'utf8')] as const)),
   );
 }
 

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { foldersWithoutReadme, linesMax } from './house.mjs';
 import { root } from './setup.mjs';
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
@@ -36,7 +37,6 @@ const rules = [
   ],
 ];
 
-const linesMax = 350;
 const problems = [];
 for (const file of files) {
   const text = readFileSync(join(root, file), 'utf8');
@@ -53,5 +53,8 @@ for (const file of files) {
   if (/^(packages|apps)\/[^/]+\/src\//.test(file) && /(^|\/)(utils|helpers|misc)\.tsx?$/.test(file))
     problems.push(`${file}\n    name the file after its concept`);
 }
+// A report only, until every folder has one.
+const bare = foldersWithoutReadme();
+if (bare.length > 0) process.stdout.write(`without a README.md: ${bare.join(', ')}\n`);
 process.stdout.write(problems.map((problem) => `${problem}\n`).join(''));
 process.exitCode = problems.length === 0 ? 0 : 1;

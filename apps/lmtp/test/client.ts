@@ -48,7 +48,7 @@ export class RawClient {
 
   async ask(line: string): Promise<string> {
     this.send(`${line}\r\n`);
-    return await this.reply();
+    return this.reply();
   }
 
   /** Sends a mail as it is on the wire (stuffed, without the final dot); one reply a recipient. */

@@ -17,7 +17,7 @@ function disturbed(mail: UserMail, afterLook: () => Promise<void>): UserMail {
   return new Proxy(mail, {
     get(target, key) {
       const value: unknown = key === 'mailboxByPath' ? mailboxByPath : Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
 }
@@ -36,7 +36,7 @@ test('a mailbox that gets another GUID just before the save gets the mail all th
   const open: MailStore['open'] = async () =>
     disturbed(mail, () => mail.changeMailboxIdentity(inbox.guid, { guid, uidValidity }));
   const racing = new Proxy(store, {
-    get: (target, key) => (key === 'open' ? open : Reflect.get(target, key, target)),
+    get: (target, key): unknown => (key === 'open' ? open : Reflect.get(target, key, target)),
   });
   await saveMail(racing, { address: user, user, mailbox: ['INBOX'] }, body(), {
     createUser: false,

@@ -28,7 +28,7 @@ beforeEach(async () => {
   const notifier: Notifier = {
     mailSaved: async (user) => {
       saved.push(user);
-      return await notice();
+      return notice();
     },
     mailChanged: () => {},
     close: async () => {},

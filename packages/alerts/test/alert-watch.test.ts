@@ -81,7 +81,7 @@ async function syncAnn(outcome: 'ok' | 'operator'): Promise<void> {
 }
 
 async function checkAfter(delayMs: number): Promise<void> {
-  await clock.advance(delayMs);
+  clock.advance(delayMs);
   await watch.check();
 }
 
@@ -222,7 +222,7 @@ describe('AlertWatch', () => {
     await syncAnn('operator');
     watch.start();
     const told = async (): Promise<number> => {
-      await clock.advance(250);
+      clock.advance(250);
       return posted.length;
     };
     await expect.poll(told, { timeout: 10_000, interval: 10 }).toBeGreaterThan(0);

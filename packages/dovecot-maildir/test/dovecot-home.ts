@@ -63,7 +63,7 @@ export class DovecotHome {
   }
 
   async json(...args: readonly string[]): Promise<readonly Readonly<Record<string, string>>[]> {
-    return JSON.parse(await this.doveadm(['-f', 'json', ...args]));
+    return JSON.parse(await this.doveadm(['-f', 'json', ...args])) as Readonly<Record<string, string>>[];
   }
 
   async lines(...args: readonly string[]): Promise<readonly string[]> {

@@ -203,7 +203,9 @@ describe('placing a body', () => {
 /** Dovecot shows a body with NUL bytes and bytes that are not UTF-8 otherwise than it is. */
 const shown = (view: Readonly<Record<string, unknown>>): unknown =>
   JSON.parse(
-    JSON.stringify(view, (key, value) => (key === 'text' ? String(value).replace(/[^\n -~]+/g, '?') : value)),
+    JSON.stringify(view, (key, value: unknown) =>
+      key === 'text' ? String(value).replace(/[^\n -~]+/g, '?') : value,
+    ),
   );
 
 describe.skipIf(!hasDovecot)('a home exported from the Maildir store', () => {

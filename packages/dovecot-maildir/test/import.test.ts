@@ -136,7 +136,7 @@ describe.skipIf(!hasDovecot)('importing from Dovecot', () => {
     const guids = nodes.flatMap(({ path, mailbox }) =>
       mailbox === undefined ? [] : [[mailbox.guid, path.join('/')]],
     );
-    expect(Object.fromEntries(guids)[child.guid]).toMatch(/^Über\/Job\//);
+    expect(guids.find(([guid]) => guid === child.guid)?.[1]).toMatch(/^Über\/Job\//);
     expect(guids.map(([, name]) => name).sort()).toHaveLength(4);
     expect(nodes.filter(({ subscribed }) => subscribed).map(({ path }) => path.join('/'))).toEqual([
       'INBOX',

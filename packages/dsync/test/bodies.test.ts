@@ -10,7 +10,7 @@ test.each(['Archive', 'Zoo'])('a mail that was moved to %s is not sent again', a
   expect((await world.sync(a, b))?.counts.bytesSent).toBe(20);
   const from = await inboxOf(a);
   const to = await a.mail.mailboxByPath([name]);
-  const mail = await from.mail(uid as never);
+  const mail = await from.mail(uid);
   if (to === undefined || mail === undefined) throw new Error('not there');
   await to.apply([{ type: 'save', guid: mail.guid, body: { mailbox: from.guid, uid: mail.uid } }]);
   await from.apply([{ type: 'expunge', uid: mail.uid, guid: mail.guid }]);

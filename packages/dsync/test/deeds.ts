@@ -107,9 +107,8 @@ export const deeds = ({ withDeletes }: DeedOptions): fc.Arbitrary<Deed> => {
       }),
     },
   ];
-  return fc.oneof(
-    ...([...mailDeeds, ...nameDeeds, ...worldDeeds] as fc.WeightedArbitrary<Deed>[]),
-  ) as fc.Arbitrary<Deed>;
+  const weighted = [...mailDeeds, ...nameDeeds, ...worldDeeds] as fc.WeightedArbitrary<Deed>[];
+  return fc.oneof(...weighted);
 };
 
 /** What the laws want to know afterwards. */
@@ -158,7 +157,7 @@ async function doDeed(world: World, deed: Deed, chronicle: Chronicle): Promise<v
       await mail.createMailbox(deed.name.split('/'));
       return;
     case 'rename':
-      return await mail.rename(deed.name.split('/'), deed.to.split('/'));
+      return mail.rename(deed.name.split('/'), deed.to.split('/'));
     case 'delete': {
       const mailbox = await mail.mailboxByPath(normal(deed.name));
       if (mailbox !== undefined) await mail.deleteMailbox(mailbox.guid);
@@ -166,9 +165,9 @@ async function doDeed(world: World, deed: Deed, chronicle: Chronicle): Promise<v
       return;
     }
     case 'subscribe':
-      return await mail.setSubscribed(deed.name.split('/'), deed.set);
+      return mail.setSubscribed(deed.name.split('/'), deed.set);
     case 'deliver':
-      return await deliver(host, await pickBox(host, deed.box), chronicle);
+      return deliver(host, await pickBox(host, deed.box), chronicle);
     case 'attribute': {
       const attribute = {
         type: 'private' as const,
@@ -180,7 +179,7 @@ async function doDeed(world: World, deed: Deed, chronicle: Chronicle): Promise<v
       return;
     }
     default:
-      return await touchMail(host, deed, chronicle);
+      return touchMail(host, deed, chronicle);
   }
 }
 
@@ -191,7 +190,7 @@ async function pickBox(host: SimHost, index: number): Promise<MailboxMail> {
   const guids = tree.nodes.flatMap(({ mailbox }) => (mailbox === undefined ? [] : [mailbox.guid]));
   const guid = guids[index % guids.length];
   if (guid === undefined) throw new Error('a user without INBOX');
-  return await host.mail.mailbox(guid);
+  return host.mail.mailbox(guid);
 }
 
 let bodies = 0;

@@ -148,7 +148,7 @@ function instead<Target extends object>(target: Target, other: Partial<Target>):
   return new Proxy(target, {
     get(_, name) {
       const given: unknown = Reflect.get(other, name) ?? Reflect.get(target, name);
-      return typeof given === 'function' ? given.bind(target) : given;
+      return typeof given === 'function' ? (given.bind(target) as unknown) : given;
     },
   });
 }

@@ -97,7 +97,7 @@ export class ApiBench {
       port: 0,
       tokens,
       ...changes,
-    } as HttpApiOptions);
+    });
     onTestFinished(async () => {
       await api.close();
       await queue.close();
@@ -112,7 +112,7 @@ export class ApiBench {
   ): Promise<Answer> {
     const url = new URL(path, this.api.url.startsWith('unix:') ? 'http://localhost' : this.api.url);
     const socket = this.api.url.startsWith('unix:') ? { socketPath: this.api.url.slice(5) } : {};
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const sent = request(url, {
         ...socket,
         method,

@@ -86,7 +86,7 @@ describe('health', () => {
     let now = 1_790_000_000_000;
     const clock = { now: () => now, elapsed: () => now, sleep: async () => {}, after: () => () => {} };
     const bench = await ApiBench.start({ clock });
-    const failover = async (query = '') => await bench.call(`/failover${query}`, { token: '' });
+    const failover = async (query = '') => bench.call(`/failover${query}`, { token: '' });
     expect(await failover(), 'nobody is known').toMatchObject({ status: 503, body: { usersBehind: 0 } });
     await bench.sync(ann, undefined, 'offsite');
     await bench.queue.add('default', [ann]);

@@ -30,7 +30,7 @@ export class RecordingSink implements NotifySink {
         reject(signal.reason);
       }),
     );
-    return await Promise.race([this.gate.then(() => this.answer(user)), aborted]);
+    return Promise.race([this.gate.then(() => this.answer(user)), aborted]);
   }
 
   /** Holds everything up until the answer is called. */

@@ -149,7 +149,7 @@ test('a peer may claim as many mails as a mailbox can have, and none more', asyn
     const stream = new DsyncStream(sent);
     await stream.send({ ...header, messagesCount });
     await stream.flush();
-    return await new DsyncStream(scriptedLink([sent.written()])).receive();
+    return new DsyncStream(scriptedLink([sent.written()])).receive();
   };
   await expect(receive(limits.mailsPerMailboxMax)).resolves.toMatchObject({
     messagesCount: limits.mailsPerMailboxMax,

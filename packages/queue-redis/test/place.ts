@@ -66,7 +66,7 @@ export async function claimNow(queue: ReplicationQueue): Promise<Claim | undefin
   const now = new AbortController();
   const claim = queue.claim(now.signal);
   now.abort();
-  return await claim;
+  return claim;
 }
 
 export async function usersOf(

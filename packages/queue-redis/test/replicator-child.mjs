@@ -49,6 +49,8 @@ function isAlive(file) {
   }
 }
 
+let syncCount = 0;
+
 async function work() {
   for (;;) {
     const claim = await queue.claim(new AbortController().signal);
@@ -57,7 +59,8 @@ async function work() {
     if (!lock(file)) say(`OVERLAP ${claim.user}`);
     say(`START ${claim.user} ${claim.channel} ${claim.type} ${claim.state ?? '-'} ${Date.now()}`);
     if (syncMs === 'hang') await new Promise((resume) => process.once('SIGUSR2', resume));
-    else await sleep(Number(syncMs) * Math.random() * 2);
+    // Long and short syncs in turn, so that they overlap differently each time.
+    else await sleep(Number(syncMs) * ((++syncCount * 7) % 10) * 0.2);
     rmSync(file, { force: true });
     await queue.complete(claim, { outcome: 'ok', full: true, state: String(process.pid) });
     say(`END ${claim.user} ${claim.channel}`);

@@ -127,7 +127,7 @@ describe.skipIf(!hasDoveadm)('stock doveadm of Dovecot 2.3', () => {
     const conf = join(folder, 'dovecot.conf');
     await writeFile(conf, `base_dir = ${folder}\nlog_path = /dev/null\nssl = no\n`);
     // Not execFileSync: the server that it talks to lives in this process.
-    return await new Promise((resolve, reject) =>
+    return new Promise((resolve, reject) =>
       execFile('doveadm', ['-c', conf, 'replicator', ...args], (error, stdout) =>
         error ? reject(error) : resolve(stdout),
       ),

@@ -146,9 +146,8 @@ describe('a command that is not understood', () => {
     [['REMOVE']],
     [['NOTIFY', 'ann']],
     [['CHANNEL', '']],
-  ])(
-    'ends the connection: %j',
-    async (fields) => await expect(bench.ask(...fields)).rejects.toThrow('not understood'),
+  ])('ends the connection: %j', async (fields) =>
+    expect(bench.ask(...fields)).rejects.toThrow('not understood'),
   );
 });
 

@@ -40,7 +40,7 @@ async function sync(...names: readonly string[]): Promise<void> {
     await queue.request('default', [{ user: parseUserName(name), priority: 'high' }]);
     const claim = await queue.claim(new AbortController().signal);
     if (claim?.user !== name) throw new Error(`${claim?.user} instead of ${name}`);
-    await clock.advance(1_000);
+    clock.advance(1_000);
     await queue.complete(claim, { outcome: 'ok', state: 's', full: true });
   }
 }
@@ -55,10 +55,10 @@ async function waiting(): Promise<string> {
 describe('after a gap', () => {
   it('doubts who changed since we listened, and of whom it cannot be told', async () => {
     await sync('ann', 'bob', 'cyd');
-    await clock.advance(60_000);
+    clock.advance(60_000);
     const listenedUntil = clock.now();
     Object.assign(changes, { ann: listenedUntil - 5_000, bob: listenedUntil + 5_000 });
-    await clock.advance(60_000);
+    clock.advance(60_000);
     await missed.afterGap(listenedUntil);
     expect(await waiting()).toBe('bob,cyd');
   });
@@ -101,7 +101,7 @@ describe('the scan', () => {
       cyd: undefined,
       dan: clock.now() + 1,
     });
-    await clock.advance(10_000);
+    clock.advance(10_000);
     await queue.request('default', [{ user: parseUserName('dan'), priority: 'high' }]);
     await missed.scan();
     expect(await waiting()).toBe('ann,dan');
@@ -111,17 +111,17 @@ describe('the scan', () => {
     await sync('ann');
     missed.start();
     isDown = true;
-    await clock.advance(intervalMs);
+    clock.advance(intervalMs);
     isDown = false;
     changes.ann = clock.now();
     await vi.waitFor(async () => {
-      await clock.advance(intervalMs);
+      clock.advance(intervalMs);
       expect(await waiting()).toBe('ann');
     });
     await sync('ann');
     intervalMs = 0;
     changes.ann = clock.now() + 1;
-    await clock.advance(10 * 3_600_000);
+    clock.advance(10 * 3_600_000);
     expect(await waiting()).toBe('');
     await missed.stop();
   });

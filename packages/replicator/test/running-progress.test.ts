@@ -38,7 +38,7 @@ it('tells how far a sync is, whoever asks and once a minute in the log, until it
     mailboxesDone: 2,
     mailboxesTotal: 3_000,
   });
-  await clock.advance(120_000);
+  clock.advance(120_000);
   expect(told).toHaveLength(2);
   expect(told[1]).toMatchObject({
     user: 'ann@example.com',
@@ -47,7 +47,7 @@ it('tells how far a sync is, whoever asks and once a minute in the log, until it
     mailboxes,
   });
   progress.ended(claim);
-  await clock.advance(120_000);
+  clock.advance(120_000);
   expect(told).toHaveLength(2);
   expect(progress.of('default', 'ann@example.com')).toBeUndefined();
   await queue.close();

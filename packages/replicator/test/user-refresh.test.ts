@@ -46,7 +46,7 @@ async function known(channel = 'default'): Promise<string> {
 }
 
 async function refreshAfter(delayMs: number): Promise<void> {
-  await clock.advance(delayMs);
+  clock.advance(delayMs);
   await refresh.refresh();
 }
 

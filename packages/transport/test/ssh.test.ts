@@ -19,11 +19,13 @@ import { makeKey, type Sshd, startSshd } from './support/sshd.ts';
 /** Upper-cases lines until `bye`, in the shell of the other host. */
 const shouting = `while read -r line; do echo "$line" | tr a-z A-Z; [ "$line" = bye ] && exit 0; done`;
 
+let knownHostsCount = 0;
+
 function knownHosts(
   sshd: Sshd,
   text = sshd.hostKeys.map((key) => `[127.0.0.1]:${sshd.port} ${key}\n`).join(''),
 ) {
-  const file = join(sshd.folder, `known_hosts-${Math.random()}`);
+  const file = join(sshd.folder, `known_hosts-${++knownHostsCount}`);
   writeFileSync(file, text);
   return file;
 }

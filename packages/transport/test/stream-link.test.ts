@@ -134,11 +134,11 @@ describe('writing', () => {
     const { link, far, near } = await linkAndSocket();
     const expected: string[] = [];
     let calls = 0;
-    const write = near.write.bind(near) as (chunk: Uint8Array) => boolean;
-    near.write = ((chunk: Uint8Array) => {
+    const write: (chunk: Uint8Array) => boolean = near.write.bind(near);
+    near.write = (chunk: Uint8Array) => {
       calls++;
       return write(chunk);
-    }) as typeof near.write;
+    };
     for (let count = 0; count < 100; count++) {
       const text = count === 50 ? 'L'.repeat(100_000) : `${count};`;
       expected.push(text);
@@ -168,7 +168,7 @@ describe('writing', () => {
     });
     const length = 5_000_000;
     void link.write(Buffer.alloc(length))?.catch(() => {});
-    link.write('end');
+    void link.write('end');
     link.close();
     await once(far, 'end');
     expect(received).toBe(length + 3);

@@ -18,6 +18,6 @@ export function recordingLogger(): RecordingLogger {
     error: add,
     child: () => logger,
     text: () => lines.slice(-20).join('\n'),
-  } as RecordingLogger;
+  };
   return logger;
 }

@@ -29,7 +29,7 @@ export class OurSide implements MailSide {
     return this.#with(async (user) => {
       const mailbox = await user.mailboxByPath(pathOf(name));
       if (mailbox === undefined) throw new Error(`no mailbox ${name} here`);
-      return await deed(mailbox, user);
+      return deed(mailbox, user);
     });
   }
 

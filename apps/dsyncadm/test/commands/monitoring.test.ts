@@ -191,7 +191,7 @@ describe('drain', () => {
     if (claim === undefined) throw new Error('nothing is due');
     const asked = channelsAsked;
     await until('it has looked again', () => channelsAsked >= asked + 2);
-    expect(await Promise.race([draining, 'it waits'])).toBe('it waits');
+    expect(await Promise.race([draining, Promise.resolve('it waits')])).toBe('it waits');
     await queue.complete(claim, synced);
     const { code, stdout } = await draining;
     expect(code).toBe(0);

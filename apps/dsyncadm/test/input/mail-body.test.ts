@@ -29,7 +29,7 @@ describe('readMailBody', () => {
   );
 
   it('refuses an empty mail', async () =>
-    await expect(collect(readMailBody(undefined, Readable.from([])))).rejects.toThrow('stdin is empty'));
+    expect(collect(readMailBody(undefined, Readable.from([])))).rejects.toThrow('stdin is empty'));
 
   it('takes a mail of the greatest size and refuses one byte more', async () => {
     const stdin = (): Readable => Readable.from([Buffer.alloc(6), Buffer.alloc(4)]);
@@ -38,5 +38,5 @@ describe('readMailBody', () => {
   });
 
   it('names a file that is missing', async () =>
-    await expect(collect(readMailBody(join(folder, 'none'), Readable.from([])))).rejects.toThrow('none'));
+    expect(collect(readMailBody(join(folder, 'none'), Readable.from([])))).rejects.toThrow('none'));
 });
