@@ -47,6 +47,15 @@ const users = ['ann', 'bob', 'cyd'].map((name) => `${name}@example.com`);
 const say = (line) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 
 await ensureBuilt();
+/** How many there are of each kind, and examples, the worst kind first. */
+function sayFlaws(flaws) {
+  for (const kind of ['lost', 'differs', 'unknown', 'left', 'doubled']) {
+    const found = flaws.filter((flaw) => flaw.startsWith(kind));
+    if (found.length > 0) say(`${kind}: ${found.length}`);
+    for (const flaw of found.slice(0, 20)) say(flaw);
+  }
+}
+
 const hosts =
   values.pair === 'own'
     ? await startOwnReplicatorStorm({ mailFormat: values.format, users })
@@ -68,7 +77,7 @@ try {
         ? 'never said to be replicated'
         : `replicated after ${report.secondsUntilReplicated.toFixed(1)} s; ${report.flaws.length} flaws`,
     );
-    for (const flaw of report.flaws.slice(0, 40)) say(flaw);
+    sayFlaws(report.flaws);
     flaws += report.flaws.length + (report.secondsUntilReplicated === undefined ? 1 : 0);
     if (flaws > 0)
       for (const user of users.filter((name) => report.flaws.some((flaw) => flaw.includes(name))))
