@@ -9,7 +9,7 @@ import {
   parseCommandAnswer,
   parseDsyncServerCommand,
   parsePlainLogin,
-} from '../src/doveadm-server.ts';
+} from '../src/doveadm/server-lines.ts';
 
 const line = (text: string): string => text.replace(/\n$/, '');
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { asMailboxGuid, asMailGuid, asModSeq, asUid, asUidValidity, limits } from '@dsyncd/core';
 import { expect, test } from 'vitest';
-import { Fields } from '../src/dsync/fields.ts';
+import { Fields } from '../src/dsync/record.ts';
 import { DsyncStream, decodeState, encodeState, type Received } from '../src/index.ts';
 import { scriptedLink } from './memory-link.ts';
 

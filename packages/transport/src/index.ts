@@ -1,10 +1,13 @@
-export { ClientTls, type ClientTlsSettings } from './client-tls.ts';
-export { connectSocket } from './connect.ts';
-export { type DoveadmServer, type DoveadmServerSettings, startDoveadmServer } from './doveadm-server.ts';
-export { createPeer, type PeerSettings } from './peer.ts';
+export { createPeer, type PeerSettings } from './create-peer.ts';
+export {
+  type DoveadmServer,
+  type DoveadmServerSettings,
+  startDoveadmServer,
+} from './doveadm/doveadm-server.ts';
+export { connectSocket } from './link/connect.ts';
+export { exitStatusOf, stdioLink } from './link/stdio.ts';
+export { StreamLink, type StreamLinkOptions } from './link/stream-link.ts';
 export * from './port.ts';
-export { exitStatusOf } from './process-end.ts';
-export type { ServerTlsSettings } from './server-tls.ts';
-export type { SshSettings } from './ssh-settings.ts';
-export { stdioLink } from './stdio-link.ts';
-export { StreamLink, type StreamLinkOptions } from './stream-link.ts';
+export type { SshSettings } from './ssh/ssh-login.ts';
+export { ClientTls, type ClientTlsSettings } from './tls/client-tls.ts';
+export type { ServerTlsSettings } from './tls/server-tls.ts';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, Socket } from 'node:net';
-import type { DsyncdError } from '@dsyncd/core';
-import { parseDestination } from '@dsyncd/core';
+import { type DsyncdError, parseDestination } from '@dsyncd/core';
 import { type ByteLink, encodePlainLogin, readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
+import { Strangers } from '../src/doveadm/pending-logins.ts';
 import {
   createPeer,
   type DoveadmServer,
@@ -12,7 +12,6 @@ import {
   type SyncAnswerer,
   startDoveadmServer,
 } from '../src/index.ts';
-import { Strangers } from '../src/strangers.ts';
 import { type LogLine, recordingLogger } from './support/log.ts';
 import { failureOf, fresh, onCleanup, ShoutingAnswerer, shout, until, user } from './support/parties.ts';
 

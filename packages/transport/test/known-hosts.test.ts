@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkHostKey, keyTypeOf, linesFor, parseKnownHosts } from '../src/known-hosts.ts';
-import { quoteForShell } from '../src/ssh-settings.ts';
+import { checkHostKey, keyTypeOf, linesFor, parseKnownHosts } from '../src/ssh/known-hosts.ts';
+import { quoteForShell } from '../src/ssh/ssh-login.ts';
 import { scratchFolder } from './support/parties.ts';
 import { makeKey } from './support/sshd.ts';
 

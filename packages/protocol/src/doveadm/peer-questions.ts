@@ -3,7 +3,7 @@
  * command of Dovecot as well; the second only a dsyncd answers. One line of JSON each.
  */
 
-import { splitTabs } from '../tab-escape.ts';
+import { splitTabs } from '../lines.ts';
 
 export type PeerQuestion = 'users' | 'about';
 

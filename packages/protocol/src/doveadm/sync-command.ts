@@ -4,7 +4,7 @@
  */
 
 import { DsyncdError, limits, quote, type UserName } from '@dsyncd/core';
-import { joinTabs, splitTabs } from '../tab-escape.ts';
+import { joinTabs, splitTabs } from '../lines.ts';
 
 /** From this minor version on, log lines come only when asked for by {@link logPassthroughOption}; it is 2.4's. */
 export const logPassthroughMinor = 3;

@@ -10,7 +10,6 @@ import {
   type UidValidity,
   uint32Max,
 } from '@dsyncd/core';
-import { Fields } from './fields.ts';
 import type {
   Attribute,
   DsyncItem,
@@ -25,7 +24,7 @@ import type {
   TreeDeletes,
   TreeNode,
 } from './items.ts';
-import type { Values } from './record.ts';
+import { Fields, type Values } from './record.ts';
 
 const systemFlagsMax = 32;
 const syncTypes: Readonly<Record<string, Handshake['syncType']>> = { f: 'full', c: 'changed', s: 'state' };

@@ -1,6 +1,6 @@
 import { bytesOfText, DsyncdError, limits, quote, textOfBytes } from '@dsyncd/core';
 import type { ByteLink } from '../byte-link.ts';
-import { splitTabs } from '../tab-escape.ts';
+import { splitTabs } from '../lines.ts';
 import { BodyEscaper, BodyUnescaper, bodyEnd } from './body.ts';
 import { decodeItem } from './decode-item.ts';
 import { encodeItem, streamHeader } from './encode-item.ts';

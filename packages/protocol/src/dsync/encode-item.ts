@@ -1,18 +1,18 @@
-import type {
-  Attribute,
-  DsyncItem,
-  Finish,
-  Handshake,
-  KeywordChange,
-  MailboxHeader,
-  MailboxState,
-  MailChangeItem,
-  MailItem,
-  MailRequest,
-  TreeDeletes,
-  TreeNode,
+import {
+  type Attribute,
+  type DsyncItem,
+  type Finish,
+  type Handshake,
+  itemTable,
+  type KeywordChange,
+  type MailboxHeader,
+  type MailboxState,
+  type MailChangeItem,
+  type MailItem,
+  type MailRequest,
+  type TreeDeletes,
+  type TreeNode,
 } from './items.ts';
-import { itemTable } from './items.ts';
 import { encodeList, encodeRecord, type Values } from './record.ts';
 
 const present = (flag: boolean | undefined): string | undefined => (flag === true ? '' : undefined);

@@ -1,3 +1,14 @@
+import { createHash } from 'node:crypto';
+import {
+  bytesOfText,
+  type MailboxGuid,
+  type MailboxPath,
+  type MailGuid,
+  type ModSeq,
+  type Uid,
+  type UidValidity,
+} from '@dsyncd/core';
+
 /**
  * What a dsync stream (version 3.5) carries: one record a line, its first character the item type,
  * then the values of the keys that the sender listed for that type at the start of the stream.
@@ -6,8 +17,6 @@
  * Keys that start with `dsyncd_`, and those marked "ours", are added by dsyncd: a receiver that does
  * not know a key skips it.
  */
-
-import type { MailboxGuid, MailboxPath, MailGuid, ModSeq, Uid, UidValidity } from '@dsyncd/core';
 
 export type DsyncItem =
   | Handshake
@@ -273,3 +282,13 @@ export const itemTable: readonly {
   },
   { type: 'cache-field', letter: 'c', required: ['name', 'decision'], optional: ['last_used'] },
 ];
+
+/**
+ * A mail's GUID in 32 lower-case hexadecimal digits, the only form in which expunges name mails: a
+ * GUID that has this form already is itself, any other (Maildir's are file names) becomes the last
+ * 16 bytes of its SHA-1.
+ */
+export const guid128 = (guid: string): string =>
+  /^[0-9a-f]{32}$/i.test(guid)
+    ? guid.toLowerCase()
+    : createHash('sha1').update(bytesOfText(guid)).digest('hex').slice(-32);

@@ -1,5 +1,17 @@
-import { byteText, plainText } from '@dsyncd/core';
-import { joinTabs, splitTabs, tabEscape } from '../tab-escape.ts';
+import {
+  byteText,
+  byteTextLength,
+  DsyncdError,
+  isMailboxGuid,
+  limits,
+  type MailboxGuid,
+  type ModSeq,
+  plainText,
+  quote,
+  type Uid,
+  uint32Max,
+} from '@dsyncd/core';
+import { joinTabs, splitTabs, tabEscape } from '../lines.ts';
 
 /** The values of one record by key; undefined: not given. */
 export type Values = Readonly<Record<string, string | undefined>>;
@@ -45,3 +57,106 @@ export function decodeRecord(keys: readonly string[], line: string): Values {
 /** A list inside one value is tab-separated and escaped once more. */
 export const encodeList = joinTabs;
 export const decodeList = (value: string): string[] => (value === '' ? [] : splitTabs(value));
+
+/** Reads the fields of one record; every number, GUID and name from the wire passes through here. */
+export class Fields {
+  readonly #values: Values;
+  readonly #type: string;
+
+  constructor(type: string, values: Values) {
+    this.#type = type;
+    this.#values = values;
+  }
+
+  bad(key: string): never {
+    const value = this.#values[key];
+    const problem = value === undefined ? 'is missing' : `has the value ${quote(value)}`;
+    throw new DsyncdError('DSYNCD_PROTOCOL', `peer sent a ${this.#type} record whose ${key} ${problem}`, {
+      outcome: 'transient',
+      hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd, and look at its log',
+    });
+  }
+
+  text(key: string, bytesMax: number): string | undefined {
+    const value = this.#values[key];
+    if (value !== undefined && (value.length > bytesMax || byteTextLength(value) > bytesMax)) this.bad(key);
+    return value;
+  }
+
+  requiredText(key: string, bytesMax: number): string {
+    return this.text(key, bytesMax) ?? this.bad(key);
+  }
+
+  has(key: string): boolean {
+    return this.#values[key] !== undefined;
+  }
+
+  integer(key: string, max: number): number | undefined {
+    const value = this.#values[key];
+    if (value === undefined) return undefined;
+    if (!/^[0-9]{1,16}$/.test(value)) this.bad(key);
+    const number = Number(value);
+    if (number > max) this.bad(key);
+    return number;
+  }
+
+  uint32(key: string): number {
+    return this.integer(key, uint32Max) ?? this.bad(key);
+  }
+
+  uid(key: string): Uid {
+    return this.uint32(key) as Uid;
+  }
+
+  modSeq(key: string): ModSeq {
+    return (this.integer(key, Number.MAX_SAFE_INTEGER) ?? 0) as ModSeq;
+  }
+
+  seconds(key: string): number {
+    return Math.max(0, this.date(key) ?? 0);
+  }
+
+  /**
+   * Unix seconds, negative before 1970: with a sign, or as the unsigned number of 64 bits that a Dovecot makes of it. A
+   * date beyond what can be shown is no reason to refuse what it belongs to.
+   */
+  date(key: string): number | undefined {
+    const value = this.#values[key];
+    if (value === undefined) return undefined;
+    return /^-?[0-9]{1,20}$/.test(value) ? shownDate(BigInt(value)) : this.bad(key);
+  }
+
+  /** As {@link date}, in hexadecimal digits. */
+  hexDate(key: string): number | undefined {
+    const [, sign, digits] = /^(-?)([0-9a-f]{1,16})$/.exec(this.#values[key] ?? '') ?? [];
+    if (digits === undefined) return this.has(key) ? this.bad(key) : undefined;
+    const seconds = BigInt(`0x${digits}`);
+    return shownDate(sign === '-' ? -seconds : seconds);
+  }
+
+  flags(key: string): number {
+    const value = this.#values[key];
+    if (value === undefined) return 0;
+    if (!/^[0-9a-f]{1,2}$/.test(value)) this.bad(key);
+    // Bits above those of the five flags are Dovecot's own and not replicated by us.
+    return Number.parseInt(value, 16) & 0x1f;
+  }
+
+  mailboxGuid(key: string): MailboxGuid | undefined {
+    const value = this.#values[key];
+    if (value === undefined) return undefined;
+    return isMailboxGuid(value) ? value : this.bad(key);
+  }
+
+  requiredMailboxGuid(key: string): MailboxGuid {
+    return this.mailboxGuid(key) ?? this.bad(key);
+  }
+
+  list(key: string): string[] {
+    const value = this.#values[key];
+    return value === undefined ? [] : decodeList(value);
+  }
+}
+
+const shownDate = (seconds: bigint): number =>
+  Math.max(limits.unixSecondsMin, Math.min(limits.unixSecondsMax, Number(BigInt.asIntN(64, seconds))));

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { type Clock, DsyncdError, type Logger, systemClock } from '@dsyncd/core';
+import type { SyncAnswerer } from '../port.ts';
+import { clientCertificateProblem, loadServerTls, type ServerTlsSettings } from '../tls/server-tls.ts';
 import { ClientConnection, type ServiceSettings } from './client-connection.ts';
-import type { SyncAnswerer } from './port.ts';
-import { clientCertificateProblem, loadServerTls, type ServerTlsSettings } from './server-tls.ts';
-import { Strangers } from './strangers.ts';
+import { Strangers } from './pending-logins.ts';
 
 export interface DoveadmServerSettings {
   /** Address to listen on; missing: all, IPv4 and IPv6. */

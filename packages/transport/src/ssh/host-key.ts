@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { SshDestination } from '@dsyncd/core';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, type SshDestination } from '@dsyncd/core';
+import { errorCode } from '../link/link-errors.ts';
 import { checkHostKey, type KnownHost, keyTypeOf, linesFor, parseKnownHosts } from './known-hosts.ts';
-import { errorCode } from './stream-error.ts';
 
 /** Signature algorithms by key type, the best first: a host shows the key that we ask for. */
 const algorithmsOf = [

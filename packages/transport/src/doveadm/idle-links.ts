@@ -1,5 +1,5 @@
 import type { Clock } from '@dsyncd/core';
-import type { StreamLink } from './stream-link.ts';
+import type { StreamLink } from '../link/stream-link.ts';
 
 interface IdleLink {
   readonly link: StreamLink;

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { type Clock, DsyncdError, InvariantError, type Logger, toDsyncdError } from '@dsyncd/core';
 import { readLine } from '@dsyncd/protocol';
-import { admitClient, answerCommand, type Credentials, commandLineBytesMax } from './doveadm-session.ts';
-import { LeasedLink } from './leased-link.ts';
-import type { SyncAnswerer } from './port.ts';
-import type { Refusal } from './strangers.ts';
-import { StreamLink } from './stream-link.ts';
+import { LeasedLink } from '../link/leased-link.ts';
+import { StreamLink } from '../link/stream-link.ts';
+import type { SyncAnswerer } from '../port.ts';
+import type { Refusal } from './pending-logins.ts';
+import { admitClient, answerCommand, type Credentials, commandLineBytesMax } from './session-commands.ts';
 
 export interface ServiceSettings {
   readonly logger: Logger;

@@ -1,13 +1,10 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import type { CommandDestination } from '@dsyncd/core';
-import { type Clock, DsyncdError, type UserName } from '@dsyncd/core';
-import { abortError } from './abort-error.ts';
+import { type Clock, type CommandDestination, DsyncdError, type UserName } from '@dsyncd/core';
+import type { Peer, SyncConnection } from '../port.ts';
 import { LeasedLink } from './leased-link.ts';
-import { peerClosed } from './peer-errors.ts';
-import type { Peer, SyncConnection } from './port.ts';
-import { ProcessEnd } from './process-end.ts';
-import { errorCode } from './stream-error.ts';
+import { abortError, errorCode, peerClosed } from './link-errors.ts';
+import { ProcessEnd } from './stdio.ts';
 import { StreamLink } from './stream-link.ts';
 
 export interface CommandPeerSettings {

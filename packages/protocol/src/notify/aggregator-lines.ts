@@ -5,7 +5,7 @@
  */
 
 import { quote } from '@dsyncd/core';
-import { type NotifyBatch, NotifyParser } from './notify.ts';
+import { type NotifyBatch, NotifyParser } from './notify-lines.ts';
 
 export const replicatorNotifyVersion = 'VERSION\treplicator-notify\t1\t0\n';
 

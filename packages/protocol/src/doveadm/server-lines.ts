@@ -7,7 +7,7 @@
  */
 
 import { DsyncdError, type FailureKind, quote, type UserName } from '@dsyncd/core';
-import { joinTabs, splitTabs, tabEscape } from './tab-escape.ts';
+import { joinTabs, splitTabs, tabEscape } from '../lines.ts';
 
 /** Who a doveadm client says it is. There is one secret a host, so the name says nothing. */
 export const doveadmLogin = 'doveadm';

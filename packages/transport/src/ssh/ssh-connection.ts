@@ -1,13 +1,9 @@
-import type { SshDestination } from '@dsyncd/core';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, type SshDestination } from '@dsyncd/core';
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
-import { abortError } from './abort-error.ts';
-import { connectSocket } from './connect.ts';
-import { loadSsh } from './load-ssh.ts';
-import { HostKeyCheck } from './ssh-host-key.ts';
-import type { SshSettings } from './ssh-settings.ts';
-import { loadSshLogin } from './ssh-settings.ts';
-import { describeConnectError, describeStreamError } from './stream-error.ts';
+import { connectSocket } from '../link/connect.ts';
+import { abortError, describeConnectError, describeStreamError } from '../link/link-errors.ts';
+import { HostKeyCheck } from './host-key.ts';
+import { loadSsh, loadSshLogin, type SshSettings } from './ssh-login.ts';
 
 /** sshd's MaxSessions, if no one changed it. */
 const channelsMaxDefault = 10;

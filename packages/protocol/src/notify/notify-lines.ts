@@ -14,7 +14,7 @@ import {
   type UserName,
   userNameProblem,
 } from '@dsyncd/core';
-import { LineBlocks } from './line-blocks.ts';
+import { LineBlocks } from '../lines.ts';
 
 export type BadLineReason =
   | 'too long'

@@ -1,9 +1,8 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { TcpDestination, UnixDestination } from '@dsyncd/core';
-import { abortError } from './abort-error.ts';
-import { ClientTls } from './client-tls.ts';
-import { describeConnectError, describeTlsConnectError } from './stream-error.ts';
+import { ClientTls } from '../tls/client-tls.ts';
+import { abortError, describeConnectError, describeTlsConnectError } from './link-errors.ts';
 
 /** After so long without traffic the kernel asks whether the peer is still there. */
 const keepAliveAfterMs = 15_000;

@@ -13,7 +13,7 @@ import {
   parsePlainLogin,
   readLine,
 } from '@dsyncd/protocol';
-import type { SyncAnswerer } from './port.ts';
+import type { SyncAnswerer } from '../port.ts';
 
 /** One login or command line, its line feed not counted. */
 export const commandLineBytesMax = 8192;

@@ -1,11 +1,10 @@
-import type { Destination } from '@dsyncd/core';
-import { type Clock, type Logger, silentLogger, systemClock } from '@dsyncd/core';
-import type { ClientTlsSettings } from './client-tls.ts';
-import { CommandPeer } from './command-peer.ts';
-import { DoveadmPeer } from './doveadm-peer.ts';
+import { type Clock, type Destination, type Logger, silentLogger, systemClock } from '@dsyncd/core';
+import { DoveadmPeer } from './doveadm/doveadm-peer.ts';
+import { CommandPeer } from './link/command-peer.ts';
 import type { Peer } from './port.ts';
-import { SshPeer } from './ssh-peer.ts';
-import { defaultKnownHostsFiles, type SshSettings } from './ssh-settings.ts';
+import { defaultKnownHostsFiles, type SshSettings } from './ssh/ssh-login.ts';
+import { SshPeer } from './ssh/ssh-peer.ts';
+import type { ClientTlsSettings } from './tls/client-tls.ts';
 
 /** Everything but the secret has a default. */
 export interface PeerSettings {

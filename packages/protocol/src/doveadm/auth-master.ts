@@ -4,7 +4,7 @@
  */
 
 import { quote, type UserName } from '@dsyncd/core';
-import { joinTabs, splitTabs } from './tab-escape.ts';
+import { joinTabs, splitTabs } from '../lines.ts';
 
 export const authMasterVersion = 'VERSION\t1\t0\n';
 

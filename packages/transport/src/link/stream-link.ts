@@ -1,12 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Clock, DsyncdError, InvariantError, systemClock } from '@dsyncd/core';
 import { type ByteLink, type DoveadmLog, FrameReader, type LinkOver } from '@dsyncd/protocol';
-import { abortError } from './abort-error.ts';
-import { ReceivedChunks } from './received-chunks.ts';
-import { type Stall, StallWatch } from './stall-watch.ts';
-import { describeStreamError } from './stream-error.ts';
+import { ReceivedChunks, WriteBatch } from './buffers.ts';
+import { abortError, describeStreamError } from './link-errors.ts';
+import { type Stall, StallWatch } from './stall-timer.ts';
 import { createWaiter, type Waiter } from './waiter.ts';
-import { WriteBatch } from './write-batch.ts';
 
 export interface StreamLinkOptions {
   readonly peerName: string;

@@ -3,7 +3,6 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DsyncdError } from '@dsyncd/core';
 import type { ConnectConfig } from 'ssh2';
-import { loadSsh } from './load-ssh.ts';
 
 export interface SshSettings {
   /** Private key without a passphrase; read at each new connection. */
@@ -76,3 +75,10 @@ const keyError = (message: string, cause: unknown): DsyncdError =>
     hint: "make one with: ssh-keygen -t ed25519 -N '' -f KEYFILE, readable by the service only; it can have no passphrase",
     cause,
   });
+
+/** Loaded with the first SSH destination: it takes a while, and a dsync server on stdio never needs it. */
+export async function loadSsh(): Promise<typeof import('ssh2')> {
+  // A CommonJS package: some of its names are found in its default export only.
+  const { default: ssh2 } = await import('ssh2');
+  return ssh2;
+}

@@ -1,5 +1,5 @@
 import { DsyncdError } from '@dsyncd/core';
-import { describeTlsError } from './tls-error.ts';
+import { describeTlsError } from '../tls/tls-error.ts';
 
 const meanings: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
@@ -57,3 +57,25 @@ export function describeTlsConnectError(peerName: string, error: Error): DsyncdE
     cause: error,
   });
 }
+
+/** Why a sync was stopped from this side: the signal's reason, at least transient. */
+export function abortError(peerName: string, signal: AbortSignal): DsyncdError {
+  const reason: unknown = signal.reason;
+  if (reason instanceof DsyncdError) return reason;
+  const text = reason instanceof Error ? reason.message : String(reason);
+  return new DsyncdError('DSYNCD_LINK_ABORTED', `the connection to ${peerName} was given up: ${text}`, {
+    outcome: 'transient',
+    cause: reason,
+  });
+}
+
+export const peerClosed = (peerName: string): DsyncdError =>
+  new DsyncdError('DSYNCD_PEER_CLOSED', `the connections to ${peerName} are being closed`, {
+    outcome: 'transient',
+  });
+
+export const connectTimeout = (peerName: string, timeoutMs: number): DsyncdError =>
+  new DsyncdError('DSYNCD_CONNECT', `cannot connect to ${peerName}: no answer within ${timeoutMs / 1000} s`, {
+    outcome: 'transient',
+    hint: 'check that the other host is up, that no firewall drops the connection, and the port',
+  });

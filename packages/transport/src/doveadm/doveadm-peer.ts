@@ -1,15 +1,21 @@
-import type { TcpDestination, UnixDestination } from '@dsyncd/core';
-import { type Clock, DsyncdError, type Logger, quote, type UserName } from '@dsyncd/core';
+import {
+  type Clock,
+  DsyncdError,
+  type Logger,
+  quote,
+  type TcpDestination,
+  type UnixDestination,
+  type UserName,
+} from '@dsyncd/core';
 import { type CommandRefusal, DoveadmLog, type DoveadmLogLine } from '@dsyncd/protocol';
-import { abortError } from './abort-error.ts';
-import { ClientTls, type ClientTlsSettings } from './client-tls.ts';
-import { connectSocket } from './connect.ts';
-import { askForLog, type DoveadmCredentials, logIn, requestSync } from './doveadm-login.ts';
+import { connectSocket } from '../link/connect.ts';
+import { LeasedLink } from '../link/leased-link.ts';
+import { abortError, connectTimeout, peerClosed } from '../link/link-errors.ts';
+import { StreamLink } from '../link/stream-link.ts';
+import type { Peer, SyncConnection } from '../port.ts';
+import { ClientTls, type ClientTlsSettings } from '../tls/client-tls.ts';
 import { IdleLinks } from './idle-links.ts';
-import { LeasedLink } from './leased-link.ts';
-import { connectTimeout, peerClosed } from './peer-errors.ts';
-import type { Peer, SyncConnection } from './port.ts';
-import { StreamLink } from './stream-link.ts';
+import { askForLog, type DoveadmCredentials, logIn, requestSync } from './login.ts';
 
 export interface DoveadmPeerSettings extends DoveadmCredentials {
   readonly tls: ClientTlsSettings;

@@ -1,14 +1,12 @@
-import type { SshDestination } from '@dsyncd/core';
-import { type Clock, DsyncdError, type UserName } from '@dsyncd/core';
+import { type Clock, DsyncdError, type SshDestination, type UserName } from '@dsyncd/core';
 import type { ClientChannel } from 'ssh2';
-import { abortError } from './abort-error.ts';
-import { LeasedLink } from './leased-link.ts';
-import { connectTimeout, peerClosed } from './peer-errors.ts';
-import type { Peer, SyncConnection } from './port.ts';
-import { ProcessEnd } from './process-end.ts';
+import { LeasedLink } from '../link/leased-link.ts';
+import { abortError, connectTimeout, peerClosed } from '../link/link-errors.ts';
+import { ProcessEnd } from '../link/stdio.ts';
+import { StreamLink } from '../link/stream-link.ts';
+import type { Peer, SyncConnection } from '../port.ts';
 import { SshConnection } from './ssh-connection.ts';
-import { remoteCommand, type SshSettings } from './ssh-settings.ts';
-import { StreamLink } from './stream-link.ts';
+import { remoteCommand, type SshSettings } from './ssh-login.ts';
 
 export interface SshPeerSettings {
   readonly ssh: SshSettings;
