@@ -100,7 +100,13 @@ exec node /${library}/build/${program}.js "$@"
   }
   put(stage, 'usr/bin/dsyncd-fifo-keeper', readFileSync(join(root, 'deploy/fifo-keeper.sh'), 'utf8'), 0o755);
   put(stage, 'etc/dsyncd/dsyncd.toml', readFileSync(join(root, 'deploy/dsyncd.toml'), 'utf8'));
-  for (const name of ['README.md', 'deploy/reference.md', 'deploy/failover.md'])
+  for (const name of [
+    'README.md',
+    'deploy/reference.md',
+    'deploy/errors.md',
+    'deploy/operate.md',
+    'deploy/failover.md',
+  ])
     put(stage, `usr/share/doc/dsyncd/${name}`, readFileSync(join(root, name), 'utf8'));
   put(stage, 'usr/share/doc/dsyncd/copyright', copyrightOf(productionModules(root, apps)));
   stageControl(stage, version);

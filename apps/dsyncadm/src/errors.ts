@@ -1,4 +1,4 @@
-import { DsyncdError, InvariantError, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, findError, InvariantError, systemErrorHint } from '@dsyncd/core';
 
 /** A wrong command line: exit code 64. */
 export const usageError = (message: string, hint: string): DsyncdError =>
@@ -21,18 +21,20 @@ export const noUsers = (mask: string): DsyncdError =>
   });
 
 /**
- * What the user reads on stderr: what failed, in one line, one line how to mend it where that is known.
- * @param showStack - for whoever debugs dsyncd itself
+ * What the user reads on stderr: what failed, what to do where that is known, and where the error is explained; one line each.
+ * @param showStack - to debug dsyncd itself
  */
 export function errorText(error: unknown, showStack: boolean): string {
   const lines = messagesOf(error).map((message) => `dsyncadm: ${oneLine(message)}`);
   const hint = hintOf(error);
   if (hint !== undefined) lines.push(`  ${oneLine(hint)}`);
+  if (error instanceof DsyncdError && findError(error.code) !== undefined)
+    lines.push(`  more: deploy/errors.md#${error.code}`);
   if (showStack && error instanceof Error) lines.push(stackWithCauses(error));
   return `${lines.join('\n')}\n`;
 }
 
-/** A configuration has all its problems in one message, a line each. */
+/** A configuration has all its problems in one message, one line each. */
 const messagesOf = (error: unknown): readonly string[] =>
   error instanceof DsyncdError && error.code === 'DSYNCD_CONFIG'
     ? error.message.split('\n')

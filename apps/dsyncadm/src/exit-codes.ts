@@ -1,4 +1,4 @@
-import { DsyncdError, type FailureKind, InvariantError } from '@dsyncd/core';
+import { DsyncdError, type FailureKind, findError, InvariantError } from '@dsyncd/core';
 
 /** Exit codes as of sysexits.h, used as doveadm uses them; the help of each command names its own. */
 export const exitCodes = {
@@ -38,27 +38,6 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   config: 'the configuration is wrong',
 };
 
-const byCode: Readonly<Record<string, number>> = {
-  DSYNCD_USAGE: exitCodes.usage,
-  DSYNCD_USER_NAME: exitCodes.usage,
-  DSYNCD_MAILBOX_NAME: exitCodes.usage,
-  DSYNCD_DESTINATION: exitCodes.usage,
-  DSYNCD_NOT_POSSIBLE: exitCodes.notPossible,
-  DSYNCD_STORE_NO_MAILBOX: exitCodes.noMailbox,
-  DSYNCD_STORE_NO_MAIL: exitCodes.noMailbox,
-  DSYNCD_STORE_MAILBOX_EXISTS: exitCodes.notPossible,
-  DSYNCD_REPLICATOR_ANSWER: exitCodes.protocol,
-  DSYNCD_STORE_NO_USER: exitCodes.noUser,
-  DSYNCD_STORE_INBOX_STAYS: exitCodes.notPossible,
-  DSYNCD_STORE_BAD_RENAME: exitCodes.notPossible,
-  DSYNCD_STORE_LIMIT: exitCodes.notPossible,
-  DSYNCD_STORE_INDEX_DAMAGED: exitCodes.damaged,
-  DSYNCD_STORE_BODY_LOST: exitCodes.damaged,
-  DSYNCD_STORE_ACCESS: exitCodes.permission,
-  DSYNCD_SECRET: exitCodes.config,
-  DSYNCD_DOVECONF: exitCodes.notPossible,
-};
-
 const byOutcome: Readonly<Record<FailureKind, number>> = {
   busy: exitCodes.temporary,
   transient: exitCodes.temporary,
@@ -74,8 +53,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof InvariantError) return exitCodes.defect;
   if (isPermission(error)) return exitCodes.permission;
   if (!(error instanceof DsyncdError)) return isSystemError(error) ? exitCodes.temporary : exitCodes.defect;
-  if (error.code.startsWith('DSYNCD_CONFIG')) return exitCodes.config;
-  return byCode[error.code] ?? exitCodeOfOutcome(error.outcome);
+  return findError(error.code)?.exit ?? exitCodeOfOutcome(error.outcome);
 }
 
 /** EACCES and EPERM anywhere in the chain of causes. */

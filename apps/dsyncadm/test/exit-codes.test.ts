@@ -30,9 +30,9 @@ describe('exitCodeOf', () => {
 });
 
 describe('errorText', () => {
-  it('says what failed and what to do, on a line each', () =>
+  it('says what failed, what to do, and where more is, one line each', () =>
     expect(errorText(usageError('what\nfailed\u001b[0m', 'do this'), false)).toBe(
-      'dsyncadm: what failed [0m\n  do this\n',
+      'dsyncadm: what failed [0m\n  do this\n  more: deploy/errors.md#DSYNCD_USAGE\n',
     ));
 
   it('asks for a report of a defect, and shows where it was on request', () => {

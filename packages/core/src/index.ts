@@ -1,6 +1,7 @@
 export * from './byte-text.ts';
 export * from './destination.ts';
 export * from './error.ts';
+export * from './error-catalogue.ts';
 export * from './ids.ts';
 export * from './keywords.ts';
 export * from './limits.ts';
