@@ -1,7 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import {
+  blocksOf,
   type Config,
+  type DoveconfTree,
   indexFolderOf,
+  planPeer,
   readSecret,
+  settingOf,
   storeSettings,
   syncTimeoutMs,
   type TwinHomes,
@@ -16,6 +21,7 @@ import {
   systemRandom,
   type UserName,
 } from '@dsyncd/core';
+import { runDoveconf } from '@dsyncd/doctor';
 import {
   AuthClient,
   BuiltinEngine,
@@ -27,8 +33,7 @@ import {
   type Unusable,
 } from '@dsyncd/engine';
 import { mailChangedAt, mailIndexBytes, openMaildirStore } from '@dsyncd/mailstore';
-import { Peers } from './peers.ts';
-import { virtualMailboxes } from './virtual-namespaces.ts';
+import { createPeer, type Peer } from '@dsyncd/transport';
 
 /** Where the mail is: who syncs it, and whose it is. */
 export interface MailSide {
@@ -164,4 +169,81 @@ async function doveadmServer({ dovecot, doveadmPasswordFile }: Config): Promise<
     throw new TypeError(`no doveadm server: ${place}`);
   if (doveadmPasswordFile === undefined) return { destination };
   return { destination, secret: await readSecret(doveadmPasswordFile) };
+}
+
+interface Kept {
+  readonly peer: Peer;
+  /** Changes with anything that the peer was made from. */
+  readonly fingerprint: string;
+}
+
+/** The peers of all channels, kept in step with the configuration. */
+export class Peers {
+  readonly #logger: Logger;
+  #peers = new Map<string, Kept>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  get(channel: string): Peer | undefined {
+    return this.#peers.get(channel)?.peer;
+  }
+
+  /**
+   * Makes peers for new and changed channels and closes those of old ones.
+   * @throws {DsyncdError} for a secret or a destination that cannot be used; nothing is changed then.
+   */
+  async configure(config: Config): Promise<void> {
+    const plans = await Promise.all(config.channels.map((channel) => planPeer(config, channel)));
+    const files = await Promise.all(Object.values(config.ssl).map(contentOf));
+    const next = new Map<string, Kept>();
+    for (const [index, { name }] of config.channels.entries()) {
+      const plan = plans[index];
+      if (plan === undefined) continue;
+      const fingerprint = JSON.stringify([plan, files]);
+      const present = this.#peers.get(name);
+      if (present?.fingerprint === fingerprint) next.set(name, present);
+      else {
+        const settings = { ...plan.settings, logger: this.#logger };
+        next.set(name, { peer: createPeer(plan.destination, settings), fingerprint });
+      }
+    }
+    const old = [...this.#peers.values()].filter((kept) => ![...next.values()].includes(kept));
+    this.#peers = next;
+    await Promise.all(old.map(({ peer }) => peer.close()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#peers.values()].map(({ peer }) => peer.close()));
+  }
+}
+
+/** A file that cannot be read is told by whoever needs it. */
+const contentOf = async (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
+
+/**
+ * Masks of the mailboxes that Dovecot only makes up from others, as its configuration has them: no other host could take
+ * them over. None where the configuration cannot be read.
+ */
+export async function virtualMailboxes(config: Config, logger: Logger): Promise<readonly string[]> {
+  try {
+    return virtualMasks((await runDoveconf(config)).tree);
+  } catch (error) {
+    logger.info(
+      { error },
+      'doveconf -n cannot be read: set exclude_mailboxes when there is a namespace with virtual mailboxes',
+    );
+    return [];
+  }
+}
+
+function virtualMasks(tree: DoveconfTree): readonly string[] {
+  const isVirtual = (block: Parameters<typeof settingOf>[0]): boolean =>
+    /^virtual:/.test(settingOf(block, 'location') ?? '') || settingOf(block, 'mail_driver') === 'virtual';
+  return blocksOf(tree, 'namespace')
+    .filter(isVirtual)
+    .flatMap((block) => settingOf(block, 'prefix') ?? [])
+    .filter((prefix) => prefix !== '')
+    .map((prefix) => `${prefix}*`);
 }

@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '@dsyncd/core';
 import type { SourceReading } from '@dsyncd/telemetry';
 import type { EventHub } from './event-hub.ts';
-import type { Overview } from './overview.ts';
+import type { Overview } from './views/readiness.ts';
 
 const everyMs = 1_000;
 

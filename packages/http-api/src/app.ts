@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { fastify } from 'fastify';
-import type { Access } from './access.ts';
+import { type Access, securityHeaders } from './access.ts';
 import type { TlsFiles } from './parts.ts';
 import { Problem, sendProblem, toProblem } from './problem.ts';
 import type { App, RouteContext } from './routes/context.ts';
@@ -13,7 +13,6 @@ import { overviewRoutes } from './routes/overview.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { userRoutes } from './routes/users.ts';
 import { describeApi, serveDashboard } from './routes/web.ts';
-import { securityHeaders } from './security-headers.ts';
 import { compileValidator, type TypeBoxTypes } from './validation.ts';
 
 export const bodyBytesMax = 16 * 1024;

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { DsyncdError, type Logger } from '@dsyncd/core';
 import type { FastifyReply } from 'fastify';
-import type { ProblemBody } from './problem-body.ts';
+import Type, { type Static } from 'typebox';
 
 /** An answer that is not what the client wanted. */
 export class Problem extends Error {
@@ -82,3 +82,16 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
     .serializer((value: unknown) => JSON.stringify(value))
     .send(body);
 }
+
+/** RFC 9457, with the code and the hint that all errors of dsyncd have. */
+export const problemSchema = Type.Object(
+  {
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String({ description: 'Stable; for programs.' }),
+    hint: Type.Optional(Type.String({ description: 'What to do about it.' })),
+  },
+  { title: 'Problem', additionalProperties: false },
+);
+export type ProblemBody = Static<typeof problemSchema>;

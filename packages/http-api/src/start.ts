@@ -9,12 +9,11 @@ import { Access } from './access.ts';
 import { Activity } from './activity.ts';
 import { buildApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
-import { OpenRequests } from './open-requests.ts';
-import { Overview } from './overview.ts';
 import type { HttpApi, HttpApiOptions, HttpPlace } from './parts.ts';
-import type { App, RouteContext } from './routes/context.ts';
-import { endedSyncView, SyncHistory } from './sync-history.ts';
-import { verificationOf } from './verification.ts';
+import { type App, OpenRequests, type RouteContext } from './routes/context.ts';
+import { Overview } from './views/readiness.ts';
+import { endedSyncView, SyncHistory } from './views/sync-history.ts';
+import { verificationOf } from './views/verification.ts';
 
 /** Requests have so long to be answered when the API is closed. */
 const closeGraceMs = 2_000;

@@ -1,6 +1,6 @@
 import { parseUserName } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
-import { historySyncsPerUserMax, historyUsersMax } from '../src/sync-history.ts';
+import { historySyncsPerUserMax, historyUsersMax } from '../src/views/sync-history.ts';
 import { ApiBench, ann, bob, broken } from './api-bench.ts';
 
 interface List {

@@ -1,10 +1,15 @@
-export { type FifoListener, type FifoOptions, listenFifo } from './fifo.ts';
-export { type FifoNote, readFifoNote, writeFifoNote } from './fifo-note.ts';
-export * from './notifier.ts';
-export { listenNotifySocket, type SocketOptions } from './notify-socket.ts';
+export {
+  type FifoListener,
+  type FifoNote,
+  type FifoOptions,
+  listenFifo,
+  readFifoNote,
+  writeFifoNote,
+} from './listeners/fifo.ts';
+export { listenNotifySocket, listenReplicatorSocket, type SocketOptions } from './listeners/sockets.ts';
+export { watchSpool } from './listeners/spool.ts';
 export { OutageSink, type OutageSinkOptions, type QueueEnd } from './outage/outage-sink.ts';
 export { OutageSpool } from './outage/outage-spool.ts';
-export { listenReplicatorSocket } from './replicator-socket.ts';
+export * from './plugin/notifier.ts';
+export { writeSpool } from './plugin/write-notifications.ts';
 export * from './sink.ts';
-export { watchSpool } from './spool.ts';
-export { writeSpool } from './spool-write.ts';

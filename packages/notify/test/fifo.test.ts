@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LogFields, type Logger, silentLogger, systemClock } from '@dsyncd/core';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { waitingUsersMax } from '../src/feed.ts';
 import { listenFifo } from '../src/index.ts';
+import { waitingUsersMax } from '../src/listeners/feed.ts';
 import { closeAfterEach, RecordingSink, until } from './recording-sink.ts';
 
 const closeLater = closeAfterEach();

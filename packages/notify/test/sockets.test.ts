@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { silentLogger, systemClock } from '@dsyncd/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { listenNotifySocket, listenReplicatorSocket, type NotifyListener } from '../src/index.ts';
-import { waitersPerConnectionMax } from '../src/sync-answers.ts';
+import { waitersPerConnectionMax } from '../src/listeners/sockets.ts';
 import { closeAfterEach, RecordingSink, until } from './recording-sink.ts';
 
 const closeLater = closeAfterEach();

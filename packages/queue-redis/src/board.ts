@@ -5,7 +5,7 @@ import type { Logger } from '@dsyncd/core';
 import { Queue } from 'bullmq';
 import { connect, redisError, redisPlace } from './connection.ts';
 import { keyBase, type RedisServer } from './options.ts';
-import { sessionQueueName } from './session.ts';
+import { sessionQueueName } from './replicator-session.ts';
 import { wakeQueueName } from './wake.ts';
 
 export interface BoardOptions extends RedisServer {

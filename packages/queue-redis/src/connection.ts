@@ -1,4 +1,4 @@
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, systemClock } from '@dsyncd/core';
 import { Redis, type RedisOptions } from 'ioredis';
 import { type RedisServer, redisLimits } from './options.ts';
 
@@ -135,3 +135,17 @@ const replies = [
     hint: 'see its log; give it more memory or disk, or start its replicas',
   },
 ] as const;
+
+const closingMsMax = 2_000;
+
+/**
+ * For what is to end with the queue: waits for it, but not for ever. What was asked of a Redis that is away
+ * never comes back, not even when the connection is given up. Never rejects.
+ */
+export async function patiently(task: Promise<unknown>): Promise<void> {
+  const isDone = new AbortController();
+  await Promise.race([
+    task.catch(() => {}).finally(() => isDone.abort()),
+    systemClock.sleep(closingMsMax, isDone.signal).catch(() => {}),
+  ]);
+}

@@ -4,16 +4,16 @@ import { type ReplicationQueue, withOneSpelling } from '@dsyncd/queue';
 import type { Redis } from 'ioredis';
 import { Claims } from './claims.ts';
 import { type ConnectionKind, connect, redisError, redisPlace } from './connection.ts';
+import { Presence } from './fleet-view.ts';
 import { IdleWorkers } from './idle-workers.ts';
 import { scripts as scriptTexts } from './lua/index.ts';
 import { keyBase, prefixDefault, type RedisQueueOptions, redisLimits } from './options.ts';
-import { Presence } from './presence.ts';
 import { RedisClock } from './redis-clock.ts';
 import { RedisQueue, type RedisQueueParts } from './redis-queue.ts';
 import { RedisWaiters } from './redis-waiters.ts';
+import { Session } from './replicator-session.ts';
 import { ScriptRunner } from './script-runner.ts';
 import { checkServer } from './server-check.ts';
-import { Session } from './session.ts';
 import { Wake } from './wake.ts';
 
 const usersMaxDefault = 10_000_000;

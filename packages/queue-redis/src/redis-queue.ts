@@ -28,10 +28,18 @@ import {
 import type { Claims } from './claims.ts';
 import type { IdleWorkers } from './idle-workers.ts';
 import { redisLimits } from './options.ts';
-import { channelStatus, type PageStart, parseStatus, type UserRow, userStatus } from './overview.ts';
 import type { RedisWaiters } from './redis-waiters.ts';
 import type { ScriptRunner } from './script-runner.ts';
-import { eachUser, type Piece, pageOfUsers } from './user-listing.ts';
+import {
+  channelStatus,
+  eachUser,
+  type PageStart,
+  type Piece,
+  pageOfUsers,
+  parseStatus,
+  type UserRow,
+  userStatus,
+} from './user-status.ts';
 
 const usersPerScan = 500;
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Logger, systemClock } from '@dsyncd/core';
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { patiently } from './patience.ts';
+import { patiently } from './connection.ts';
 
 export const wakeQueueName = 'wake';
 const pauseMs = 20;

@@ -1,16 +1,5 @@
-/**
- * The ReplicationQueue port: which user is synced next on which channel.
- *
- * It knows users, channels, priorities and outcomes; it knows nothing of mail. Promises that every
- * implementation keeps (the contract suite under `./contract` checks them):
- * - What {@link ReplicationQueue.request} answered survives kill -9.
- * - Requests for one user on one channel merge into one entry with the highest priority. A request
- *   that comes while the user is being synced causes one more sync afterwards.
- * - A user is claimed at most once at a time, whatever the channel.
- * - A waiter is answered by the first sync that starts after it came.
- */
-
 import type {
+  BackendStatus,
   ChannelStatus,
   OutcomeKind,
   Priority,
@@ -25,6 +14,18 @@ import type {
   UsernameFormat,
   UserStatus,
 } from '@dsyncd/core';
+
+/**
+ * The ReplicationQueue port: which user is synced next on which channel.
+ *
+ * It knows users, channels, priorities and outcomes; it knows nothing of mail. Promises that every
+ * implementation keeps (the contract suite under `./contract` checks them):
+ * - What {@link ReplicationQueue.request} answered survives kill -9.
+ * - Requests for one user on one channel merge into one entry with the highest priority. A request
+ *   that comes while the user is being synced causes one more sync afterwards.
+ * - A user is claimed at most once at a time, whatever the channel.
+ * - A waiter is answered by the first sync that starts after it came.
+ */
 
 export interface RequestResult {
   /** Lines whose user name or priority was refused. */
@@ -178,4 +179,10 @@ export interface QueueSettings {
   readonly quietSyncsMax?: number;
   /** So many syncs of one channel run at once: a peer that hangs must leave room for the others. Default: any number. */
   readonly channelSyncsMax?: number;
+}
+
+/** All backends whose queues are in one place, and who works on them: for looking at only. */
+export interface FleetView {
+  /** By name. In the time of their number; how many users they have makes no difference. */
+  backends(): Promise<readonly BackendStatus[]>;
 }

@@ -12,7 +12,6 @@ import {
   type UserName,
   type UserStatus,
 } from '@dsyncd/core';
-import { Claimers } from './claimers.ts';
 import { ClockWatch, type SetBack } from './clock-watch.ts';
 import { closedError, complainOfLeftOut } from './errors.ts';
 import type { Journal } from './journal.ts';
@@ -32,7 +31,7 @@ import type {
   UserQuery,
 } from './port.ts';
 import { eachName, eachUser, idsPerTurn, pageOfUsers, type UserListing } from './user-listing.ts';
-import { Waiters } from './waiters.ts';
+import { Claimers, Waiters } from './waiting.ts';
 
 export interface ScheduledQueueOptions {
   readonly scheduler: Scheduler;

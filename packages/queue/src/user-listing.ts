@@ -1,5 +1,4 @@
-import { compileMask, hasWildcard, type UserName, type UserStatus } from '@dsyncd/core';
-import { readCursor } from './cursor.ts';
+import { compileMask, DsyncdError, hasWildcard, type UserName, type UserStatus } from '@dsyncd/core';
 import type { ChannelQueue } from './model/channel-queue.ts';
 import type { UserTable } from './model/user-table.ts';
 import type { UserPage, UserQuery } from './port.ts';
@@ -70,4 +69,14 @@ export async function pageOfUsers(
     if (status !== undefined) users.push(status);
   }
   return { users, next: end < bound ? String(end) : undefined };
+}
+
+/** The cursor of a page: the id of its first user. @throws {DsyncdError} `DSYNCD_QUEUE_CURSOR` */
+export function readCursor(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  if (/^\d{1,10}$/.test(cursor)) return Number(cursor);
+  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'the cursor is none of ours', {
+    outcome: 'operator',
+    hint: 'take `next` of the page before, or start without a cursor',
+  });
 }

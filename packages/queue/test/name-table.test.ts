@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { IndexedHeap } from '../src/model/indexed-heap.ts';
+import { IndexedHeap } from '../src/model/collections.ts';
 import { NameTable } from '../src/model/name-table.ts';
 
 const name = fc.oneof(

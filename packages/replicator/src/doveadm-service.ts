@@ -1,4 +1,5 @@
 import {
+  type ChannelStatus,
   compileMask,
   DsyncdError,
   type Logger,
@@ -8,6 +9,7 @@ import {
   type RequestPriority,
   type RunningSync,
   type UserName,
+  type UserStatus,
 } from '@dsyncd/core';
 import {
   decodeExtensionCommand,
@@ -20,7 +22,6 @@ import {
 } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
-import { queueOverview, stateOfWorker, userLine } from './doveadm-answers.ts';
 import type { RunningProgress } from './running-progress.ts';
 
 export interface DoveadmServiceOptions {
@@ -262,3 +263,35 @@ export async function* matchingUsers(users: AsyncIterable<UserName>, mask: strin
   const isWanted = compileMask(mask);
   for await (const user of users) if (isWanted(user)) yield user;
 }
+
+/** The lines of `STATUS`, summed over channels. Texts as in Dovecot 2.3: monitoring plugins match them. */
+export function* queueOverview(channels: readonly ChannelStatus[]): Iterable<readonly string[]> {
+  const sum = (count: (status: ChannelStatus) => number): string =>
+    String(channels.reduce((total, status) => total + count(status), 0));
+  yield ["Queued 'sync' requests", sum((status) => status.queuedSync)];
+  yield ["Queued 'high' requests", sum((status) => status.queuedHigh)];
+  yield ["Queued 'low' requests", sum((status) => status.queuedLow + status.standings.unproven)];
+  yield ["Queued 'failed' requests", sum((status) => status.quarantined)];
+  yield ["Queued 'full resync' requests", sum((status) => status.queuedFullResync)];
+  yield ["Waiting 'failed' requests", sum((status) => status.queuedFailed)];
+  yield ['Total number of known users', String(Math.max(0, ...channels.map((status) => status.users)))];
+}
+
+/** A line of `STATUS MASK`. Who reads it takes "none" for replicated: one whom a full sync is yet to prove is none of these. */
+export const userLine = (user: UserStatus, now: number): readonly string[] => [
+  user.user,
+  user.standing === 'unproven' && user.priority === 'none' ? 'low' : user.priority,
+  unixSeconds(user.lastFastSyncAt),
+  unixSeconds(user.lastFullSyncAt),
+  user.failed ? '1' : '0',
+  unixSeconds(user.lastSuccessAt),
+  String(secondsUntil(user.nextSyncAt, now)),
+];
+
+export const stateOfWorker = (sync: RunningSync, now: number): string =>
+  `Syncing on ${sync.channel} for ${Math.max(0, Math.round((now - sync.startedAt) / 1000))} s`;
+
+const unixSeconds = (at: number | undefined): string => String(at === undefined ? 0 : Math.floor(at / 1000));
+
+const secondsUntil = (at: number | undefined, now: number): number =>
+  at === undefined ? 0 : Math.max(0, Math.ceil((at - now) / 1000));

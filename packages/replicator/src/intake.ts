@@ -2,7 +2,7 @@ import { type Clock, type Logger, priorityCodes, type RequestPriority, type User
 import type { NotifyRequest, NotifySink } from '@dsyncd/notify';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
-import { LeftOutUsers } from './left-out.ts';
+import { LeftOutUsers } from './left-out-users.ts';
 
 export interface IntakeOptions {
   readonly queue: ReplicationQueue;

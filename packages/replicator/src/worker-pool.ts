@@ -1,10 +1,8 @@
 import { type Clock, type Logger, noCounts, outcomeRules } from '@dsyncd/core';
 import type { SyncEngine, SyncResult } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
-import type { EndedSync } from './ended-sync.ts';
-import { GrowingTimeout } from './growing-timeout.ts';
-import type { WatchedSync } from './hang-watch.ts';
 import { RunningProgress } from './running-progress.ts';
+import { GrowingTimeout, type WatchedSync } from './sync-timeouts.ts';
 
 export interface WorkerPoolOptions {
   readonly queue: ReplicationQueue;
@@ -172,4 +170,12 @@ function brokenSync(error: unknown): SyncResult {
     conflicts: [],
     notes: [],
   };
+}
+
+/** A sync whose outcome is stored. Instants in Unix milliseconds. */
+export interface EndedSync {
+  readonly claim: Claim;
+  readonly result: SyncResult;
+  readonly startedAt: number;
+  readonly endedAt: number;
 }

@@ -3,8 +3,8 @@ import type { SyncEngine } from '@dsyncd/engine';
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { describe, expect, it, vi } from 'vitest';
-import { GrowingTimeout } from '../src/growing-timeout.ts';
 import { type EndedSync, WorkerPool } from '../src/index.ts';
+import { GrowingTimeout } from '../src/sync-timeouts.ts';
 
 const ann = { user: parseUserName('ann'), channel: 'default' };
 

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '@dsyncd/core';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import Type from 'typebox';
 import type { Role } from '../access.ts';
 import type { Activity } from '../activity.ts';
 import type { EventHub } from '../event-hub.ts';
-import type { OpenRequests } from '../open-requests.ts';
-import type { Overview } from '../overview.ts';
 import type { HttpApiParts } from '../parts.ts';
-import { problemSchema } from '../problem-body.ts';
-import type { SyncHistory } from '../sync-history.ts';
+import { problemSchema } from '../problem.ts';
 import type { TypeBoxTypes } from '../validation.ts';
+import type { Overview } from '../views/readiness.ts';
+import type { SyncHistory } from '../views/sync-history.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -63,4 +63,32 @@ export async function channelsOf(
   if (only === undefined) return channels().map(({ name }) => name);
   await queue.channelStatus(only);
   return [only];
+}
+
+/** Counts requests that are being answered, so that a stop can wait for them. */
+export class OpenRequests {
+  #count = 0;
+  #onNone: (() => void) | undefined;
+
+  watch(app: App): void {
+    app.addHook('onRequest', async (_request, reply) => {
+      this.#count++;
+      reply.raw.once('close', () => {
+        this.#count--;
+        if (this.#count === 0) this.#onNone?.();
+      });
+    });
+  }
+
+  /** Settles when none is left, or after `timeoutMs`. */
+  async none(clock: Clock, timeoutMs: number): Promise<void> {
+    if (this.#count === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancelTimer = clock.after(timeoutMs, resolve);
+      this.#onNone = () => {
+        cancelTimer();
+        resolve();
+      };
+    });
+  }
 }

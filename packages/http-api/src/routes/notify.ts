@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { HttpApiParts } from '../parts.ts';
 import { Problem } from '../problem.ts';
-import { requestPriority } from '../views.ts';
+import { requestPriority } from '../views/views.ts';
 import { type App, problems, type RouteContext, strict, userText } from './context.ts';
 
 export const notifyUsersMax = 1_000;

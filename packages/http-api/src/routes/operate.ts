@@ -2,7 +2,7 @@ import { hasWildcard, parseUserName, type UserName } from '@dsyncd/core';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../problem.ts';
-import { channelSchema, requestPriority } from '../views.ts';
+import { channelSchema, requestPriority } from '../views/views.ts';
 import {
   type App,
   channelParameter,

@@ -1,8 +1,7 @@
 import Type from 'typebox';
-import { statusSchema, workersSchema } from '../answers.ts';
-import { fleetSchema, fleetView, totalsOf } from '../fleet-view.ts';
-import { ownFleet } from '../own-fleet.ts';
-import { channelSchema, isoInstant, workerView } from '../views.ts';
+import { statusSchema, workersSchema } from '../views/answers.ts';
+import { fleetSchema, fleetView, ownFleet, totalsOf } from '../views/fleet-view.ts';
+import { channelSchema, isoInstant, workerView } from '../views/views.ts';
 import { type App, problems, type RouteContext, strict } from './context.ts';
 
 /** What is going on, without a look at each user. */

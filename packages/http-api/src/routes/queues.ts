@@ -1,6 +1,5 @@
-import type { Access } from '../access.ts';
+import { type Access, boardContentSecurityPolicy } from '../access.ts';
 import { Problem, sendProblem } from '../problem.ts';
-import { boardContentSecurityPolicy } from '../security-headers.ts';
 import { type App, boardPath, type RouteContext } from './context.ts';
 
 /**

@@ -2,7 +2,7 @@ import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifySchema } from 'fastify';
-import { docsContentSecurityPolicy } from '../security-headers.ts';
+import { docsContentSecurityPolicy } from '../access.ts';
 import type { App } from './context.ts';
 
 /** The description of the API at `/docs/json`, and a page that shows it at `/docs`. Before the routes. */

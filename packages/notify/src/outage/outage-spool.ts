@@ -3,10 +3,10 @@ import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { priorityCodes } from '@dsyncd/core';
 import { encodeNotify, NotifyParser } from '@dsyncd/protocol';
-import { batchUsersMax } from '../feed.ts';
-import { MergedRequests } from '../merge.ts';
+import { batchUsersMax } from '../listeners/feed.ts';
+import { MergedRequests } from '../merged-changes.ts';
+import { temporaryPrefix } from '../plugin/write-notifications.ts';
 import type { NotifyRequest } from '../sink.ts';
-import { temporaryPrefix } from '../spool-write.ts';
 
 /** Notifications that are remembered as written; beyond it some are written twice, which does no harm. */
 export const notedMax = 500_000;

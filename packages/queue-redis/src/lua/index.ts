@@ -1,6 +1,5 @@
 import { breaker } from './breaker.ts';
 import { abandon, abandonScript, claimScript, completeScript, joinScript, leaveScript } from './claims.ts';
-import { beatScript, fleetScript } from './fleet.ts';
 import { records } from './records.ts';
 import {
   addScript,
@@ -12,7 +11,16 @@ import {
   unwaitScript,
   waitScript,
 } from './requests.ts';
-import { lagScript, leasesScript, pageScript, refreshScript, statusOf, statusScript } from './status.ts';
+import {
+  beatScript,
+  fleetScript,
+  lagScript,
+  leasesScript,
+  pageScript,
+  refreshScript,
+  statusOf,
+  statusScript,
+} from './status.ts';
 import { waiters } from './waiters.ts';
 
 const library = `${records}${breaker}${waiters}${requests}${abandon}${statusOf}`;

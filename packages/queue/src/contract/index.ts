@@ -1,16 +1,13 @@
 import { describe } from 'vitest';
 import { describeClock } from './clock.ts';
 import type { OpenQueue } from './contract-bench.ts';
-import { describeNoRoom } from './no-room.ts';
 import { describeOutcomes } from './outcomes.ts';
-import { describeOverview } from './overview.ts';
 import { describePause } from './pause.ts';
 import { describeProof } from './proof.ts';
-import { describeRequests } from './requests.ts';
+import { describeNoRoom, describeRequests } from './requests.ts';
 import { describeSchedule } from './schedule.ts';
-import { describeSpelling } from './spelling.ts';
-import { describeStanding } from './standing.ts';
-import { describeUsers } from './users.ts';
+import { describeOverview, describeStanding } from './standing.ts';
+import { describeSpelling, describeUsers } from './users.ts';
 import { describeWaiters } from './waiters.ts';
 
 export { type ContractOptions, contractSettings, type OpenQueue } from './contract-bench.ts';

@@ -8,14 +8,12 @@ import {
   type UserStatus,
 } from '@dsyncd/core';
 import { Breaker } from './breaker.ts';
-import { type Bucket, bucket, ChannelCounts, standingOfRecord } from './channel-counts.ts';
+import { type Bucket, bucket, ChannelCounts, countLags, standingOfRecord } from './channel-counts.ts';
+import { IndexedHeap } from './collections.ts';
 import { awaitsProof, dueAt, rank, syncType } from './due.ts';
-import { FailureTexts } from './failure-texts.ts';
-import { IndexedHeap } from './indexed-heap.ts';
-import { countLags } from './lag-counts.ts';
 import { mergeWish, type RunningClaim } from './running-claim.ts';
 import { limitWait, timing } from './timing.ts';
-import { flag, UserRecords } from './user-records.ts';
+import { FailureTexts, flag, UserRecords } from './user-records.ts';
 import type { UserTable } from './user-table.ts';
 
 const priorityBuckets = [bucket.idle, bucket.low, bucket.high, bucket.sync] as const;

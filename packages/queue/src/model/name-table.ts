@@ -1,4 +1,4 @@
-import { growUint8, growUint32 } from './growth.ts';
+import { growUint8, growUint32 } from './collections.ts';
 
 const absent = -1;
 const notAscii = -1;

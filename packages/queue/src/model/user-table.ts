@@ -1,5 +1,5 @@
 import { fail, formatUserName, type Random, type UserName, type UsernameFormat } from '@dsyncd/core';
-import { growUint8 } from './growth.ts';
+import { growUint8 } from './collections.ts';
 import { NameTable } from './name-table.ts';
 import type { RunningClaim } from './running-claim.ts';
 

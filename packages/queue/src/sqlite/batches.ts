@@ -1,4 +1,4 @@
-import { growFloat64 } from '../model/growth.ts';
+import { growFloat64 } from '../model/collections.ts';
 import { channelOfKey, recordKey, userOfKey } from './messages.ts';
 
 /** One commit holds at most so many records: a bound on memory and on how long a commit takes. */
