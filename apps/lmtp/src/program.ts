@@ -4,8 +4,8 @@ import { openMaildirStore } from '@dsyncd/mailstore';
 import { createNotifier, type Notifier } from '@dsyncd/notify';
 import type { Daemon } from '@dsyncd/process';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
+import type { SessionParts } from './lmtp-session.ts';
 import { serveLmtp } from './server.ts';
-import type { SessionParts } from './session.ts';
 
 /** Builds dsync-lmtp from its configuration file and starts it. */
 export async function startLmtp(configFile: string): Promise<Daemon> {

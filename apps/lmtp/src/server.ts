@@ -4,8 +4,8 @@ import type { LmtpAddress } from '@dsyncd/config';
 import { DsyncdError, type Logger } from '@dsyncd/core';
 import { openFilesMax } from '@dsyncd/mailstore';
 import { listenUnix } from '@dsyncd/process';
-import { Input } from './protocol/input.ts';
-import { Session, type SessionParts } from './session.ts';
+import { Input } from './lmtp-input.ts';
+import { Session, type SessionParts } from './lmtp-session.ts';
 
 /** At most a third of the files that the process may have: the store needs the others. */
 export const connectionsMax = Math.min(1000, Math.floor(openFilesMax() / 3));

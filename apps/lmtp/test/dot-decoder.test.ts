@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DotDecoder } from '../src/protocol/dot-decoder.ts';
+import { DotDecoder } from '../src/lmtp-input.ts';
 
 /** Decodes `wire` cut at every given length; answers content and what came after the mail. */
 function decode(wire: Buffer, cuts: readonly number[] = []): { content: string; rest: string | undefined } {

@@ -1,8 +1,8 @@
 import { DsyncdError } from '@dsyncd/core';
 import { describe, expect, test } from 'vitest';
-import { parseRecipient } from '../src/delivery/recipient.ts';
-import { failureReply } from '../src/delivery/reply.ts';
-import { parseCommand } from '../src/protocol/command.ts';
+import { failureReply } from '../src/deliver.ts';
+import { parseCommand } from '../src/lmtp-input.ts';
+import { parseRecipient } from '../src/recipient.ts';
 
 describe('addresses', () => {
   test.each([

@@ -1,7 +1,7 @@
 import { asMailboxGuid, parseUserName, systemClock, systemRandom } from '@dsyncd/core';
 import { type MailStore, openMemoryStore, type UserMail } from '@dsyncd/mailstore';
 import { expect, test } from 'vitest';
-import { saveMail } from '../src/delivery/save.ts';
+import { saveMail } from '../src/save.ts';
 
 const user = parseUserName('ann@example.com');
 

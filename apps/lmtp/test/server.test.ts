@@ -5,8 +5,8 @@ import { asUid, DsyncdError, parseUserName, silentLogger, systemClock, systemRan
 import { type MailStore, openMemoryStore } from '@dsyncd/mailstore';
 import type { Notifier, SaveNotice } from '@dsyncd/notify';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { commandBytesMax, recipientsMax, type SessionParts } from '../src/lmtp-session.ts';
 import { type LmtpServer, serveLmtp } from '../src/server.ts';
-import { commandBytesMax, recipientsMax, type SessionParts } from '../src/session.ts';
 import { RawClient } from './client.ts';
 
 let folder: string;

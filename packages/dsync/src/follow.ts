@@ -1,13 +1,17 @@
-import { checkWishes, handshakeOf, oneWayOf, receiveHandshake } from './handshake.ts';
-import { applyLateExpunges } from './late-expunges.ts';
-import { lockInOrder } from './lock-order.ts';
-import { findMailbox } from './mailbox/find-mailbox.ts';
+import { checkWishes, handshakeOf, lockInOrder, oneWayOf, receiveHandshake } from './handshake.ts';
 import { leftOutError } from './mailbox/left-out.ts';
-import { fitsState, headerOf, isUntouched, lostHeader, syncMailbox } from './mailbox/sync-mailbox.ts';
+import {
+  findMailbox,
+  fitsState,
+  headerOf,
+  isUntouched,
+  lostHeader,
+  syncMailbox,
+} from './mailbox/sync-mailbox.ts';
 import type { BrainOptions } from './options.ts';
 import type { Session } from './session.ts';
-import { receiveStates } from './states.ts';
-import { exchangeTrees, wantsMailbox } from './tree/exchange.ts';
+import { applyLateExpunges, receiveStates } from './states.ts';
+import { exchangeTrees, wantsMailbox } from './tree/exchange-trees.ts';
 
 /** The slave's side, from the handshake to its last word. */
 export async function follow(

@@ -1,4 +1,11 @@
 export { refuseSync, runMaster, runSlave } from './brain.ts';
-export { type Counts, newProgress, type Progress } from './counts.ts';
-export type { BrainOptions, BrainResult, MasterOptions, OneWay } from './options.ts';
-export type { DoneBefore } from './unfinished.ts';
+export {
+  type BrainOptions,
+  type BrainResult,
+  type Counts,
+  type DoneBefore,
+  type MasterOptions,
+  newProgress,
+  type OneWay,
+  type Progress,
+} from './options.ts';

@@ -1,16 +1,19 @@
 import type { MailboxGuid } from '@dsyncd/core';
 import type { MailboxStatus } from '@dsyncd/mailstore';
 import { decodeState, type MailboxSyncState, type TreeNode } from '@dsyncd/protocol';
-import { cannotDryRun, handshakeOf, receiveHandshake } from './handshake.ts';
-import { applyLateExpunges } from './late-expunges.ts';
-import { lockInOrder } from './lock-order.ts';
-import { findMailbox } from './mailbox/find-mailbox.ts';
-import { fitsState, headerOf, isAsInState, syncMailbox } from './mailbox/sync-mailbox.ts';
-import type { MasterOptions } from './options.ts';
+import { cannotDryRun, handshakeOf, lockInOrder, receiveHandshake } from './handshake.ts';
+import { findMailbox, fitsState, headerOf, isAsInState, syncMailbox } from './mailbox/sync-mailbox.ts';
+import type { DoneBefore, MasterOptions } from './options.ts';
 import type { Session } from './session.ts';
-import { forgetLostMailboxes, sendStates } from './states.ts';
-import { exchangeTrees, type IsWanted, mailboxesOf, type Trees, wantsMailbox } from './tree/exchange.ts';
-import { beforeMailbox, type DoneBefore, noteDone, othersFirst } from './unfinished.ts';
+import { applyLateExpunges, forgetLostMailboxes, sendStates } from './states.ts';
+import {
+  exchangeTrees,
+  type IsWanted,
+  mailboxesOf,
+  type Trees,
+  wantsMailbox,
+} from './tree/exchange-trees.ts';
+import { beforeMailbox, noteDone, othersFirst } from './unfinished.ts';
 
 /** The master's side, from the handshake to the slave's last word. */
 export async function lead(

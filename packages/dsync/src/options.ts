@@ -1,8 +1,12 @@
-import type { MailboxPath } from '@dsyncd/core';
+import { type MailboxGuid, type MailboxPath, noCounts, type SyncCounts } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
-import type { ByteLink } from '@dsyncd/protocol';
-import type { Counts, Progress } from './counts.ts';
-import type { DoneBefore } from './unfinished.ts';
+import type { ByteLink, MailboxSyncState } from '@dsyncd/protocol';
+
+/**
+ * Mailboxes that earlier tries of the same sync have done, and how they were left; without a state when the peer
+ * cannot prove that nothing has changed since. The caller keeps it from one try to the next.
+ */
+export type DoneBefore = Map<MailboxGuid, MailboxSyncState | undefined>;
 
 export interface BrainOptions {
   readonly user: UserMail;
@@ -53,4 +57,35 @@ export interface BrainResult {
   readonly peerHostname: string;
   /** The stream ended in order and both sides know it: the connection may carry the next sync. */
   readonly isReusable: boolean;
+}
+
+/** What one sync moved, as seen from this host; added up while it runs. */
+export type Counts = { -readonly [Count in keyof SyncCounts]-?: NonNullable<SyncCounts[Count]> };
+
+const newCounts = (): Counts => ({ ...noCounts, mailboxesDeleted: 0 });
+
+/** How far a sync has come; after one that failed too, as what it did by then stays done. */
+export interface Progress {
+  readonly counts: Counts;
+  /** Mailboxes compared by now, and those to be compared: 0 of 0 until both sides know the names of each other, and where the peer leads. */
+  readonly mailboxes: { done: number; total: number };
+  /** What the peer calls itself; undefined until it has said so. */
+  peerHostname: string | undefined;
+}
+
+export const newProgress = (): Progress => ({
+  counts: newCounts(),
+  mailboxes: { done: 0, total: 0 },
+  peerHostname: undefined,
+});
+
+/** A body's chunks as they pass by, counted. */
+export async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  add: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    add(chunk.length);
+    yield chunk;
+  }
 }

@@ -1,22 +1,31 @@
 import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
-import type { UserMail } from '@dsyncd/mailstore';
-import type { ByteLink, DsyncItem, Handshake, MailboxSyncState, Received } from '@dsyncd/protocol';
-import { DsyncStream } from '@dsyncd/protocol';
-import { type Counts, newProgress, type Progress } from './counts.ts';
-import type { LateExpunges } from './late-expunges.ts';
+import type { MailboxMail, MailChange, UserMail } from '@dsyncd/mailstore';
+import {
+  type ByteLink,
+  type DsyncItem,
+  DsyncStream,
+  type Handshake,
+  type MailboxSyncState,
+  type Received,
+} from '@dsyncd/protocol';
 import type { LeftOut } from './mailbox/left-out.ts';
-import type { OneWay } from './options.ts';
-import { PlanBudget } from './plan-budget.ts';
-import { watchUser } from './watched-mail.ts';
+import { type Counts, newProgress, type OneWay, type Progress } from './options.ts';
+import { PlanBudget } from './peer-limits.ts';
 
 /** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
 export const ourFeatures = ['expunges', 'reuse', 'dry-run', 'late-expunges'] as const;
-export type Feature = (typeof ourFeatures)[number];
+type Feature = (typeof ourFeatures)[number];
 
-export interface ListLimits {
+interface ListLimits {
   readonly countMax: number;
   /** Of the lines, as they come. */
   readonly bytesMax: number;
+}
+
+/** Expunges of one mailbox that wait for the end of the sync. */
+interface LateExpunges {
+  readonly mailbox: MailboxMail;
+  readonly changes: readonly MailChange[];
 }
 
 /** One end of a running sync: the stream, the user's mail, and what is known so far. */
@@ -193,5 +202,35 @@ function peerFailed(session: Session, finish: DsyncItem & { readonly type: 'fini
   return new DsyncdError(finish.code ?? 'DSYNCD_PEER_FAILED', `${session.stream.peerName}: ${text}`, {
     outcome,
     hint: finish.hint ?? 'the log of the peer says more',
+  });
+}
+
+/** The user's mail, where every call first asks `check`, which throws when the work is not wanted any more. */
+export function watchUser(user: UserMail, check: () => void): UserMail {
+  const watchMailbox = (mailbox: MailboxMail): MailboxMail => watch(mailbox, check);
+  return watch(user, check, {
+    mailbox: async (guid) => watchMailbox(await user.mailbox(guid)),
+    mailboxByPath: async (path) => {
+      const mailbox = await user.mailboxByPath(path);
+      return mailbox === undefined ? undefined : watchMailbox(mailbox);
+    },
+  });
+}
+
+/** All calls answer promises, so that what `check` throws becomes a rejection. */
+function watch<Watched extends object>(
+  target: Watched,
+  check: () => void,
+  instead: Partial<Watched> = {},
+): Watched {
+  return new Proxy(target, {
+    get(_, name) {
+      const given: unknown = Reflect.get(instead, name) ?? Reflect.get(target, name);
+      if (typeof given !== 'function') return given;
+      return async (...args: readonly unknown[]): Promise<unknown> => {
+        check();
+        return Reflect.apply(given, target, args) as unknown;
+      };
+    },
   });
 }

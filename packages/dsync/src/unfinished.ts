@@ -1,12 +1,7 @@
 import type { MailboxGuid } from '@dsyncd/core';
 import type { MailboxSyncState } from '@dsyncd/protocol';
+import type { DoneBefore } from './options.ts';
 import type { Session } from './session.ts';
-
-/**
- * Mailboxes that earlier tries of the same sync have done, and how they were left; without a state when the peer
- * cannot prove that nothing has changed since. The caller keeps it from one try to the next.
- */
-export type DoneBefore = Map<MailboxGuid, MailboxSyncState | undefined>;
 
 /** The others first: a try that is cut off as early as the last one must get further. */
 export function othersFirst<Each extends { readonly guid: MailboxGuid }>(

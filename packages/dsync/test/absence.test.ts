@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { newProgress } from '../src/index.ts';
 import { MailboxImport } from '../src/mailbox/import.ts';
 import { headerOf } from '../src/mailbox/sync-mailbox.ts';
-import { PlanBudget } from '../src/plan-budget.ts';
+import { PlanBudget } from '../src/peer-limits.ts';
 import { deliverText, inboxOf, textsOf } from './mails.ts';
 import { type SimHost, World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import { limits } from '@dsyncd/core';
 import { expect, test } from 'vitest';
-import { attributesBytesMax } from '../src/mailbox/exchange.ts';
+import { attributesBytesMax } from '../src/mailbox/exchange-mailbox.ts';
 import { inboxOf } from './mails.ts';
 import { World } from './world.ts';
 

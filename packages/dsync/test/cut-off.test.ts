@@ -2,7 +2,7 @@ import { DsyncdError } from '@dsyncd/core';
 import type { UserMail } from '@dsyncd/mailstore';
 import { describe, expect, test } from 'vitest';
 import { runMaster, runSlave } from '../src/index.ts';
-import { watchUser } from '../src/watched-mail.ts';
+import { watchUser } from '../src/session.ts';
 import { deliverText, inboxOf } from './mails.ts';
 import { memoryLinks } from './memory-link.ts';
 import { type SimHost, World } from './world.ts';

@@ -1,9 +1,9 @@
 import { asMailboxGuid, asUidValidity, type MailboxGuid } from '@dsyncd/core';
 import { expect, test } from 'vitest';
-import { keepRecreated } from '../src/tree/keep-recreated.ts';
+import { keepRecreated } from '../src/tree/dovecot-rules.ts';
 import { mergeTrees } from '../src/tree/merge.ts';
-import { planTree } from '../src/tree/plan.ts';
 import type { TreeSide } from '../src/tree/side.ts';
+import { planTree } from '../src/tree/steps.ts';
 
 const [one, two, three] = ['1', '2', '3'].map((digit) => asMailboxGuid(digit.repeat(32))) as [
   MailboxGuid,

@@ -1,10 +1,9 @@
 import { asMailboxGuid, asUidValidity } from '@dsyncd/core';
 import { expect, test } from 'vitest';
-import { applyTreeSteps } from '../src/tree/apply.ts';
+import { watchUser } from '../src/session.ts';
 import { mergeTrees } from '../src/tree/merge.ts';
-import { planTree, type TreeStep } from '../src/tree/plan.ts';
 import type { PathKey, SideNode, TreeSide } from '../src/tree/side.ts';
-import { watchUser } from '../src/watched-mail.ts';
+import { applyTreeSteps, planTree, type TreeStep } from '../src/tree/steps.ts';
 import { World } from './world.ts';
 
 /** Counts how often somebody goes over all names. */

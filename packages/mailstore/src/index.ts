@@ -1,9 +1,8 @@
-export * from './copying.ts';
-export type { FlagEdit } from './flag-history.ts';
-export { mailChangedAt, mailIndexBytes } from './maildir/changed-at.ts';
+export * from './copy-mails.ts';
+export { mailChangedAt, mailIndexBytes } from './maildir/find-homes.ts';
+export * from './maildir/maildir-store.ts';
 export { openFilesMax } from './maildir/open-files-limit.ts';
-export * from './maildir/store.ts';
-export * from './memory/store.ts';
+export * from './memory/memory-store.ts';
+export { isBelow, isInbox, parentsOf, pathKey } from './name-tree.ts';
 export * from './port.ts';
-export * from './store-limits.ts';
-export { isBelow, isInbox, parentsOf, pathKey } from './tree/paths.ts';
+export type { FlagEdit } from './store-rules.ts';

@@ -12,7 +12,16 @@
  */
 
 import type { Readable } from 'node:stream';
-import type { MailboxGuid, MailboxPath, MailGuid, ModSeq, Uid, UidValidity, UserName } from '@dsyncd/core';
+import {
+  limits,
+  type MailboxGuid,
+  type MailboxPath,
+  type MailGuid,
+  type ModSeq,
+  type Uid,
+  type UidValidity,
+  type UserName,
+} from '@dsyncd/core';
 
 export interface MailStore {
   /**
@@ -316,3 +325,18 @@ export interface ApplyResult {
   /** One entry a change: the UID that a save got, otherwise whether the change did something. */
   readonly results: readonly ({ readonly uid: Uid } | { readonly changed: boolean })[];
 }
+
+/** The limits that a store keeps; tests open stores with smaller ones. */
+export interface StoreLimits {
+  readonly mailboxesPerUserMax: number;
+  readonly mailsPerMailboxMax: number;
+  readonly keywordsPerMailboxMax: number;
+  readonly mailBytesMax: number;
+}
+
+export const defaultStoreLimits: StoreLimits = {
+  mailboxesPerUserMax: limits.mailboxesPerUserMax,
+  mailsPerMailboxMax: limits.mailsPerMailboxMax,
+  keywordsPerMailboxMax: limits.keywordsPerMailboxMax,
+  mailBytesMax: limits.mailBytesMax,
+};

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bodyFolder, tmpFolder } from '../src/maildir/home-files.ts';
+import { bodyFolder, tmpFolder } from '../src/maildir/names-on-disk.ts';
 import { BodyMoves, bodyPath } from '../src/maildir/worker/body-files.ts';
 
 test('a move that cannot be taken back keeps no other one from it', () => {

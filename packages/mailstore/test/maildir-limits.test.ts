@@ -10,8 +10,8 @@ import {
   stageBody,
   stagedBodyInMemoryBytesMax,
   stagedInMemoryBytesMax,
-} from '../src/maildir/stage.ts';
-import { IndexCache } from '../src/maildir/worker/index-cache.ts';
+} from '../src/maildir/stage-body.ts';
+import { IndexCache } from '../src/maildir/worker/open-index.ts';
 import { ensureBuilt, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
 
 let folder: string;

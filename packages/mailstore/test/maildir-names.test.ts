@@ -9,7 +9,7 @@ import {
   longGuidFile,
   parseBodyFileName,
   spareFolderName,
-} from '../src/maildir/names.ts';
+} from '../src/maildir/names-on-disk.ts';
 
 const symbols = fc.oneof(
   fc.constantFrom(

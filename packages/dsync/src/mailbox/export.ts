@@ -1,9 +1,8 @@
 import type { ModSeq } from '@dsyncd/core';
 import type { ExpungeRecord, MailboxMail, MailboxStatus } from '@dsyncd/mailstore';
 import { type Attribute, guid128, type MailChangeItem } from '@dsyncd/protocol';
-import { isTimedByDovecot } from './attributes.ts';
-import { readEntries } from './entries.ts';
-import { changeOfMail } from './merge-flags.ts';
+import { readEntries } from './compare.ts';
+import { changeOfMail, isTimedByDovecot } from './who-wins.ts';
 
 /** From where on our side tells its changes: what both sides had in common after the last sync. */
 export interface CommonPoint {

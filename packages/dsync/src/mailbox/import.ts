@@ -1,16 +1,22 @@
-import { asUid, DsyncdError, type MailGuid } from '@dsyncd/core';
+import { asUid, type MailGuid } from '@dsyncd/core';
 import type { MailboxAttribute, MailboxStatus, MailChange } from '@dsyncd/mailstore';
 import type { Attribute, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
-import { counted } from '../counts.ts';
+import { counted } from '../options.ts';
+import { outOfOrder } from '../peer-limits.ts';
 import { type Assigned, assignOneWay, assignUids } from './assign-uids.ts';
-import { isDovecotsNewer, isTheirsNewer } from './attributes.ts';
-import { compareUid, type Decision, isSameGuid, type LocalNew, type RemoteNew } from './compare.ts';
-import { type Entry, readEntries } from './entries.ts';
+import {
+  compareUid,
+  type Decision,
+  type Entry,
+  isSameGuid,
+  type LocalNew,
+  type RemoteNew,
+  readEntries,
+} from './compare.ts';
 import type { Importer, ImportOptions, ImportResult } from './importer.ts';
-import { LostBodies } from './lost-bodies.ts';
-import { mergeFlags } from './merge-flags.ts';
 import { type ExpungeChange, NewMails } from './new-mails.ts';
-import { MailboxWriter } from './writer.ts';
+import { isDovecotsNewer, isTheirsNewer, mergeFlags } from './who-wins.ts';
+import { LostBodies, MailboxWriter } from './writer.ts';
 
 /** Changes of up to the last common UID whose mails are looked up together. */
 const lookupMails = 500;
@@ -95,21 +101,13 @@ export class MailboxImport implements Importer {
 
   /** Takes one change; they come strictly ascending by UID. */
   async addChange(change: MailChangeItem): Promise<void> {
-    const { since } = this.#options;
-    if (change.uid <= this.#previousUid) throw this.#disorder(change);
+    const { since, mailbox } = this.#options;
+    if (change.uid <= this.#previousUid) throw outOfOrder(change, mailbox.guid);
     this.#previousUid = change.uid;
     if (change.uid > since.lastCommonUid) return this.#compare(change);
-    if (change.kind === 'save') throw this.#disorder(change);
+    if (change.kind === 'save') throw outOfOrder(change, mailbox.guid);
     this.#common.push(change);
     if (this.#common.length >= lookupMails) await this.#applyCommon();
-  }
-
-  #disorder(change: MailChangeItem): DsyncdError {
-    return new DsyncdError(
-      'DSYNCD_PROTOCOL',
-      `the peer sent a ${change.kind} of UID ${change.uid} out of order in mailbox ${this.#options.mailbox.guid}`,
-      { outcome: 'transient', hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd' },
-    );
   }
 
   /** Changes to mails that both sides have had since the last sync. */

@@ -1,7 +1,7 @@
 import type { MailboxMail, MailboxStatus, MailChange, UserMail } from '@dsyncd/mailstore';
 import type { Attribute, MailboxHeader, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
-import type { Counts } from '../counts.ts';
-import type { PlanBudget } from '../plan-budget.ts';
+import type { Counts } from '../options.ts';
+import type { PlanBudget } from '../peer-limits.ts';
 import type { CommonPoint } from './export.ts';
 
 export interface ImportOptions {

@@ -8,10 +8,10 @@ import {
 } from '@dsyncd/core';
 import type { MailChange, MailPlace, MailRecord, SaveChange, StagedBody, UserMail } from '@dsyncd/mailstore';
 import type { MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
-import type { Counts } from '../counts.ts';
+import type { Counts } from '../options.ts';
 import type { Assigned } from './assign-uids.ts';
 import type { LocalNew, RemoteNew } from './compare.ts';
-import { mergeFlags } from './merge-flags.ts';
+import { mergeFlags } from './who-wins.ts';
 import type { MailboxWriter } from './writer.ts';
 
 /** A mail to be saved under its agreed UID, as soon as its body is here. */

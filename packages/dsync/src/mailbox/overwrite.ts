@@ -8,7 +8,7 @@ import {
   type UserMail,
 } from '@dsyncd/mailstore';
 import type { Attribute, MailChangeItem, MailItem, MailRequest } from '@dsyncd/protocol';
-import { counted } from '../counts.ts';
+import { counted } from '../options.ts';
 import { isSameGuid, type RemoteNew } from './compare.ts';
 import type { Importer, ImportOptions, ImportResult } from './importer.ts';
 import { finalKeywords, NewMails } from './new-mails.ts';

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { asMailGuid, DsyncdError } from '@dsyncd/core';
 import type { MailboxMail, MailRecord } from '@dsyncd/mailstore';
 import type { MailRequest } from '@dsyncd/protocol';
-import { counted } from '../counts.ts';
+import { counted } from '../options.ts';
 import type { Session } from '../session.ts';
 
 const guidsAtOnce = 500;

@@ -1,12 +1,12 @@
-import { DsyncdError, type ModSeq, type Uid, type UidValidity } from '@dsyncd/core';
-import type { MailboxMail, MailboxStatus } from '@dsyncd/mailstore';
+import { DsyncdError, type MailboxGuid, type ModSeq, type Uid, type UidValidity } from '@dsyncd/core';
+import type { MailboxMail, MailboxStatus, UserMail } from '@dsyncd/mailstore';
 import type { MailboxHeader, MailboxSyncState } from '@dsyncd/protocol';
+import { checkPeerHeader } from '../peer-limits.ts';
 import type { Session } from '../session.ts';
-import { exchangeMailbox } from './exchange.ts';
+import { exchangeMailbox } from './exchange-mailbox.ts';
 import type { CommonPoint } from './export.ts';
 import type { ImportResult } from './importer.ts';
-import { checkPeerHeader } from './peer-numbers.ts';
-import { namingRefused } from './refused-mail.ts';
+import { namingRefused } from './left-out.ts';
 
 const nothingInCommon: CommonPoint = { lastCommonUid: 0, localModSeq: 0 };
 
@@ -64,7 +64,7 @@ export const isUntouched = (status: MailboxStatus, state: MailboxSyncState | und
   state === undefined || state.lastCommonUid === 0 || isAsInState(status, state);
 
 /** For a `changed` sync: is there a sign that both sides differ? */
-export const needsSync = (session: Session, local: MailboxStatus, remote: MailboxHeader): boolean =>
+const needsSync = (session: Session, local: MailboxStatus, remote: MailboxHeader): boolean =>
   session.syncType !== 'changed' ||
   local.uidValidity !== remote.uidValidity ||
   local.uidNext !== remote.uidNext ||
@@ -216,4 +216,14 @@ function noteUnequalCounts(
   if (session.syncType === 'full') return;
   if (!session.isMaster) session.requiresFullResync = true;
   session.changes.push(`mailbox ${guid} has ${mails(ours)} here and ${theirs} on the peer`);
+}
+
+/** Undefined for one that is not there, or not any more. */
+export async function findMailbox(user: UserMail, guid: MailboxGuid): Promise<MailboxMail | undefined> {
+  try {
+    return await user.mailbox(guid);
+  } catch (error) {
+    if (error instanceof DsyncdError && error.code === 'DSYNCD_STORE_NO_MAILBOX') return undefined;
+    throw error;
+  }
 }

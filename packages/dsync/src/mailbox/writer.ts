@@ -1,9 +1,17 @@
-import type { ApplyResult, MailboxMail, MailboxStatus, MailChange, SaveChange } from '@dsyncd/mailstore';
+import { asUid, DsyncdError } from '@dsyncd/core';
+import type {
+  ApplyResult,
+  MailboxMail,
+  MailboxStatus,
+  MailChange,
+  SaveChange,
+  StagedBody,
+} from '@dsyncd/mailstore';
 
 const batchChanges = 256;
 
 /** Called with the UID that a save got. */
-export type OnSaved = (uid: number) => void;
+type OnSaved = (uid: number) => void;
 
 /**
  * Collects changes to one mailbox, writes them in batches, and notices when someone else changed
@@ -117,4 +125,44 @@ export class MailboxWriter {
 async function discardStaged(changes: readonly MailChange[]): Promise<void> {
   for (const change of changes)
     if (change.type === 'save' && 'discard' in change.body) await change.body.discard();
+}
+
+/** Mails of ours whose bodies are lost: a sync that looks at everything asks the peer for them. */
+export class LostBodies {
+  readonly #mailbox: MailboxMail;
+  readonly #uids = new Map<string, number>();
+
+  constructor(mailbox: MailboxMail) {
+    this.#mailbox = mailbox;
+  }
+
+  async find(): Promise<void> {
+    for (const uid of await this.#mailbox.lostBodies()) {
+      const mail = await this.#mailbox.mail(uid);
+      if (mail !== undefined) this.#uids.set(mail.guid, uid);
+    }
+  }
+
+  get guids(): readonly string[] {
+    return [...this.#uids.keys()];
+  }
+
+  has(guid: string): boolean {
+    return this.#uids.has(guid);
+  }
+
+  /** Puts the body of the peer where ours was; undefined when it has none either. */
+  async restore(guid: string, staged: StagedBody | undefined): Promise<void> {
+    const uid = this.#uids.get(guid);
+    this.#uids.delete(guid);
+    if (staged === undefined || uid === undefined) return;
+    try {
+      await this.#mailbox.restoreBody(asUid(uid), staged);
+    } catch (error) {
+      await staged.discard();
+      // The mail was expunged meanwhile, or the replica's body is another one: ours stays known as lost.
+      const tolerated = ['DSYNCD_STORE_NO_MAIL', 'DSYNCD_STORE_BODY_DIFFERS'];
+      if (!(error instanceof DsyncdError) || !tolerated.includes(error.code)) throw error;
+    }
+  }
 }

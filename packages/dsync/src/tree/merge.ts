@@ -1,6 +1,6 @@
 import type { MailboxGuid, UidValidity } from '@dsyncd/core';
-import { followGivenUp } from './given-up.ts';
 import {
+  followGivenUp,
   guidsOf,
   inboxKey,
   nameHash,

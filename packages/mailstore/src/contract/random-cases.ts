@@ -10,7 +10,7 @@ import {
   systemRandom,
 } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
-import { openMemoryStore } from '../memory/store.ts';
+import { openMemoryStore } from '../memory/memory-store.ts';
 import type { MailboxMail, MailChange, UserMail } from '../port.ts';
 import {
   alice,

@@ -26,9 +26,9 @@ import type {
   MailRecord,
   MailStore,
   SaveChange,
+  StoreLimits,
   UserMail,
 } from '../port.ts';
-import type { StoreLimits } from '../store-limits.ts';
 
 /** A store that the contract checks, with what a test must be able to do to it from outside. */
 export interface StoreUnderTest {

@@ -1,6 +1,6 @@
 /// <reference path="./fs-ext.d.ts" />
 import { flockSync } from 'fs-ext';
-import { systemCode } from './errors.ts';
+import { systemCode } from './disk-errors.ts';
 
 /**
  * Locks an open file unless another one has it; never waits. The kernel drops the lock when the last

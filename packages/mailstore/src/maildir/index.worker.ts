@@ -2,13 +2,13 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { fail } from '@dsyncd/core';
-import { isOutOfFiles, storeError, toWireError } from './errors.ts';
-import { indexFile } from './home-files.ts';
+import { isOutOfFiles, storeError, toWireError } from './disk-errors.ts';
+import { indexFile } from './names-on-disk.ts';
 import { type Answer, type Call, type HomePlace, unasked, type WorkerSettings } from './wire.ts';
 import { attempt } from './worker/body-files.ts';
 import { BusyHomes } from './worker/busy-homes.ts';
-import { IndexCache } from './worker/index-cache.ts';
 import { writeDueNotes } from './worker/notes.ts';
+import { IndexCache } from './worker/open-index.ts';
 import { homeOperations, indexOperations, type Operations } from './worker/operations.ts';
 import { leftoverAgeMs, sweep, takeSweepTurn } from './worker/sweep.ts';
 import { ensureInbox } from './worker/tree-operations.ts';

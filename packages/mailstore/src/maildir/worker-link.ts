@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '@dsyncd/core';
-import { fromWireError, storeClosedError, workerDiedError } from './errors.ts';
+import { fromWireError, storeClosedError, workerDiedError } from './disk-errors.ts';
 import { type Answer, type Call, type HomePlace, unasked, type WorkerSettings } from './wire.ts';
 import type { Operations } from './worker/operations.ts';
 import { workerFile } from './worker-file.ts';

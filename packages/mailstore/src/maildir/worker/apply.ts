@@ -1,15 +1,18 @@
 import { asUid, fail, type MailboxGuid, sortedKeywords, uint32Max } from '@dsyncd/core';
-import { checkAttribute } from '../../attribute-check.ts';
 import { bodyLostError, limitError, noMailError, uidsExhaustedError } from '../../errors.ts';
-import { allFlagBits, checkKeywords, editFlags, emptyFlagModSeqs } from '../../flag-history.ts';
-import type { FlagModSeqs, MailboxAttribute, MailPlace } from '../../port.ts';
-import type { StoreLimits } from '../../store-limits.ts';
-import { isMissing } from '../errors.ts';
+import type { FlagModSeqs, MailboxAttribute, MailPlace, StoreLimits } from '../../port.ts';
+import {
+  allFlagBits,
+  checkAttribute,
+  checkKeywords,
+  editFlags,
+  emptyFlagModSeqs,
+} from '../../store-rules.ts';
+import { isMissing } from '../disk-errors.ts';
 import type { WireApplied, WireChange, WireSave, WireStage } from '../wire.ts';
 import { BodyMoves, bodyPath, removeBodies, storeStages, type TmpBody, unlinkIfThere } from './body-files.ts';
-import { checkKeywordLimit } from './keyword-limit.ts';
+import { checkKeywordLimit, findMailboxRow, type MailboxRow, mailboxRow, statusOf } from './index-rows.ts';
 import { noteLostBody } from './lost-bodies.ts';
-import { findMailboxRow, type MailboxRow, mailboxRow, statusOf } from './mailbox-rows.ts';
 import type { UserIndex } from './user-index.ts';
 
 export interface ApplyContext {

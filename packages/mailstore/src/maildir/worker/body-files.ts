@@ -18,9 +18,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { isMissing, systemCode } from '../errors.ts';
-import { bodyFolder, longGuidFolder, maildir, tmpFolder } from '../home-files.ts';
-import { type BodyName, bodyFileName, longGuidFile } from '../names.ts';
+import { isMissing, systemCode } from '../disk-errors.ts';
+import {
+  type BodyName,
+  bodyFileName,
+  bodyFolder,
+  longGuidFile,
+  longGuidFolder,
+  maildir,
+  tmpFolder,
+} from '../names-on-disk.ts';
 import type { WireStage } from '../wire.ts';
 import { writeDurably } from './notes.ts';
 import { syncPath } from './open-index.ts';

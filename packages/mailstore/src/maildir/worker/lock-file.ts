@@ -1,6 +1,6 @@
 import { fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { isMissing } from '../errors.ts';
-import { lockFile } from '../home-files.ts';
+import { isMissing } from '../disk-errors.ts';
+import { lockFile } from '../names-on-disk.ts';
 
 /** Opens the file that a sync locks. It stays for good: were it removed, two processes could each lock a file of that name. */
 export function openLockFile(home: string): number {

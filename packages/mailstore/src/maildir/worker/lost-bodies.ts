@@ -2,10 +2,10 @@ import { closeSync, readSync } from 'node:fs';
 import { asUid, type MailboxGuid, type Uid } from '@dsyncd/core';
 import { bodyDiffersError, bodyLostError, noMailError } from '../../errors.ts';
 import type { MailPlace } from '../../port.ts';
-import type { BodyName } from '../names.ts';
+import type { BodyName } from '../names-on-disk.ts';
 import type { WireBody, WireStage } from '../wire.ts';
 import { BodyMoves, bodyPath, openBody, storeStages, unlinkIfThere } from './body-files.ts';
-import { findMailboxRow, mailboxRow } from './mailbox-rows.ts';
+import { findMailboxRow, mailboxRow } from './index-rows.ts';
 import type { UserIndex } from './user-index.ts';
 
 /** Up to this size a body is read here at once; above, the reader gets the open file. */

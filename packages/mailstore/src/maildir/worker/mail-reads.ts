@@ -12,7 +12,7 @@ import {
 } from '@dsyncd/core';
 import type { ExpungeRecord, MailboxAttribute, MailPlace } from '../../port.ts';
 import { type MailRow, mailColumns } from '../wire.ts';
-import { mailboxRow, statusOf } from './mailbox-rows.ts';
+import { mailboxRow, statusOf } from './index-rows.ts';
 import type { UserIndex } from './user-index.ts';
 
 /** Up to this many changed mails are found by modseq and sorted; more are found by walking the mailbox. */

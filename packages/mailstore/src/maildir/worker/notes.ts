@@ -6,8 +6,8 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 import { isMailboxGuid, type MailboxGuid } from '@dsyncd/core';
-import { isMissing } from '../errors.ts';
-import { mailboxNote } from '../home-files.ts';
+import { isMissing } from '../disk-errors.ts';
+import { mailboxNote } from '../names-on-disk.ts';
 import type { UserIndex } from './user-index.ts';
 
 export interface MailboxNote {

@@ -5,16 +5,22 @@ import { join } from 'node:path';
 import { isMailGuid } from '@dsyncd/core';
 import { makePrivate } from '@dsyncd/process';
 import SqliteDatabase from 'better-sqlite3';
-import { followUidValidity } from '../../uid-validity.ts';
-import { SizeCounter } from '../../virtual-size.ts';
-import { isMissing } from '../errors.ts';
-import { bodyFolder, indexFile, longGuidFolder, maildir } from '../home-files.ts';
-import { type BodyName, bodyFileName, longGuidFile, parseBodyFileName } from '../names.ts';
+import { followUidValidity, SizeCounter } from '../../store-rules.ts';
+import { isMissing } from '../disk-errors.ts';
+import {
+  type BodyName,
+  bodyFileName,
+  bodyFolder,
+  indexFile,
+  longGuidFile,
+  longGuidFolder,
+  maildir,
+  parseBodyFileName,
+} from '../names-on-disk.ts';
 import type { HomePlace, RebuildReport } from '../wire.ts';
 import { unlinkIfThere } from './body-files.ts';
 import { readNote } from './notes.ts';
-import { syncPath } from './open-index.ts';
-import { createSchema } from './schema.ts';
+import { createSchema, syncPath } from './open-index.ts';
 
 /** UIDs above the highest one found that are given up: mails that were expunged may have had them. */
 const uidGap = 2 ** 20;

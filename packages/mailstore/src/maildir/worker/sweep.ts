@@ -2,9 +2,16 @@
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMissing } from '../errors.ts';
-import { bodyFolder, mailboxNoteName, maildir, tmpFolder } from '../home-files.ts';
-import { type BodyName, bodyFileName, parseBodyFileName } from '../names.ts';
+import { isMissing } from '../disk-errors.ts';
+import {
+  type BodyName,
+  bodyFileName,
+  bodyFolder,
+  mailboxNoteName,
+  maildir,
+  parseBodyFileName,
+  tmpFolder,
+} from '../names-on-disk.ts';
 import { removeFolder, unlinkIfThere } from './body-files.ts';
 import { readNote } from './notes.ts';
 import type { UserIndex } from './user-index.ts';

@@ -3,18 +3,24 @@
 import { existsSync } from 'node:fs';
 import { asMailboxGuid, type MailboxGuid, type MailboxPath, type UidValidity } from '@dsyncd/core';
 import { unlessOvertaken } from '../../errors.ts';
+import { comparePaths, type NameTree, pathKey } from '../../name-tree.ts';
 import type { MailboxInfo, MailboxNode, MailboxTree, NameChange } from '../../port.ts';
-import type { NameTree } from '../../tree/name-tree.ts';
-import { comparePaths, pathKey } from '../../tree/paths.ts';
-import { followUidValidity, nextUidValidity } from '../../uid-validity.ts';
-import { bodyFolder } from '../home-files.ts';
-import { folderName, spareFolderName } from '../names.ts';
+import { followUidValidity, nextUidValidity } from '../../store-rules.ts';
+import { bodyFolder, folderName, spareFolderName } from '../names-on-disk.ts';
 import { attempt, removeFolder } from './body-files.ts';
-import { type MailboxRow, mailboxRow, statusOf } from './mailbox-rows.ts';
-import { loadDeletions, loadNames, type NameRow, nameColumns, saveNames, toEntry } from './name-rows.ts';
+import {
+  loadDeletions,
+  loadNames,
+  type MailboxRow,
+  mailboxRow,
+  type NameRow,
+  nameColumns,
+  saveNames,
+  statusOf,
+  toEntry,
+} from './index-rows.ts';
 import { writeDueNotes } from './notes.ts';
-import { makeMailFolder } from './open-index.ts';
-import { tablesOfMailbox } from './schema.ts';
+import { makeMailFolder, tablesOfMailbox } from './open-index.ts';
 import type { UserIndex } from './user-index.ts';
 
 /** What an operation needs beside the index; the worker has no clock and no randomness of its own. */

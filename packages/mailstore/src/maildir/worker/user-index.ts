@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type Sqlite from 'better-sqlite3';
 import type { Database, Statement } from 'better-sqlite3';
-import { isMissing } from '../errors.ts';
+import { isMissing } from '../disk-errors.ts';
 import type { HomePlace } from '../wire.ts';
 
 type Value = string | number | null;
