@@ -32,7 +32,10 @@ export default defineConfig({
   test: {
     // After `tsc -b` alone the programs would still be the old ones.
     globalSetup: ['test/tooling/bundled-programs.mjs'],
-    include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    include:
+      process.env.TRIALS === 'true'
+        ? ['packages/*/test/**/*.trial.ts']
+        : ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     // Not to judge speed: a busy machine is no failure.
     testTimeout: 90_000,
     hookTimeout: 120_000,

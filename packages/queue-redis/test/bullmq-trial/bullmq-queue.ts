@@ -18,8 +18,8 @@ import {
   type RequestPriority,
   type RunningSync,
   type Standing,
-  standingOf,
   type SyncRequest,
+  standingOf,
   type UserName,
   type UserStatus,
 } from '@dsyncd/core';
@@ -303,11 +303,11 @@ export class BullMqQueue implements ReplicationQueue {
       record.priority = record.more?.priority ?? 0;
       record.requestedAt = record.more?.requestedAt ?? 0;
       record.wantsFull ||= record.more?.full ?? false;
-      record.dueAt = record.more === undefined ? record.lastFullSyncAt + this.#settings.fullSyncIntervalMs : 0;
+      record.dueAt =
+        record.more === undefined ? record.lastFullSyncAt + this.#settings.fullSyncIntervalMs : 0;
     } else if (rule.next === 'soon') record.dueAt = now + quickRetryMs(++record.quickRetries);
     else if (rule.next === 'backoff')
-      record.dueAt =
-        now + backoffMs(record.failures, this.#settings.failureResyncIntervalMs, this.#random);
+      record.dueAt = now + backoffMs(record.failures, this.#settings.failureResyncIntervalMs, this.#random);
     else if (rule.next === 'quarantine') record.quarantined = true;
     const isForgotten = rule.next === 'forget' && record.more === undefined;
     record.more = undefined;
