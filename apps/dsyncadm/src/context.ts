@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type Config, mailHomesFolder } from '@dsyncd/config';
 import {
   type Clock,
@@ -13,9 +14,7 @@ import type { SyncResult } from '@dsyncd/engine';
 import type { MaildirStore, UserMail } from '@dsyncd/mailstore';
 import { notPossible } from './errors.ts';
 import type { OneOffSync } from './one-off-sync.ts';
-import { stderrLogger } from './output/stderr-logger.ts';
-import type { Terminal } from './output/terminal.ts';
-import { becomeOwnerOf } from './privileges.ts';
+import { stderrLogger, type Terminal } from './output/terminal.ts';
 
 /** What the commands need of the world. The production one is {@link createContext}. */
 export interface CommandContext {
@@ -201,4 +200,30 @@ async function notify(config: Config, logger: Logger, { user, priority, origin }
   if (priority === 'high') await notifier.mailSaved(user);
   else notifier.mailChanged(user, origin);
   await notifier.close();
+}
+
+/**
+ * Root becomes the owner of the mail for the rest of the program, as the services that share the
+ * files could not read what root makes. Others stay who they are.
+ *
+ * @param folder - where the mail is; where it does not exist yet, the nearest folder above counts
+ */
+export async function becomeOwnerOf(folder: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await nearestFolder(folder);
+  if (uid === 0) return;
+  process.setgroups?.([gid]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+}
+
+async function nearestFolder(folder: string): Promise<{ readonly uid: number; readonly gid: number }> {
+  for (let path = folder; ; path = dirname(path)) {
+    try {
+      return await stat(path);
+    } catch (error) {
+      const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isMissing || path === dirname(path)) throw error;
+    }
+  }
 }

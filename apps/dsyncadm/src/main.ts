@@ -1,12 +1,10 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { commandLineError } from './command-line-error.ts';
 import { createContext } from './context.ts';
-import { errorText } from './errors.ts';
+import { commandLineError, errorText } from './errors.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { isClosedPipe, processTerminal } from './output/terminal.ts';
-import { createProgram, registerCommands } from './program.ts';
-import { programVersion } from './version.ts';
+import { createProgram, programVersion, registerCommands } from './program.ts';
 
 async function run(args: readonly string[]): Promise<number> {
   const terminal = processTerminal(process);

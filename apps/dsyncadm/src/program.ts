@@ -1,36 +1,41 @@
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerCheck } from './commands/check.ts';
-import { registerConfigCheck } from './commands/config-check.ts';
-import { registerConfigImport } from './commands/config-import.ts';
-import { registerConfigReference } from './commands/config-reference.ts';
+import { registerConfigCheck, registerConfigImport, registerConfigReference } from './commands/config.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerDrain } from './commands/drain.ts';
-import { registerFailoverCheck } from './commands/failover-check.ts';
-import { registerFleet } from './commands/fleet.ts';
-import { registerMailCopy } from './commands/mail-copy.ts';
-import { registerMailExpunge } from './commands/mail-expunge.ts';
-import { registerMailFetch } from './commands/mail-fetch.ts';
+import { registerFailoverCheck } from './commands/failover.ts';
+import {
+  registerMailCopy,
+  registerMailExpunge,
+  registerMailMove,
+  registerMailSave,
+} from './commands/mail-change.ts';
 import { registerMailFlags } from './commands/mail-flags.ts';
-import { registerMailList } from './commands/mail-list.ts';
-import { registerMailMove } from './commands/mail-move.ts';
-import { registerMailSave } from './commands/mail-save.ts';
-import { registerMailboxCreate } from './commands/mailbox-create.ts';
-import { registerMailboxDelete } from './commands/mailbox-delete.ts';
-import { registerMailboxList } from './commands/mailbox-list.ts';
-import { registerMailboxRename } from './commands/mailbox-rename.ts';
-import { registerMailboxStatus } from './commands/mailbox-status.ts';
-import { registerMailboxSubscribe } from './commands/mailbox-subscribe.ts';
-import { registerMailboxUnsubscribe } from './commands/mailbox-unsubscribe.ts';
-import { registerReplicatorAdd } from './commands/replicator-add.ts';
-import { registerReplicatorDsyncStatus } from './commands/replicator-dsync-status.ts';
-import { registerReplicatorRemove } from './commands/replicator-remove.ts';
-import { registerReplicatorReplicate } from './commands/replicator-replicate.ts';
-import { registerReplicatorStatus } from './commands/replicator-status.ts';
-import { registerStatus } from './commands/status.ts';
-import { registerStoreCheck } from './commands/store-check.ts';
-import { registerStoreExport } from './commands/store-export.ts';
-import { registerStoreImport } from './commands/store-import.ts';
-import { registerStoreRebuild } from './commands/store-rebuild.ts';
+import { registerMailFetch, registerMailList } from './commands/mail-read.ts';
+import {
+  registerMailboxCreate,
+  registerMailboxDelete,
+  registerMailboxList,
+  registerMailboxRename,
+  registerMailboxStatus,
+  registerMailboxSubscribe,
+  registerMailboxUnsubscribe,
+} from './commands/mailbox.ts';
+import {
+  registerReplicatorAdd,
+  registerReplicatorDsyncStatus,
+  registerReplicatorRemove,
+  registerReplicatorReplicate,
+  registerReplicatorStatus,
+} from './commands/replicator.ts';
+import { registerFleet, registerStatus } from './commands/status.ts';
+import {
+  registerStoreCheck,
+  registerStoreExport,
+  registerStoreImport,
+  registerStoreRebuild,
+} from './commands/store.ts';
 import { registerSync } from './commands/sync.ts';
 import type { CommandContext } from './context.ts';
 
@@ -125,3 +130,9 @@ export function registerCommands(program: Command, context: CommandContext): voi
 }
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Version of this program, from its package. */
+export function programVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,8 +1,7 @@
 import { noStandings } from '@dsyncd/core';
 import type { ChannelReport, SyncReport, UserReport } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
-import { healthJson } from '../src/output/health-json.ts';
-import { healthText } from '../src/output/health-text.ts';
+import { healthJson, healthText } from '../src/output/health.ts';
 import { judgeHealth, type ReplicationHealth } from '../src/replication-health.ts';
 
 const now = 1_790_000_000_000;

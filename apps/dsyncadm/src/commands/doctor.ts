@@ -2,15 +2,15 @@ import type { ChannelConfig, Config } from '@dsyncd/config';
 import { countOf, parseUserName } from '@dsyncd/core';
 import type { Result, Severity } from '@dsyncd/doctor';
 import type { Command } from 'commander';
-import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
 import { notPossible, usageError } from '../errors.ts';
-import { readTextFile } from '../input/text-file.ts';
-import { parseWholeNumber } from '../input/whole-number.ts';
+import { addHelpParts, addJsonOption } from '../exit-codes.ts';
+import { parseWholeNumber } from '../input/arguments.ts';
+import { readTextFile } from '../input/files.ts';
 import { printable } from '../output/table.ts';
-import { programVersion } from '../version.ts';
+import { programVersion } from '../program.ts';
 
-interface Options {
+interface DoctorOptions {
   readonly doveconf?: string;
   readonly channel?: string;
   readonly probe?: string;
@@ -43,10 +43,10 @@ export function registerDoctor(parent: Command, context: CommandContext): void {
     exits: ['config'],
     ownExits: { 1: 'warnings, but no problem', 2: 'a problem was found' },
   });
-  command.action((options: Options) => examineHost(context, options));
+  command.action((options: DoctorOptions) => examineHost(context, options));
 }
 
-async function examineHost(context: CommandContext, options: Options): Promise<void> {
+async function examineHost(context: CommandContext, options: DoctorOptions): Promise<void> {
   const { terminal, clock } = context;
   const config = await context.config();
   if (config.mailEngine === 'cyrus')
@@ -58,7 +58,7 @@ async function examineHost(context: CommandContext, options: Options): Promise<v
       : { user: parseUserName(options.probe), timeoutMs: options.probeTimeout * 1000 };
   const { doveconfLimits } = await import('@dsyncd/config');
   const { openScene } = await import('@dsyncd/doctor');
-  const { examine } = await import('../doctor/run.ts');
+  const { examine } = await import('../probe/examine.ts');
   const { doveconf } = options;
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort(new Error('interrupted'));

@@ -1,20 +1,13 @@
 import { countOf, formatSpan } from '@dsyncd/core';
 import type { Command } from 'commander';
-import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { parseWholeNumber } from '../input/whole-number.ts';
-import { healthJson } from '../output/health-json.ts';
-import { healthText } from '../output/health-text.ts';
+import { addHelpParts, addJsonOption, exitCodes } from '../exit-codes.ts';
+import { parseWholeNumber } from '../input/arguments.ts';
+import { healthJson, healthText } from '../output/health.ts';
 import type { ReplicationHealth } from '../replication-health.ts';
+import { healthOf } from '../replication-health.ts';
 import type { ReplicatorClient } from '../replicator/client.ts';
-import { healthOf } from '../replicator/health.ts';
-import {
-  addSocketOption,
-  type ReplicatorOptions,
-  replicatorExits,
-  withReplicator,
-} from '../replicator/options.ts';
+import { addSocketOption, type ReplicatorOptions, replicatorExits, withReplicator } from './replicator.ts';
 
 interface Options extends ReplicatorOptions {
   readonly timeout: number;

@@ -1,13 +1,12 @@
 import { countOf, DsyncdError, outcomeRules, parseUserName, type SyncCounts } from '@dsyncd/core';
 import type { SyncResult } from '@dsyncd/engine';
 import type { Command } from 'commander';
-import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { parseMailboxName } from '../input/mailbox-name.ts';
+import { addHelpParts, addJsonOption, exitCodes } from '../exit-codes.ts';
+import { parseMailboxName } from '../input/arguments.ts';
 import { printable } from '../output/table.ts';
 
-interface Options {
+interface SyncOptions {
   readonly user: string;
   readonly full?: boolean;
   readonly mailbox?: string;
@@ -35,10 +34,10 @@ export function registerSync(parent: Command, context: CommandContext): void {
     ],
     exits: ['changed', 'noUser', 'needsPerson', 'temporary', 'permission', 'config'],
   });
-  command.action((destination: string, options: Options) => syncOnce(context, destination, options));
+  command.action((destination: string, options: SyncOptions) => syncOnce(context, destination, options));
 }
 
-async function syncOnce(context: CommandContext, destination: string, options: Options): Promise<void> {
+async function syncOnce(context: CommandContext, destination: string, options: SyncOptions): Promise<void> {
   const result = await context.syncOnce({
     user: parseUserName(options.user),
     destination,
@@ -68,7 +67,10 @@ function failureError(
   });
 }
 
-function resultText({ user, dryRun }: Options, { outcome, counts, conflicts, notes }: SyncResult): string {
+function resultText(
+  { user, dryRun }: SyncOptions,
+  { outcome, counts, conflicts, notes }: SyncResult,
+): string {
   const done = countTexts(counts);
   const heading = dryRun
     ? 'dry run, nothing was changed; this host would have'

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { Logger } from '@dsyncd/core';
 
 /** Where a command prints to. Everything for programs goes to stdout, everything for people in between to stderr. */
 export interface Terminal {
@@ -43,3 +44,13 @@ const write = (stream: Writable, text: string | Uint8Array): Promise<void> =>
 /** Whoever read our output has gone. */
 export const isClosedPipe = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'EPIPE';
+
+/** What the parts below would log: warnings and errors go to stderr, the rest is of no use to who waits for an answer. */
+export function stderrLogger(terminal: Terminal): Logger {
+  const note: Logger['warn'] = ({ error, err }, message) => {
+    const cause = error ?? err;
+    terminal.note(`dsyncadm: ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`);
+  };
+  const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note, child: () => logger };
+  return logger;
+}

@@ -1,7 +1,7 @@
 import { limits } from '@dsyncd/core';
 import { flagBits } from '@dsyncd/mailstore';
 import { describe, expect, it } from 'vitest';
-import { flagNames, parseFlags } from '../../src/input/flags.ts';
+import { flagNames, parseFlags } from '../../src/commands/mail-flags.ts';
 
 describe('parseFlags', () => {
   it('takes flags in any case with and without backslash, and keywords', () => {

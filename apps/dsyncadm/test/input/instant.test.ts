@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseInstant } from '../../src/input/instant.ts';
+import { parseInstant } from '../../src/input/arguments.ts';
 
 describe('parseInstant', () => {
   it.each([

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readMailBody } from '../../src/input/mail-body.ts';
+import { readMailBody } from '../../src/input/files.ts';
 
 let folder = '';
 beforeAll(async () => {

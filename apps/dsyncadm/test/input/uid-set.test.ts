@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseUidSet } from '../../src/input/uid-set.ts';
+import { parseUidSet } from '../../src/input/arguments.ts';
 
 const text = (set: string, highest = 100): string =>
   parseUidSet(set, highest)

@@ -1,6 +1,6 @@
 import { formatSpan } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
-import { formatAgo, formatHms, formatInstant, instantOrNull } from '../../src/output/durations.ts';
+import { formatAgo, formatHms, formatInstant, instantOrNull } from '../../src/output/table.ts';
 
 describe('durations', () => {
   it.each([

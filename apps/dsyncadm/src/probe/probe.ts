@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ChannelConfig } from '@dsyncd/config';
 import { DsyncdError, formatSpan, parseDestination, systemRandom, type UserName } from '@dsyncd/core';
 import {
@@ -12,12 +13,10 @@ import {
   unchecked,
   warning,
 } from '@dsyncd/doctor';
-import type { CommandContext } from '../../context.ts';
-import { BuiltinHand } from './builtin-side.ts';
-import { DoveadmSide } from './doveadm-side.ts';
+import type { CommandContext } from '../context.ts';
+import { ReplicatorClient } from '../replicator/client.ts';
+import { BuiltinHand, DoveadmSide, SyncEye } from './sides.ts';
 import { type Ends, type Step, stepsOf } from './steps.ts';
-import { SyncEye } from './sync-eye.ts';
-import { whyNotThere } from './why-not-there.ts';
 
 export interface ProbeOptions {
   readonly user: UserName;
@@ -173,5 +172,50 @@ async function endsOf(
     cleaner,
     eye: there,
     back: near === undefined ? undefined : { farHand: there, nearEye: near },
+  };
+}
+
+interface Explanation {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** Asks dsyncd why a change has not arrived. */
+export async function whyNotThere(
+  { config }: Scene,
+  { name: channel }: ChannelConfig,
+  user: UserName,
+): Promise<Explanation> {
+  try {
+    const client = await ReplicatorClient.connect(
+      join(config.listeners.replicator.dir, 'replicator-doveadm'),
+    );
+    try {
+      const reports = await client.everyone('*');
+      const report = reports.find((each) => each.user === user && each.channel === channel);
+      if (report === undefined)
+        return {
+          reason: 'dsyncd does not know the user',
+          remedy: `see user_include, user_exclude and noreplicate; \`dsyncadm replicator add ${user}\` makes it known`,
+        };
+      if (report.failure !== undefined)
+        return {
+          reason: `the sync fails: ${report.failure.reason}`,
+          remedy: report.failure.hint ?? '`dsyncadm status` says more',
+        };
+      if (report.requestedAt !== undefined)
+        return { reason: 'it waits in the queue of dsyncd', remedy: '`dsyncadm status` says for what' };
+    } finally {
+      client.close();
+    }
+  } catch (error) {
+    return {
+      reason: `dsyncd does not answer (${error instanceof Error ? error.message : String(error)})`,
+      remedy: 'start dsyncd',
+    };
+  }
+  return {
+    reason: 'dsyncd was not told of the change',
+    remedy: 'see notify-protocols and notify-places above, and the log of Dovecot or of the mail process',
   };
 }

@@ -1,15 +1,16 @@
+import type { asUid } from '@dsyncd/core';
 import type { MailboxMail, MailRecord } from '@dsyncd/mailstore';
 import type { Command } from 'commander';
-import { addHelpParts, addJsonOption, addMailboxOption, addUserOption, mailExits } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
-import { flagNames } from '../input/flags.ts';
-import { checkUidSet } from '../input/uid-set.ts';
-import { requireMailbox, selectMails } from '../mail-selection.ts';
-import { formatInstant } from '../output/durations.ts';
-import { printable } from '../output/table.ts';
+import { usageError } from '../errors.ts';
+import { addHelpParts, addJsonOption, addMailboxOption, addUserOption, mailExits } from '../exit-codes.ts';
+import { checkUidSet, parseUidSet } from '../input/arguments.ts';
+import { formatInstant, printable } from '../output/table.ts';
 import type { Terminal } from '../output/terminal.ts';
+import { requireMailbox, selectMails } from '../selection.ts';
+import { flagNames } from './mail-flags.ts';
 
-interface Options {
+interface MailListOptions {
   readonly user: string;
   readonly mailbox: string;
   readonly json?: boolean;
@@ -25,7 +26,7 @@ export function registerMailList(parent: Command, context: CommandContext): void
     examples: ['mail list -u ann@example.com', 'mail list -u ann@example.com -m Archive 100:* --json'],
     exits: mailExits,
   });
-  command.action((uids: string, options: Options) =>
+  command.action((uids: string, options: MailListOptions) =>
     context.withUserMail(options.user, async (mail) => {
       const mailbox = await requireMailbox(mail, options.mailbox);
       const print = options.json ? printJson : printLines;
@@ -63,3 +64,37 @@ const describe = (mail: MailRecord): object => ({
   savedAt: formatInstant(mail.savedAt * 1000),
   modSeq: mail.modSeq,
 });
+
+interface MailFetchOptions {
+  readonly user: string;
+  readonly mailbox: string;
+}
+
+export function registerMailFetch(parent: Command, context: CommandContext): void {
+  const command = parent
+    .command('fetch')
+    .summary('print a mail')
+    .description('Print a mail byte for byte as it was saved.')
+    .argument('<uid>', 'UID of one mail');
+  addHelpParts(addMailboxOption(addUserOption(command)), {
+    examples: ['mail fetch -u ann@example.com 17 > message.eml'],
+    exits: mailExits,
+  });
+  command.action(async (uidText: string, options: MailFetchOptions) => {
+    const uid = parseOneUid(uidText);
+    await context.withUserMail(options.user, async (mail) => {
+      const mailbox = await requireMailbox(mail, options.mailbox);
+      for await (const chunk of await mailbox.body(uid)) await context.terminal.print(chunk as Uint8Array);
+    });
+  });
+}
+
+function parseOneUid(text: string): ReturnType<typeof asUid> {
+  const [range, ...more] = parseUidSet(text, 0);
+  if (range === undefined || range.from !== range.to || more.length > 0)
+    throw usageError(
+      `${JSON.stringify(text.slice(0, 40))} is not the UID of one mail`,
+      'two mails in one stream could not be told apart: fetch them one by one',
+    );
+  return range.from;
+}

@@ -1,8 +1,8 @@
 import { countOf, formatSpan, isReplicated, standings } from '@dsyncd/core';
+import type { BackendView, FleetAnswer } from '@dsyncd/http-api/answers';
 import type { SyncReport } from '@dsyncd/protocol';
 import type { ChannelHealth, ReplicationHealth, UserHealth } from '../replication-health.ts';
-import { formatInstant } from './durations.ts';
-import { printable } from './table.ts';
+import { type Column, formatInstant, formatList, instantOrNull, printable } from './table.ts';
 
 export interface HealthTextOptions {
   /** Unix milliseconds. */
@@ -91,3 +91,115 @@ function syncText(sync: SyncReport, now: number): string {
 }
 
 const inSpan = (spanMs: number): string => (spanMs <= 0 ? 'now' : `in ${formatSpan(spanMs)}`);
+
+/** The health for programs: instants in ISO 8601, spans in seconds, null for never. */
+export const healthJson = (health: ReplicationHealth): object => ({
+  healthy: health.isHealthy,
+  problems: health.problems,
+  channels: health.channels.map((channel) => ({
+    channel: channel.channel,
+    replica: channel.replica,
+    users: channel.users,
+    behind: channel.behindCount,
+    standings: channel.standings,
+    paused: channel.paused,
+    obstacles: channel.obstacles,
+    lagSeconds: seconds(channel.lagMs),
+    running: channel.running,
+    firstSyncsLeftSeconds: seconds(channel.firstSyncsLeftMs),
+    queued: {
+      sync: channel.queuedSync,
+      high: channel.queuedHigh,
+      low: channel.queuedLow,
+      failed: channel.queuedFailed,
+      fullResync: channel.queuedFullResync,
+    },
+    quarantined: channel.quarantined,
+    breaker: {
+      state: channel.breaker.state,
+      failuresInRow: channel.breaker.consecutiveFailures,
+      retryAt: instantOrNull(channel.breaker.retryAt),
+      reason: channel.breaker.lastReason ?? null,
+    },
+  })),
+  behind: health.behind.map((user) => ({
+    username: user.user,
+    channel: user.channel,
+    state: user.state,
+    priority: user.priority,
+    lagSeconds: seconds(user.lagMs),
+    requestedAt: instantOrNull(user.requestedAt),
+    lastSuccessAt: instantOrNull(user.lastSuccessAt),
+    nextSyncAt: instantOrNull(user.nextSyncAt),
+    failuresInRow: user.failuresInRow,
+    code: user.failure?.code ?? null,
+    sync:
+      user.sync === undefined
+        ? null
+        : {
+            type: user.sync.type,
+            startedAt: instantOrNull(user.sync.startedAt),
+            mails: user.sync.mails ?? null,
+            bytes: user.sync.bytes ?? null,
+          },
+    why: user.why,
+    remedy: user.remedy ?? null,
+  })),
+});
+
+const seconds = (spanMs: number | undefined): number | null =>
+  spanMs === undefined ? null : Math.round(spanMs) / 1000;
+
+const text = (title: string): Column => ({ title });
+const number = (title: string): Column => ({ title, alignsRight: true });
+
+const channelColumns: readonly Column[] = [
+  ...['backend', 'channel', 'state'].map(text),
+  ...['users', 'behind', 'oldest', 'sync', 'high', 'low', 'failed', 'held', 'running'].map(number),
+];
+const replicatorColumns: readonly Column[] = [
+  ...['backend', 'replicator'].map(text),
+  ...['pid', 'up', 'last sign', 'running'].map(number),
+  text('state'),
+];
+
+/** Two tables: what waits in each queue, and who serves it. */
+export function fleetText({ backends }: FleetAnswer, now: number): string {
+  if (backends.length === 0) return 'no backend has a queue there\n';
+  const channels = formatList(channelColumns, backends.flatMap(channelRows));
+  const replicators = formatList(
+    replicatorColumns,
+    backends.flatMap((backend) => replicatorRows(backend, now)),
+  );
+  return `${channels}\n${replicators}`;
+}
+
+const channelRows = ({ backend, channels }: BackendView): string[][] =>
+  channels.map(({ channel, paused, breaker, queued, oldestRequestAt, oldestLagSeconds, ...counts }) => [
+    backend,
+    channel,
+    paused ? 'paused' : breaker.state === 'closed' ? 'replicating' : 'replica not reachable',
+    String(counts.users),
+    String(counts.usersBehind),
+    oldestRequestAt === undefined ? '-' : formatSpan(oldestLagSeconds * 1000),
+    String(queued.sync),
+    String(queued.high),
+    String(queued.low),
+    String(queued.failed),
+    String(queued.quarantined),
+    String(counts.running),
+  ]);
+
+function replicatorRows({ backend, seenAt, replicators }: BackendView, now: number): string[][] {
+  const since = (instant: string): string => formatSpan(now - Date.parse(instant));
+  if (replicators.length === 0) return [[backend, '-', '-', '-', since(seenAt), '-', 'NO REPLICATOR']];
+  return replicators.map((each) => [
+    backend,
+    each.hostname,
+    String(each.pid),
+    since(each.startedAt),
+    since(each.seenAt),
+    String(each.running),
+    each.alive ? 'alive' : 'SILENT',
+  ]);
+}

@@ -1,8 +1,8 @@
-import { asUid } from '@dsyncd/core';
+import { asUid, type UserName } from '@dsyncd/core';
 import type { MailboxMail, MailRecord, UserMail } from '@dsyncd/mailstore';
-import { noMailbox } from './errors.ts';
-import { parseMailboxName } from './input/mailbox-name.ts';
-import { parseUidSet, type UidRange } from './input/uid-set.ts';
+import { errorText, noMailbox } from './errors.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { parseMailboxName, parseUidSet, type UidRange } from './input/arguments.ts';
 
 /** Mails that are read, and changes that are made, in one go: keeps memory and transactions small. */
 export const mailsPerBatch = 500;
@@ -54,4 +54,28 @@ async function lastUidFrom(mailbox: MailboxMail, from: number): Promise<number> 
     highest = page.at(-1)?.uid ?? highest;
     if (page.length < mailsPerBatch) return highest;
   }
+}
+
+/**
+ * Does something for many users. One who fails does not keep the others from their turn: the error
+ * goes to `report`, and the exit code is that of the first one.
+ * @returns the exit code, 0 when all went well
+ */
+export async function forEachUser(
+  users: AsyncIterable<UserName> | Iterable<UserName>,
+  task: (user: UserName) => Promise<void>,
+  report: (text: string) => void,
+): Promise<{ readonly exitCode: number; readonly userCount: number }> {
+  let exitCode = 0;
+  let userCount = 0;
+  for await (const user of users) {
+    userCount++;
+    try {
+      await task(user);
+    } catch (error) {
+      report(errorText(error, false).trimEnd());
+      exitCode ||= exitCodeOf(error);
+    }
+  }
+  return { exitCode, userCount };
 }

@@ -1,21 +1,19 @@
+import { formatSpan, obstaclesOf } from '@dsyncd/core';
 import type { Command } from 'commander';
-import { addHelpParts, addJsonOption } from '../command-help.ts';
 import type { CommandContext } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { parseWholeNumber } from '../input/whole-number.ts';
-import { judgeFailover } from '../monitoring/failover.ts';
-import { healthJson } from '../output/health-json.ts';
-import { healthText } from '../output/health-text.ts';
+import { addHelpParts, addJsonOption, exitCodes } from '../exit-codes.ts';
+import { parseWholeNumber } from '../input/arguments.ts';
+import { healthJson, healthText } from '../output/health.ts';
 import { printable } from '../output/table.ts';
-import { healthOf } from '../replicator/health.ts';
+import { healthOf, type ReplicationHealth } from '../replication-health.ts';
 import {
   addReplicatorOptions,
   type ReplicatorOptions,
   replicatorExits,
   withReplicator,
-} from '../replicator/options.ts';
+} from './replicator.ts';
 
-interface Options extends ReplicatorOptions {
+interface FailoverCheckOptions extends ReplicatorOptions {
   readonly rpo: number;
   readonly limit: number;
   readonly json?: boolean;
@@ -35,10 +33,10 @@ export function registerFailoverCheck(parent: Command, context: CommandContext):
     examples: ['failover check', 'failover check --rpo 5 --json', 'failover check --channel offsite'],
     exits: ['behind', ...replicatorExits],
   });
-  command.action((options: Options) => checkFailover(context, options));
+  command.action((options: FailoverCheckOptions) => checkFailover(context, options));
 }
 
-async function checkFailover(context: CommandContext, options: Options): Promise<void> {
+async function checkFailover(context: CommandContext, options: FailoverCheckOptions): Promise<void> {
   const { terminal, clock } = context;
   const health = await withReplicator(context, options, (client) => healthOf(client, clock.now, options));
   const neverSynced = health.behind.filter(({ standing }) => standing === 'never synced');
@@ -59,4 +57,32 @@ async function checkFailover(context: CommandContext, options: Options): Promise
     );
   }
   context.exitWith(verdict.isReady ? exitCodes.ok : exitCodes.behind);
+}
+
+export interface FailoverInput {
+  readonly health: ReplicationHealth;
+  /** Recovery point objective: changes younger than this may be missing. */
+  readonly rpoMs: number;
+}
+
+export interface FailoverVerdict {
+  readonly isReady: boolean;
+  /** How far back changes would be missing on the replica; undefined: none would. */
+  readonly missingMs: number | undefined;
+  /** Why not, a line each. */
+  readonly reasons: readonly string[];
+}
+
+/** Could the replica take over now? Pure. */
+export function judgeFailover({ health, rpoMs }: FailoverInput): FailoverVerdict {
+  const lags = [...health.channels, ...health.behind].flatMap(({ lagMs }) => lagMs ?? []);
+  const missingMs = lags.length === 0 ? undefined : lags.reduce((most, lag) => Math.max(most, lag), 0);
+  const reasons: string[] = [];
+  if (health.channels.length === 0) reasons.push('no channel is configured: there is no replica');
+  for (const { message } of health.problems) reasons.push(`this host: ${message}`);
+  if (missingMs !== undefined && missingMs > rpoMs)
+    reasons.push(`changes of the last ${formatSpan(missingMs)} are not on the replica`);
+  for (const channel of health.channels)
+    for (const text of obstaclesOf(channel, 0)) reasons.push(`channel ${channel.channel}: ${text}`);
+  return { isReady: reasons.length === 0, missingMs, reasons };
 }

@@ -1,4 +1,12 @@
-import { asUid, type Uid, uint32Max } from '@dsyncd/core';
+import {
+  asUid,
+  checkMailboxPath,
+  type MailboxPath,
+  normalizeMailboxPath,
+  type Uid,
+  uint32Max,
+} from '@dsyncd/core';
+import { InvalidArgumentError } from 'commander';
 import { usageError } from '../errors.ts';
 
 /** A part of a UID set with both ends in it, the lower first. */
@@ -57,4 +65,41 @@ function merge(ranges: readonly UidRange[]): UidRange[] {
     else merged.push(range);
   }
   return merged;
+}
+
+/**
+ * A mailbox name of the command line, with `/` between its levels.
+ * @throws {DsyncdError} `DSYNCD_MAILBOX_NAME`
+ */
+export function parseMailboxName(name: string): MailboxPath {
+  const path = normalizeMailboxPath(name.split('/'));
+  checkMailboxPath(path);
+  return path;
+}
+
+export const mailboxName = (path: MailboxPath): string => path.join('/');
+
+/** A count or a number of seconds on the command line. */
+export function parseWholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
+}
+
+/**
+ * An instant of the command line as Unix seconds: ISO 8601 with a time zone, a date alone (UTC), or
+ * Unix seconds.
+ * @throws {DsyncdError} `DSYNCD_USAGE`
+ */
+export function parseInstant(text: string): number {
+  const isIso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d))?$/.test(text);
+  const seconds = isIso
+    ? Math.floor(Date.parse(text) / 1000)
+    : /^\d{1,11}$/.test(text)
+      ? Number(text)
+      : Number.NaN;
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds;
+  throw usageError(
+    `${JSON.stringify(text.slice(0, 40))} is not an instant`,
+    'write 2026-11-23T10:00:00Z, 2026-11-23T11:00:00+01:00, 2026-11-23 or Unix seconds',
+  );
 }

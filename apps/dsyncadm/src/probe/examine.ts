@@ -1,8 +1,44 @@
 import { join } from 'node:path';
+import type { ChannelConfig } from '@dsyncd/config';
 import { countOf, DsyncdError } from '@dsyncd/core';
-import { type Finding, type HostCheck, ok, problem, problemOf, warning } from '@dsyncd/doctor';
+import {
+  channelChecks,
+  type Finding,
+  type HostCheck,
+  hostChecks,
+  ok,
+  problem,
+  problemOf,
+  type Result,
+  runChannelCheck,
+  runHostCheck,
+  type Scene,
+  warning,
+} from '@dsyncd/doctor';
 import type { ChannelReport } from '@dsyncd/protocol';
+import type { CommandContext } from '../context.ts';
 import { ReplicatorClient } from '../replicator/client.ts';
+import { type ProbeOptions, probe } from './probe.ts';
+
+export interface ExamineOptions {
+  readonly channels: readonly ChannelConfig[];
+  /** Missing: nothing is changed. */
+  readonly probe: ProbeOptions | undefined;
+}
+
+/** Runs every check, one after the other, and tells each result as it comes. */
+export async function* examine(
+  scene: Scene,
+  context: CommandContext,
+  { channels, probe: wanted }: ExamineOptions,
+): AsyncGenerator<Result> {
+  for (const check of [dsyncdRuns, ...hostChecks]) yield* await runHostCheck(check, scene);
+  for (const channel of channels)
+    for (const check of channelChecks) yield* await runChannelCheck(check, scene, channel);
+  if (wanted === undefined) return;
+  // All that needs more rights than those of the mail user is done: the probe may give them up.
+  for (const channel of channels) yield* probe(scene, context, channel, wanted);
+}
 
 export const dsyncdRuns: HostCheck = {
   name: 'dsyncd',
@@ -10,7 +46,7 @@ export const dsyncdRuns: HostCheck = {
     const path = join(config.listeners.replicator.dir, 'replicator-doveadm');
     try {
       return judge(
-        await channelsOf(path),
+        await configuredChannels(path),
         config.channels.map(({ name }) => name),
         path,
       );
@@ -27,7 +63,7 @@ export const dsyncdRuns: HostCheck = {
   },
 };
 
-async function channelsOf(path: string): Promise<readonly ChannelReport[]> {
+async function configuredChannels(path: string): Promise<readonly ChannelReport[]> {
   const client = await ReplicatorClient.connect(path);
   try {
     return await client.channels();
