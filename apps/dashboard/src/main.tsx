@@ -3,10 +3,9 @@ import 'uplot/dist/uPlot.min.css';
 import './style/base.css';
 import './style/parts.css';
 import './style/tables.css';
-import { startClock } from './state/clock.ts';
+import { startNavigation } from './state/address.ts';
 import { startHistory } from './state/history.ts';
-import { startLive } from './state/live.ts';
-import { startNavigation } from './state/navigation.ts';
+import { startClock, startLive } from './state/live.ts';
 import { App } from './view/app.tsx';
 
 startNavigation();

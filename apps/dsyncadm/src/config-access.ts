@@ -1,7 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { type Config, mailHomesFolder, readSecret } from '@dsyncd/config';
 import { DsyncdError } from '@dsyncd/core';
-import type { ConfigFinding } from './config-check.ts';
+
+/** One thing about a configuration that an operator should know. */
+export interface ConfigFinding {
+  /** `error`: something will not work; `warning`: it may be meant like that. */
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly hint: string | undefined;
+}
 
 /** Below it a secret can be found by trying; `openssl rand -hex 32` makes 64. */
 const secretCharsMin = 16;

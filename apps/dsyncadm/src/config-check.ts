@@ -2,15 +2,7 @@ import { access, constants, readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type Config, mailHomesFolder, type SslConfig } from '@dsyncd/config';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
-import { checkAccess } from './config-access.ts';
-
-/** One thing about a configuration that an operator should know. */
-export interface ConfigFinding {
-  /** `error`: something will not work; `warning`: it may be meant like that. */
-  readonly severity: 'error' | 'warning';
-  readonly message: string;
-  readonly hint: string | undefined;
-}
+import { type ConfigFinding, checkAccess } from './config-access.ts';
 
 /** Looks at what a configuration names outside of itself: secrets, certificates, folders, and who else may get at them. */
 export async function checkSurroundings(config: Config): Promise<readonly ConfigFinding[]> {

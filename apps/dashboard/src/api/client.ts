@@ -1,7 +1,7 @@
 import { clockSkew } from '../model/ages.ts';
-import type { Problem } from '../model/api-types.ts';
-import { serverSkewMs } from '../state/clock.ts';
-import { token } from '../state/session.ts';
+import type { Problem } from '../model/answers.ts';
+import { token } from '../state/address.ts';
+import { serverSkewMs } from '../state/live.ts';
 
 const timeoutMs = 20_000;
 

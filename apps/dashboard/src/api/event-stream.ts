@@ -1,4 +1,3 @@
-import { createEventParser, type ServerEvent } from '../model/event-parser.ts';
 import { send } from './client.ts';
 
 /** The server says something at least every 15 s. */
@@ -25,4 +24,39 @@ export async function readEvents(
     const events = parse(value);
     if (events.length > 0) onEvents(events);
   }
+}
+
+export interface ServerEvent {
+  readonly type: string;
+  readonly data: string;
+}
+
+/** A server that never ends a line is not believed. */
+export const eventCharsMax = 1_000_000;
+
+/**
+ * Splits a stream of server-sent events. Given a chunk, answers the events that it completes.
+ * @throws {RangeError} when one event has more than {@link eventCharsMax} characters.
+ */
+export function createEventParser(): (chunk: string) => readonly ServerEvent[] {
+  let rest = '';
+  return (chunk) => {
+    const blocks = `${rest}${chunk}`.replaceAll('\r\n', '\n').split('\n\n');
+    rest = blocks.pop() ?? '';
+    if (rest.length > eventCharsMax) throw new RangeError('an event without an end');
+    return blocks.flatMap(parseBlock);
+  };
+}
+
+function parseBlock(block: string): readonly ServerEvent[] {
+  let type = 'message';
+  const data: string[] = [];
+  for (const line of block.split('\n')) {
+    const colon = line.indexOf(':');
+    if (colon <= 0) continue;
+    const value = line.slice(colon + 1).replace(/^ /, '');
+    if (line.startsWith('event:')) type = value;
+    else if (line.startsWith('data:')) data.push(value);
+  }
+  return data.length === 0 ? [] : [{ type, data: data.join('\n') }];
 }

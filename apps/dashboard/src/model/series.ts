@@ -1,5 +1,5 @@
 import { secondsSince } from './ages.ts';
-import type { Channel, EndedSync } from './api-types.ts';
+import type { Channel, EndedSync } from './answers.ts';
 
 export const sampleEveryMs = 2_000;
 /** An hour. */

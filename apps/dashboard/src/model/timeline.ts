@@ -1,5 +1,5 @@
 import { bytesText, counted, durationText } from './ages.ts';
-import type { EndedSync, User } from './api-types.ts';
+import type { EndedSync, User } from './answers.ts';
 
 export type Kind = 'good' | 'bad' | 'busy';
 

@@ -1,5 +1,5 @@
 import { counted, durationText, secondsSince } from './ages.ts';
-import type { Channel, Status } from './api-types.ts';
+import type { Channel, Status } from './answers.ts';
 
 /** `busy`: changes are on their way, as they should. `late`: look at it. `bad`: a person must act. */
 export type Level = 'good' | 'busy' | 'late' | 'bad';

@@ -1,10 +1,31 @@
 import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import { ApiError, call } from '../api/client.ts';
-import { readEvents } from '../api/event-stream.ts';
-import type { Channel, EndedSync, Fleet, Status, User, UserList, Workers } from '../model/api-types.ts';
-import type { ServerEvent } from '../model/event-parser.ts';
-import { withChannel } from '../model/status-change.ts';
-import { token } from './session.ts';
+import { readEvents, type ServerEvent } from '../api/event-stream.ts';
+import {
+  type Channel,
+  type EndedSync,
+  type Fleet,
+  type Status,
+  type User,
+  type UserList,
+  type Workers,
+  withChannel,
+} from '../model/answers.ts';
+import { token } from './address.ts';
+
+/** What to add to this computer's clock to have the server's. */
+export const serverSkewMs = signal(0);
+
+/** Unix ms of the server's clock, once a second. */
+export const now = signal(Date.now());
+
+export const serverNow = (): number => Date.now() + serverSkewMs.value;
+
+export function startClock(): void {
+  setInterval(() => {
+    now.value = serverNow();
+  }, 1_000);
+}
 
 /** `refused`: dsyncd wants a token, or another one. */
 export type Connection = 'connecting' | 'live' | 'polling' | 'lost' | 'refused';

@@ -1,9 +1,8 @@
 import { signal } from '@preact/signals';
 import { ApiError, call } from '../api/client.ts';
 import { counted } from '../model/ages.ts';
-import type { User } from '../model/api-types.ts';
+import type { User } from '../model/answers.ts';
 import { refresh } from './live.ts';
-import { notify } from './notices.ts';
 
 type UserOfChannel = Pick<User, 'user' | 'channel'>;
 
@@ -83,3 +82,30 @@ export const pauseUser = ({ user, channel }: UserOfChannel): Promise<void> =>
 
 export const resumeUser = ({ user, channel }: UserOfChannel): Promise<void> =>
   operate(() => post('/v1/resume', { user, channel }), `${user} goes on.`);
+
+export interface Notice {
+  readonly id: number;
+  readonly kind: 'good' | 'bad';
+  readonly text: string;
+  readonly hint?: string;
+}
+
+const noticesMax = 4;
+const goodNoticeMs = 8_000;
+let lastId = 0;
+
+/** What became of the last things that a person did here. */
+export const notices = signal<readonly Notice[]>([]);
+
+/** Good news goes by itself; bad news stays until it is dismissed. */
+export function notify(kind: Notice['kind'], text: string, hint?: string): void {
+  lastId++;
+  const id = lastId;
+  const notice: Notice = { id, kind, text, hint };
+  notices.value = [...notices.value, notice].slice(-noticesMax);
+  if (kind === 'good') setTimeout(() => dismiss(id), goodNoticeMs);
+}
+
+export function dismiss(id: number): void {
+  notices.value = notices.value.filter((notice) => notice.id !== id);
+}

@@ -1,11 +1,9 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { route } from '../state/address.ts';
 import { connectionProblem, status } from '../state/live.ts';
-import { route } from '../state/navigation.ts';
-import { ConnectionProblem } from './connection-problem.tsx';
 import { FleetPage } from './fleet-page.tsx';
-import { Header } from './header.tsx';
-import { Notices } from './notices.tsx';
+import { ConnectionProblem, Header, Notices } from './header.tsx';
 import { Overview } from './overview.tsx';
 import { TokenDialog } from './token-dialog.tsx';
 import { UserPage } from './user-page.tsx';

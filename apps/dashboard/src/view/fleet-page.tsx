@@ -1,8 +1,7 @@
 import { counted } from '../model/ages.ts';
-import type { Backend, FleetChannel, Replicator } from '../model/api-types.ts';
+import type { Backend, FleetChannel, Replicator } from '../model/answers.ts';
 import { fleet } from '../state/live.ts';
-import { DataTable } from './data-table.tsx';
-import { Ago, ChannelPill, Since } from './pieces.tsx';
+import { Ago, ChannelPill, DataTable, Since } from './pieces.tsx';
 
 /** Every backend on the Redis: who serves it, and what waits in its queues. */
 export function FleetPage() {

@@ -1,7 +1,7 @@
-import { isFleet } from '../model/fleet.ts';
-import { type Connection, connection, fleet, status } from '../state/live.ts';
-import { route } from '../state/navigation.ts';
-import { tokenRequest } from '../state/operations.ts';
+import { isFleet } from '../model/answers.ts';
+import { route } from '../state/address.ts';
+import { type Connection, connection, connectionProblem, fleet, status } from '../state/live.ts';
+import { dismiss, notices, tokenRequest } from '../state/operations.ts';
 
 const texts: Readonly<Record<Connection, string>> = {
   connecting: 'Connecting',
@@ -53,3 +53,55 @@ export function Header() {
 
 const current = (isCurrent: boolean): { 'aria-current'?: 'page' } =>
   isCurrent ? { 'aria-current': 'page' } : {};
+
+/** Both regions are there from the start, else a screen reader does not read what comes into them. */
+export function Notices() {
+  return (
+    <section class="notices" aria-label="Messages">
+      <div role="status">{listOf('good')}</div>
+      <div role="alert">{listOf('bad')}</div>
+    </section>
+  );
+}
+
+const listOf = (kind: 'good' | 'bad') =>
+  notices.value
+    .filter((notice) => notice.kind === kind)
+    .map(({ id, text, hint }) => (
+      <div key={id} class={`notice is-${kind}`}>
+        <div>
+          <p>{text}</p>
+          {hint !== undefined && <p class="hint">{hint}</p>}
+        </div>
+        <button type="button" class="quiet" aria-label={`Dismiss: ${text}`} onClick={() => dismiss(id)}>
+          ✕
+        </button>
+      </div>
+    ));
+
+/** Why the page has nothing to show, or shows what was. */
+export function ConnectionProblem() {
+  const problem = connectionProblem.value;
+  if (problem === undefined) return null;
+  const isRefused = connection.value === 'refused';
+  return (
+    <section class="banner is-bad" role="alert" aria-label="Connection">
+      <p class="sentence">{isRefused ? 'dsyncd wants a token before it shows anything.' : problem.message}</p>
+      <p>
+        {isRefused
+          ? 'It is in the file that read_token_file or operate_token_file in [listeners.http] names.'
+          : problem.hint}
+      </p>
+      {isRefused && (
+        <button
+          type="button"
+          onClick={() => {
+            tokenRequest.value = { reason: problem.message, retry: () => {} };
+          }}
+        >
+          Enter the token
+        </button>
+      )}
+    </section>
+  );
+}

@@ -1,9 +1,8 @@
 import { durationText } from '../model/ages.ts';
-import type { EndedSync, RunningSync } from '../model/api-types.ts';
+import type { EndedSync, RunningSync } from '../model/answers.ts';
 import { outcomeKind, outcomeText, workText } from '../model/timeline.ts';
 import { latestSyncs, workers } from '../state/live.ts';
-import { DataTable } from './data-table.tsx';
-import { Ago, UserLink } from './pieces.tsx';
+import { Ago, DataTable, UserLink } from './pieces.tsx';
 
 /** Syncs that run, and those that have just ended. */
 export function SyncSection() {

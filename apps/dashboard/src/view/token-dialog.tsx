@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { isTokenText } from '../model/token-link.ts';
+import { isTokenText } from '../model/address.ts';
+import { setToken, token } from '../state/address.ts';
 import { tokenRequest } from '../state/operations.ts';
-import { setToken, token } from '../state/session.ts';
 
 /** Asks for the token, keeps it for this tab, and goes on with what needed it. */
 export function TokenDialog() {

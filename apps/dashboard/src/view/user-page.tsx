@@ -1,14 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { ApiError, call } from '../api/client.ts';
-import type { User, UserDetail } from '../model/api-types.ts';
+import type { User, UserDetail } from '../model/answers.ts';
 import { timelineOf } from '../model/timeline.ts';
-import { whyBehind } from '../model/why-behind.ts';
-import { now } from '../state/clock.ts';
-import { repeat, status } from '../state/live.ts';
+import { whyBehind } from '../model/users.ts';
+import { token } from '../state/address.ts';
+import { now, repeat, status } from '../state/live.ts';
 import { pauseUser, replicate, resumeUser } from '../state/operations.ts';
-import { token } from '../state/session.ts';
-import { RetryButton } from './held-section.tsx';
+import { RetryButton } from './overview.tsx';
 import { Ago, Since, StatePill } from './pieces.tsx';
 
 const everyMs = 1_500;

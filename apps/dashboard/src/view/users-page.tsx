@@ -1,14 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { ApiError, call } from '../api/client.ts';
-import type { User, UserList } from '../model/api-types.ts';
-import { type UserFilter, userFilters } from '../model/route.ts';
+import { type UserFilter, userFilters } from '../model/address.ts';
+import type { User, UserList } from '../model/answers.ts';
+import { replaceRoute, token } from '../state/address.ts';
 import { repeat } from '../state/live.ts';
-import { replaceRoute } from '../state/navigation.ts';
-import { token } from '../state/session.ts';
-import { DataTable } from './data-table.tsx';
-import { ReasonCell, RetryButton } from './held-section.tsx';
-import { Ago, Since, StatePill, UserLink } from './pieces.tsx';
+import { ReasonCell, RetryButton } from './overview.tsx';
+import { Ago, DataTable, Since, StatePill, UserLink } from './pieces.tsx';
 
 const perPage = 50;
 const everyMs = 3_000;

@@ -1,7 +1,7 @@
 import type { DoveconfImport, ImportNote } from '@dsyncd/config';
 import { countOf } from '@dsyncd/core';
 import type { Command } from 'commander';
-import type { ConfigFinding } from '../config-check.ts';
+import type { ConfigFinding } from '../config-access.ts';
 import type { CommandContext } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { addHelpParts, addJsonOption, exitCodes } from '../exit-codes.ts';

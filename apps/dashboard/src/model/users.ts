@@ -1,5 +1,5 @@
 import { relativeText } from './ages.ts';
-import type { Channel, User } from './api-types.ts';
+import type { Channel, User } from './answers.ts';
 
 export interface Why {
   readonly text: string;
@@ -46,4 +46,17 @@ export function whyBehind(user: User, channel: Channel | undefined, now: number)
 function nextText(instant: string | undefined, now: number): string {
   if (instant === undefined) return '';
   return Date.parse(instant) <= now ? 'due' : relativeText(instant, now);
+}
+
+/** Who waits longest comes first; who has no change that waits (but failed) comes after; then by name. */
+export function byOldestChange(one: User, other: User): number {
+  const [first, second] = [one.requestedAt ?? '9999', other.requestedAt ?? '9999'];
+  if (first !== second) return first < second ? -1 : 1;
+  return byName(one, other);
+}
+
+/** By code unit, so that every browser has the same order; then by channel. */
+export function byName(one: User, other: User): number {
+  if (one.user !== other.user) return one.user < other.user ? -1 : 1;
+  return one.channel < other.channel ? -1 : one.channel > other.channel ? 1 : 0;
 }
