@@ -3,10 +3,10 @@ import { DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/cor
 import { BuiltinAnswerer } from '@dsyncd/engine';
 import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
 import { createNotifier, type Notifier } from '@dsyncd/notify';
-import type { Daemon } from '@dsyncd/process';
+import { type Daemon, programVersion } from '@dsyncd/process';
+import type { PeerAbout } from '@dsyncd/protocol';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
-import { type DoveadmServerSettings, startDoveadmServer } from '@dsyncd/transport';
-import { tellingAnswerer } from './telling-answerer.ts';
+import { type DoveadmServerSettings, type SyncAnswerer, startDoveadmServer } from '@dsyncd/transport';
 
 /** Running syncs have so long to end by themselves. */
 const stopGraceMs = 8_000;
@@ -113,3 +113,26 @@ async function listenerSettings(
 
 const missing = (file: string, what: string, hint: string): DsyncdError =>
   new DsyncdError('DSYNCD_CONFIG', `${file}: ${what}`, { outcome: 'operator', hint });
+
+/** Also tells a peer who knows the secret who we are and whom we have: `dsyncadm doctor` compares both ends. */
+export const tellingAnswerer = (
+  answerer: SyncAnswerer,
+  config: () => Config,
+  store: MailStore,
+): SyncAnswerer => ({
+  prepare: (user) => answerer.prepare(user),
+  answer: (user, link, signal) => answerer.answer(user, link, signal),
+  async tell(question) {
+    if (question === 'about') return aboutOf(config());
+    const userList: string[] = [];
+    for await (const user of store.users()) userList.push(user);
+    return { userList };
+  },
+});
+
+const aboutOf = ({ hostname, channels }: Config): PeerAbout => ({
+  hostname,
+  version: programVersion(),
+  now: Date.now(),
+  channels: channels.map(({ name, mailReplica }) => ({ name, replica: mailReplica })),
+});

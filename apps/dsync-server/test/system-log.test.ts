@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
-import { openSystemLog } from '../src/system-log.ts';
+import { openSystemLog } from '../src/stdio.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();

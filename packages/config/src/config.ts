@@ -150,3 +150,7 @@ export interface HttpConfig {
 }
 
 export type LmtpAddress = { readonly path: string } | { readonly address: string; readonly port: number };
+
+/** How long a sync of a channel may take: what the channel says of itself, else what is said of all. */
+export const syncTimeoutMs = (config: Pick<Config, 'channels' | 'dsyncTimeoutMs'>, channel: string): number =>
+  config.channels.find(({ name }) => name === channel)?.dsyncTimeoutMs ?? config.dsyncTimeoutMs;

@@ -2,8 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatUserName, type UserName } from '@dsyncd/core';
 import type { Config } from './config.ts';
-import { listUsers } from './list-users.ts';
-import { homeParts, mailHomeOf } from './mail-home.ts';
+import { homeParts, listUsers, mailHomeOf } from './mail-home.ts';
 
 /** Users who have more than one home, whose names differ by case only. */
 export interface TwinHomes {

@@ -8,7 +8,7 @@ import {
   parseDoveconf,
   settingOf,
 } from '@dsyncd/config';
-import { NotCheckable } from './finding.ts';
+import { NotCheckable } from './check.ts';
 
 const timeoutMs = 15_000;
 

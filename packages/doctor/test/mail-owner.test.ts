@@ -1,6 +1,6 @@
 import { parseDoveconf } from '@dsyncd/config';
 import { expect, it } from 'vitest';
-import { mailOwnerOf } from '../src/mail-owner.ts';
+import { mailOwnerOf } from '../src/file-access.ts';
 
 const settings = (text: string) => async () => ({ tree: parseDoveconf(text), version: '2.4.1', is24: true });
 const notAsked = async (): Promise<never> => Promise.reject(new Error('was asked'));

@@ -1,6 +1,6 @@
 import { DsyncdError } from '@dsyncd/core';
 import type { DoveadmLogLine } from '@dsyncd/protocol';
-import { meanings } from './dovecot/meanings.ts';
+import { meanings } from './dovecot/log-patterns.ts';
 
 /** In the words of a Dovecot: which mailbox it cannot have, and why. */
 const words = [

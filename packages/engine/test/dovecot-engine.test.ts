@@ -1,7 +1,7 @@
 import { limits, outcomeRules, parseUserName } from '@dsyncd/core';
 import { describe, expect, test } from 'vitest';
-import { unchangedRowMax } from '../src/dovecot/endless-change.ts';
-import { meanings, wordMeanings } from '../src/dovecot/meanings.ts';
+import { unchangedRowMax } from '../src/dovecot/endless-syncs.ts';
+import { meanings, wordMeanings } from '../src/dovecot/log-patterns.ts';
 import { createEngine, serve, taskOf } from './support/engine.ts';
 import { answering, frame, logLine, userdb } from './support/scripted-doveadm.ts';
 

@@ -1,7 +1,7 @@
 import { DsyncdError } from '@dsyncd/core';
 import type { DoveadmLogLine } from '@dsyncd/protocol';
 import { expect, test } from 'vitest';
-import { withPeersReason } from '../src/peers-reason.ts';
+import { withPeersReason } from '../src/dovecot/verdict.ts';
 
 const refused = new DsyncdError('DSYNCD_MAIL_REFUSED', 'tcp:mx2 cannot save a mail', {
   outcome: 'transient',

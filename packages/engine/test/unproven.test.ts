@@ -1,6 +1,6 @@
 import { parseUserName } from '@dsyncd/core';
 import { describe, expect, test } from 'vitest';
-import { burstMs, Unproven } from '../src/dovecot/unproven.ts';
+import { burstMs, Unproven } from '../src/dovecot/unproven-users.ts';
 
 const task = { user: parseUserName('ann'), channel: 'default' };
 const sync = (

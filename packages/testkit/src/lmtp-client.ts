@@ -1,4 +1,4 @@
-import { LineConnection } from './line-connection.ts';
+import { LineConnection } from './imap-client.ts';
 
 /** A mail as it goes over the wire must end with CRLF; what does not gets one, as every MTA would do it. */
 export const asSent = (body: Buffer): Buffer =>

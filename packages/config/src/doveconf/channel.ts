@@ -1,8 +1,7 @@
 import { DsyncdError, parseDestination } from '@dsyncd/core';
-import { formatDuration } from '../units.ts';
+import { formatDuration } from '../settings/units.ts';
 import type { Draft } from './draft.ts';
-import { blocksOf, type DoveconfTree, settingOf } from './tree.ts';
-import { parseDovecotTime } from './values.ts';
+import { blocksOf, type DoveconfTree, parseDovecotTime, settingOf } from './tree.ts';
 
 /** `mail_replica` and what belongs to it. */
 export function importChannel(tree: DoveconfTree, draft: Draft): void {

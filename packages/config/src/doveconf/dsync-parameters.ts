@@ -1,4 +1,4 @@
-import { formatDuration } from '../units.ts';
+import { formatDuration } from '../settings/units.ts';
 import type { Draft } from './draft.ts';
 
 const setting = 'replication_dsync_parameters';

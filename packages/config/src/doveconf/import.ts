@@ -1,14 +1,19 @@
 import type { DsyncdError } from '@dsyncd/core';
-import { formatDuration } from '../units.ts';
+import { formatDuration } from '../settings/units.ts';
 import { importChannel } from './channel.ts';
 import { Draft, type ImportNote } from './draft.ts';
 import { importDsyncParameters } from './dsync-parameters.ts';
 import { checkMailPlugins } from './mail-plugins.ts';
 import { importSockets } from './sockets.ts';
 import { importTransport } from './transport.ts';
-import { badDoveconf, type DoveconfTree, parseDoveconf, settingOf } from './tree.ts';
-import { importUsers } from './users.ts';
-import { parseDovecotTime } from './values.ts';
+import {
+  badDoveconf,
+  blocksOf,
+  type DoveconfTree,
+  parseDoveconf,
+  parseDovecotTime,
+  settingOf,
+} from './tree.ts';
 
 export interface DoveconfImport {
   /** A dsyncd.toml; good, but for what the notes of kind `todo` say. */
@@ -101,4 +106,44 @@ function importSpeed(tree: DoveconfTree, draft: Draft): void {
       `it is from a minute to a year here: ${formatDuration(kept)}`,
     );
   draft.set('', 'replication_full_sync_interval', formatDuration(kept));
+}
+
+/** Dovecot's own first_valid_uid, which `doveconf -n` leaves out. */
+const firstValidUidDefault = 500;
+
+/** Who is replicated: what of userdb and namespaces matters for it. */
+export function importUsers(tree: DoveconfTree, draft: Draft): void {
+  const drivers = blocksOf(tree, 'userdb').map((block) => settingOf(block, 'driver') ?? '');
+  const uid = Number(settingOf(tree, 'first_valid_uid') ?? firstValidUidDefault);
+  // With other drivers all mail often belongs to one user with a low UID.
+  if (drivers.includes('passwd') && Number.isSafeInteger(uid) && uid >= 0 && uid < 0xffff_ffff)
+    draft.set('dovecot', 'first_valid_uid', uid);
+  if (drivers.includes('static'))
+    draft.todo(
+      'userdb',
+      'the driver static cannot list users, so nobody is found who has no mail to tell of',
+      "add a userdb that can (passwd-file, SQL with iterate_query); `doveadm user '*'` must print everybody",
+    );
+  else if (drivers.some((driver) => ['sql', 'ldap', 'dict', 'lua'].includes(driver)))
+    draft.todo(
+      'userdb',
+      `the driver ${drivers.join(', ')} lists users only when it is told how`,
+      "check that `doveadm user '*'` prints everybody (iterate_query, iterate_filter)",
+    );
+  for (const namespace of blocksOf(tree, 'namespace')) {
+    const name = `namespace ${namespace.name}`.trimEnd();
+    const type = settingOf(namespace, 'type') ?? 'private';
+    if (namespace.settings.has('noreplicate'))
+      draft.lost(
+        `${name}/noreplicate`,
+        'a sync takes all namespaces of its user: dsyncd cannot leave one out',
+        'leave whole users out with dovecot.user_exclude, or keep such a namespace on one of the hosts only',
+      );
+    if (type === 'shared' || type === 'public')
+      draft.todo(
+        `${name}/type`,
+        `a ${type} namespace is synced with each of its users: two syncs at once can double its mails`,
+        'keep it on one of the hosts only, or on storage that replicates itself',
+      );
+  }
 }

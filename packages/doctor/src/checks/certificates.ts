@@ -2,11 +2,17 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { PeerCertificate } from 'node:tls';
 import { parseDestination } from '@dsyncd/core';
-import type { ChannelCheck, HostCheck } from '../check.ts';
-import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
-import { ownDoveadmPorts } from '../own-ports.ts';
+import {
+  type ChannelCheck,
+  type Finding,
+  type HostCheck,
+  NotCheckable,
+  ok,
+  problem,
+  warning,
+} from '../check.ts';
+import { connectUnjudged, nameProblem, ownDoveadmPorts, type Place } from '../listener-probe.ts';
 import type { Scene } from '../scene.ts';
-import { connectUnjudged, nameProblem, type Place } from '../tls-probe.ts';
 
 const dayMs = 86_400_000;
 const daysLeftWarning = 21;

@@ -1,11 +1,9 @@
 import { readSecret } from '@dsyncd/config';
 import { doveadmClientVersion, encodePlainLogin, readLine } from '@dsyncd/protocol';
 import { StreamLink } from '@dsyncd/transport';
-import type { HostCheck } from '../check.ts';
-import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
-import { type OwnPort, ownDoveadmPorts } from '../own-ports.ts';
+import { type Finding, type HostCheck, NotCheckable, ok, problem, warning } from '../check.ts';
+import { connectPlain, connectUnjudged, type OwnPort, ownDoveadmPorts } from '../listener-probe.ts';
 import type { Scene } from '../scene.ts';
-import { connectPlain, connectUnjudged } from '../tls-probe.ts';
 
 const lineBytesMax = 1024;
 const stallTimeoutMs = 10_000;

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { blocksOf, type DoveconfTree } from '@dsyncd/config';
-import type { HostCheck } from '../check.ts';
-import { type Finding, ok, problem, warning } from '../finding.ts';
+import { type Finding, type HostCheck, ok, problem, warning } from '../check.ts';
 
 export const quotaDict: HostCheck = {
   name: 'quota',

@@ -9,13 +9,11 @@ import {
 import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
 import { ImpossibleMailboxes } from '../impossible-mailboxes.ts';
 import type { SyncEngine, SyncResult, SyncTask } from '../port.ts';
-import { type CommandResult, type DoveadmServerAddress, runDoveadmCommand } from './connection.ts';
-import { EndlessChange } from './endless-change.ts';
-import { GuidDispute } from './guid-dispute.ts';
+import { whyItDied } from './diagnose-exit.ts';
+import { type CommandResult, type DoveadmServerAddress, runDoveadmCommand } from './doveadm-command.ts';
+import { EndlessChange, GuidDispute } from './endless-syncs.ts';
 import { explainByName, explainDeathByName, noteConflictNames } from './mailbox-names.ts';
-import { whyItDied } from './post-mortem.ts';
-import { Slots } from './slots.ts';
-import { Unproven } from './unproven.ts';
+import { Unproven } from './unproven-users.ts';
 import type { DovecotUsers } from './users.ts';
 import { judge, type Verdict } from './verdict.ts';
 
@@ -192,4 +190,47 @@ function failureOf(error: unknown, signal: AbortSignal): SyncResult {
     conflicts: [],
     notes: [],
   };
+}
+
+/** So many at once; the others wait in line. */
+export class Slots {
+  readonly #countMax: () => number;
+  readonly #waiting: (() => void)[] = [];
+  #taken = 0;
+
+  constructor(countMax: () => number) {
+    this.#countMax = countMax;
+  }
+
+  /** Runs `task` when there is room. @throws `signal.reason` when that aborts first. */
+  async run<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    await this.#take(signal);
+    try {
+      return await task();
+    } finally {
+      this.#taken--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #take(signal: AbortSignal): Promise<void> {
+    while (this.#taken >= this.#countMax()) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        const onAbort = (): void => {
+          const index = this.#waiting.indexOf(wake);
+          if (index >= 0) this.#waiting.splice(index, 1);
+          resolve();
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+        this.#waiting.push(wake);
+      });
+    }
+    signal.throwIfAborted();
+    this.#taken++;
+  }
 }

@@ -1,6 +1,6 @@
-import type { OutcomeKind, SyncFailure } from '@dsyncd/core';
+import { DsyncdError, type OutcomeKind, type SyncFailure } from '@dsyncd/core';
 import type { DoveadmAnswer, DoveadmLogLine } from '@dsyncd/protocol';
-import { type Meaning, meanings, wordMeanings } from './meanings.ts';
+import { type Meaning, meanings, wordMeanings } from './log-patterns.ts';
 
 /** What a command ended as, read from its answer and from what Dovecot logged meanwhile. */
 export interface Verdict {
@@ -64,3 +64,36 @@ function causeOf(
 /** Without the process, the user and the session that stand before each message: `doveadm(jane)<12><ab>: `. */
 export const withoutPrefix = (text: string): string =>
   text.replace(/^(?:[\w.-]+(?:\([^)]*\))?(?:<[^>]*>)*: )?(?:Error: |Warning: |Fatal: )?/, '');
+
+/** What we say when a Dovecot has ended a sync, whose reason is in its log alone. */
+const unexplained: ReadonlySet<string> = new Set([
+  'DSYNCD_MAIL_REFUSED',
+  'DSYNCD_PEER_GAVE_UP',
+  'DSYNCD_PEER_FAILED',
+  'DSYNCD_LINK_LOST',
+]);
+
+/** Consequences of the end, not its cause. */
+const isConsequence = (text: string): boolean => /disconnected|broken pipe|connection reset|eof/i.test(text);
+
+/**
+ * The error of a sync that a Dovecot gave up, with its own words and with the remedy for them.
+ * @param log - what it logged during the sync
+ */
+export function withPeersReason(error: unknown, log: readonly DoveadmLogLine[]): unknown {
+  if (!(error instanceof DsyncdError) || !unexplained.has(error.code)) return error;
+  const texts = log
+    .filter(({ severity }) => severity === 'error')
+    .map(({ text }) => withoutPrefix(text))
+    .filter((text) => !isConsequence(text));
+  const [known] = meanings.flatMap((meaning) =>
+    texts.filter((text) => meaning.says.test(text)).map((text) => ({ text, hint: meaning.hint })),
+  );
+  const { text, hint } = known ?? { text: texts[0], hint: error.hint };
+  if (text === undefined) return error;
+  return new DsyncdError(error.code, `${error.message}; it says: ${text}`, {
+    outcome: error.outcome,
+    hint,
+    cause: error,
+  });
+}

@@ -5,8 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Dovecot, type DovecotVersion } from './dovecot.ts';
 import type { MailFormat } from './dovecot-config.ts';
-import { freePort } from './ports.ts';
-import { Program } from './program.ts';
+import { freePort, Program } from './program.ts';
 
 const deploy = new URL('../../../../deploy/', import.meta.url);
 /** As whom mail processes run. */

@@ -8,7 +8,7 @@ import { LmtpClient } from '../lmtp-client.ts';
 import { until } from '../until.ts';
 import { type DovecotPlace, dovecotConfig, type MailFormat } from './dovecot-config.ts';
 import { dovecot24Folder, dovecot24Problem, inDovecot24, startDovecot24 } from './dovecot24.ts';
-import { freePort } from './ports.ts';
+import { freePort } from './program.ts';
 
 export const dovecotVersions = ['2.3', '2.4'] as const;
 export type DovecotVersion = (typeof dovecotVersions)[number];

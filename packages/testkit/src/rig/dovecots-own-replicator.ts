@@ -1,6 +1,6 @@
 import { Dovecot } from './dovecot.ts';
 import type { MailFormat } from './dovecot-config.ts';
-import { freePort } from './ports.ts';
+import { freePort } from './program.ts';
 
 /** Two Dovecots 2.3 that replicate with each other by their own replicator, as its documentation says. */
 export async function startDovecotsOwnReplicator(options: {

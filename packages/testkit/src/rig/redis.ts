@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { until } from '../until.ts';
-import { freePort } from './ports.ts';
+import { freePort } from './program.ts';
 
 export const redisServerProgram = '/usr/bin/redis-server';
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../until.ts';
-import { freePort } from './ports.ts';
+import { freePort } from './program.ts';
 
 const serverProgram = '/usr/sbin/sshd';
 

@@ -6,17 +6,14 @@ import { DsyncdError, parseUserName, type Random, type UserName } from '@dsyncd/
 import type { MailStore } from '@dsyncd/mailstore';
 import { asSent } from '../lmtp-client.ts';
 import type { Host } from '../rig/host.ts';
-import { createPair } from '../rig/pair.ts';
-import { seededRandom } from '../seeded-random.ts';
-import { NotInTime, until } from '../until.ts';
+import { createPair } from '../rig/host-group.ts';
+import { NotInTime, seededRandom, until } from '../until.ts';
 import { type ComparedMailbox, compareSnapshots, snapshotUser } from './compare.ts';
-import { GentleLife } from './gentle-life.ts';
-import { playHost } from './host-life.ts';
+import { GentleLife, playHost } from './host-life.ts';
 import { Hunter } from './hunter.ts';
 import { Ledger } from './ledger.ts';
-import { readMails, type SourceMail } from './mail-source.ts';
+import { readMails, type SourceMail, sampleMail } from './mail-source.ts';
 import { isFlawless, printReport } from './report.ts';
-import { sampleMail } from './sample-mail.ts';
 import { SharedQueue } from './shared-queue.ts';
 
 export interface DemoOptions {

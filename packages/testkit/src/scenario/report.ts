@@ -1,5 +1,4 @@
 import type { DemoResult } from './demo.ts';
-import { percentile } from './lag.ts';
 
 const shownConflictsMax = 12;
 
@@ -53,4 +52,10 @@ export function printReport(
       `NOT GOOD: ${different} of ${result.compared.length} mailboxes differ, ${result.damaged.length} bodies are damaged, ` +
         `${result.lost.length} mails are lost, ${result.doubled.length} are there too often.`,
     );
+}
+
+/** The value below which `share` (0 to 1) of the values lie; 0 of none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

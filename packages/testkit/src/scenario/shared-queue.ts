@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Host } from '../rig/host.ts';
-import { createPair } from '../rig/pair.ts';
+import { createPair } from '../rig/host-group.ts';
 import type { Program } from '../rig/program.ts';
 import { RedisServer } from '../rig/redis.ts';
 import { until } from '../until.ts';

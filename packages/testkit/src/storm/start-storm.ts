@@ -3,8 +3,7 @@ import type { DovecotVersion } from '../rig/dovecot.ts';
 import type { MailFormat } from '../rig/dovecot-config.ts';
 import { DovecotHost } from '../rig/dovecot-host.ts';
 import { startDovecotsOwnReplicator } from '../rig/dovecots-own-replicator.ts';
-import { dovecotStormHost, dovecotStormMail } from './dovecot-storm-host.ts';
-import { replicatorSays } from './replicator-says.ts';
+import { dovecotStormHost, dovecotStormMail, replicatorSays } from './dovecot-storm-host.ts';
 import type { StormHost } from './storm-host.ts';
 
 export interface DovecotStormOptions {

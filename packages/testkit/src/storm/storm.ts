@@ -1,9 +1,8 @@
 import type { Random } from '@dsyncd/core';
 import { ImapRefusal } from '../imap-client.ts';
 import { compareSnapshots, type MailSnapshot } from '../scenario/compare.ts';
-import { seededRandom } from '../seeded-random.ts';
-import { NotInTime, until } from '../until.ts';
-import { doStormDeed } from './storm-deeds.ts';
+import { NotInTime, seededRandom, until } from '../until.ts';
+import { doStormDeed } from './storm-actions.ts';
 import type { StormHost, StormMail } from './storm-host.ts';
 import { StormLedger } from './storm-ledger.ts';
 
