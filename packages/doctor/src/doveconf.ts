@@ -8,7 +8,7 @@ import {
   parseDoveconf,
   settingOf,
 } from '@dsyncd/config';
-import { NotCheckable } from './check.ts';
+import { NotCheckable } from './finding.ts';
 
 const timeoutMs = 15_000;
 

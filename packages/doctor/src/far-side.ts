@@ -1,7 +1,7 @@
 import { type Clock, DsyncdError } from '@dsyncd/core';
 import { decodePeerAbout, decodeUserList, type PeerAbout, peerQuestionWords } from '@dsyncd/protocol';
-import { NotCheckable } from './check.ts';
 import type { Doveadm } from './doveadm.ts';
+import { NotCheckable } from './finding.ts';
 
 /** What can be asked of the host at the other end of a channel. Each rejects with {@link NotCheckable} where nobody answers that. */
 export interface FarSide {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { blocksOf, type SslConfig, settingOf } from '@dsyncd/config';
-import { NotCheckable } from './check.ts';
+import { NotCheckable } from './finding.ts';
 import type { Scene } from './scene.ts';
 
 export interface Place {

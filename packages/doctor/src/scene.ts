@@ -15,11 +15,11 @@ import {
   IndexTimes,
   type Unusable,
 } from '@dsyncd/engine';
-import { NotCheckable } from './check.ts';
 import { Doveadm } from './doveadm.ts';
 import { type Doveconf, doveconfOf, runDoveconf } from './doveconf.ts';
 import { type FarSide, openFarSide } from './far-side.ts';
 import { type MailOwner, mailOwnerOf } from './file-access.ts';
+import { NotCheckable } from './finding.ts';
 
 /** What the checks look at; everything is fetched once, when the first check wants it. */
 export interface Scene {

@@ -48,7 +48,7 @@ export class BuiltinEngine implements SyncEngine {
         outcome: 'noreplicate',
       });
     let connection: SyncConnection | undefined;
-    task.onQuietness?.(() => connection?.traffic?.quietMs);
+    task.onQuietness?.(() => connection?.quietMs);
     const user = await this.#options.store.open(task.user);
     const impossible = new ImpossibleMailboxes();
     const leftOut: MailboxPath[] = [];
@@ -64,7 +64,7 @@ export class BuiltinEngine implements SyncEngine {
         } catch (error) {
           const next = await nextImpossible(user, impossible, connection);
           if (next === undefined || task.mailbox !== undefined || task.signal.aborted)
-            throw withPeersReason(error, connection?.peerLog?.() ?? []);
+            throw withPeersReason(error, connection?.peerLog ?? []);
           leftOut.push(next);
         }
       }
@@ -88,7 +88,7 @@ export class BuiltinEngine implements SyncEngine {
     try {
       const result = await runMaster({
         user,
-        link: connection.link,
+        link: connection,
         progress,
         hostname: this.#options.hostname,
         lockTimeoutMs: this.#options.lockTimeoutMs(),
@@ -117,7 +117,7 @@ async function nextImpossible(
   impossible: ImpossibleMailboxes,
   connection: SyncConnection | undefined,
 ): Promise<MailboxPath | undefined> {
-  const name = impossible.learn(connection?.peerLog?.() ?? []);
+  const name = impossible.learn(connection?.peerLog ?? []);
   if (name === undefined) return undefined;
   const { nodes } = await user.tree();
   // What parts its levels is up to the Dovecot.

@@ -9,10 +9,10 @@ import {
   systemRandom,
 } from '@dsyncd/core';
 import { type MailStore, openMemoryStore, type UserMail } from '@dsyncd/mailstore';
-import type { ByteLink } from '@dsyncd/protocol';
 import { createPeer, type Peer, startDoveadmServer } from '@dsyncd/transport';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { BuiltinAnswerer, BuiltinEngine, hasImported, type SyncResult } from '../src/index.ts';
+import { withRead } from './support/with-read.ts';
 
 const user = parseUserName('ann@example.com');
 const secret = 'secret';
@@ -44,25 +44,14 @@ function disturbed(peer: Peer, beforeRead: (count: number) => Promise<void>): Pe
     close: () => peer.close(),
     async startSync(...args) {
       const connection = await peer.startSync(...args);
-      const { link } = connection;
       let count = 0;
-      const disturbedLink: ByteLink = {
-        peerName: link.peerName,
-        get over() {
-          return link.over;
-        },
-        write: (bytes) => link.write(bytes),
-        unread: (bytes) => link.unread(bytes),
-        abort: (reason) => link.abort(reason),
-        async read() {
-          await beforeRead(++count).catch((error: unknown) => {
-            connection.release(false);
-            throw error;
-          });
-          return link.read();
-        },
-      };
-      return { ...connection, link: disturbedLink };
+      return withRead(connection, async () => {
+        await beforeRead(++count).catch((error: unknown) => {
+          connection.release(false);
+          throw error;
+        });
+        return connection.read();
+      });
     },
   };
 }

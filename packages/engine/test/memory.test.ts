@@ -8,6 +8,7 @@ import { type MailStore, openMaildirStore, type UserMail } from '@dsyncd/mailsto
 import { createPeer, startDoveadmServer } from '@dsyncd/transport';
 import { expect, onTestFinished, test } from 'vitest';
 import { BuiltinAnswerer, BuiltinEngine } from '../src/index.ts';
+import { withRead } from './support/with-read.ts';
 
 const user = parseUserName('ann@example.com');
 const secret = 'secret';
@@ -87,29 +88,16 @@ test('a first sync holds no body that has gone through, on either side', async (
       close: () => peer.close(),
       async startSync(...args) {
         const connection = await peer.startSync(...args);
-        const { link } = connection;
         let sinceLook = 0;
-        return {
-          ...connection,
-          link: {
-            peerName: link.peerName,
-            get over() {
-              return link.over;
-            },
-            write: (bytes) => link.write(bytes),
-            unread: (bytes) => link.unread(bytes),
-            abort: (reason) => link.abort(reason),
-            async read() {
-              const chunk = await link.read();
-              sinceLook += chunk?.length ?? 0;
-              if (sinceLook > 4 * mib) {
-                sinceLook = 0;
-                most = Math.max(most, heldBytes());
-              }
-              return chunk;
-            },
-          },
-        };
+        return withRead(connection, async () => {
+          const chunk = await connection.read();
+          sinceLook += chunk?.length ?? 0;
+          if (sinceLook > 4 * mib) {
+            sinceLook = 0;
+            most = Math.max(most, heldBytes());
+          }
+          return chunk;
+        });
       },
     }),
   });

@@ -6,8 +6,8 @@ export interface Peer {
   /** The destination as configured: `tcps:mx2.example.com:12345`. */
   readonly name: string;
   /**
-   * Reaches the peer, proves who we are and asks for a dsync of one user. The link then carries the
-   * plain dsync stream. Rejects when `signal` aborts; from then on the link fails too, with `signal.reason`.
+   * Reaches the peer, proves who we are and asks for a dsync of one user. The connection then
+   * carries the plain dsync stream. Rejects when `signal` aborts; from then on it fails too, with `signal.reason`.
    * @throws {DsyncdError} that says what could not be reached or proved, with the outcome of the attempt:
    *   transient (down, timeout), operator (wrong secret, certificate, host key), nouser, noreplicate, busy.
    */
@@ -16,12 +16,15 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-export interface SyncConnection {
-  readonly link: ByteLink;
-  /** What went over the link so far, in bytes, and for how many milliseconds we have waited since anything moved. */
-  readonly traffic?: { readonly bytesReceived: number; readonly bytesSent: number; readonly quietMs: number };
-  /** What the peer has logged so far and sent us; missing where it sends nothing of the kind. */
-  readonly peerLog?: () => readonly DoveadmLogLine[];
+/** The link of one sync, which carries the dsync stream. */
+export interface SyncConnection extends ByteLink {
+  /** Bytes of this sync so far. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** How long we have waited for the peer since anything moved. */
+  readonly quietMs: number;
+  /** What the peer has logged so far; empty where it does not send that. */
+  readonly peerLog: readonly DoveadmLogLine[];
   /**
    * Gives the connection back. `reusable`: the dsync stream has ended in order on both sides, and the peer
    * goes back to taking commands on the same connection; otherwise it is closed. Later calls do nothing.
@@ -33,7 +36,7 @@ export interface SyncConnection {
 export interface SyncAnswerer {
   /**
    * Called before the command is acknowledged.
-   * @throws {DsyncdError} nouser, noreplicate or busy: told to the peer as the answer to its command.
+   * @throws {DsyncdError} nouser, noreplicate or busy: sent to the peer as the answer to its command.
    */
   prepare(user: UserName): Promise<void>;
   /**

@@ -22,14 +22,14 @@ describe('a child process as peer', () => {
   it('gets the user name in its arguments, and speaks by stdin and stdout', async () => {
     const peer = shell('echo "$1"; cat', '<%{user}>');
     const sync = await peer.startSync(user, fresh());
-    expect(await readLine(sync.link, 100)).toBe(`<${user}>`);
-    expect(await shout(sync.link, 'echo')).toBe('echo');
+    expect(await readLine(sync, 100)).toBe(`<${user}>`);
+    expect(await shout(sync, 'echo')).toBe('echo');
     sync.release(true);
   });
 
   it('gets the user name as its first line when it is to', async () => {
     const sync = await peerOf('cat', [], {}, true).startSync(user, fresh());
-    expect(await readLine(sync.link, 100)).toBe(user);
+    expect(await readLine(sync, 100)).toBe(user);
     sync.release(false);
   });
 
@@ -40,7 +40,7 @@ describe('a child process as peer', () => {
         user,
         fresh(),
       );
-      const failure = await failureOf(sync.link.read());
+      const failure = await failureOf(sync.read());
       expect(failure.outcome).toBe(outcome);
       expect(failure.message).toContain('the reason');
       sync.release(false);
@@ -49,14 +49,14 @@ describe('a child process as peer', () => {
 
   it('is read to its end before its exit status counts', async () => {
     const sync = await shell('echo first; exit 75').startSync(user, fresh());
-    expect(await readLine(sync.link, 100)).toBe('first');
-    expect((await failureOf(sync.link.read())).outcome).toBe('transient');
+    expect(await readLine(sync, 100)).toBe('first');
+    expect((await failureOf(sync.read())).outcome).toBe('transient');
     sync.release(false);
   });
 
   it('that is killed by a signal is transient', async () => {
     const sync = await shell('kill -9 $$').startSync(user, fresh());
-    expect((await failureOf(sync.link.read())).message).toContain('SIGKILL');
+    expect((await failureOf(sync.read())).message).toContain('SIGKILL');
     sync.release(false);
   });
 
@@ -64,7 +64,7 @@ describe('a child process as peer', () => {
     const sync = await shell('exec <&-; echo closed; echo gone >&2; exit 67').startSync(user, fresh());
     const failure = await failureOf(
       (async () => {
-        for (;;) await sync.link.write(Buffer.alloc(100_000));
+        for (;;) await sync.write(Buffer.alloc(100_000));
       })(),
     );
     expect(failure.outcome).toBe('nouser');
@@ -73,7 +73,7 @@ describe('a child process as peer', () => {
 
   it('that is not there needs a person', async () => {
     const sync = await peerOf('/nonexistent/dsync-server', []).startSync(user, fresh());
-    const failure = await failureOf(sync.link.read());
+    const failure = await failureOf(sync.read());
     expect(failure.outcome).toBe('operator');
     expect(failure.message).toContain('/nonexistent/dsync-server');
     sync.release(false);
@@ -87,7 +87,7 @@ describe('a child process as peer', () => {
       peer.startSync(user, abort.signal),
       peer.startSync(user, fresh()),
     ]);
-    const pids = await Promise.all([pidOf(aborted.link), pidOf(closed.link)]);
+    const pids = await Promise.all([pidOf(aborted), pidOf(closed)]);
     abort.abort(new Error('enough'));
     await until('the aborted one is gone', () => !isAlive(pids[0] ?? 0));
     expect(isAlive(pids[1] ?? 0)).toBe(true);
@@ -100,7 +100,7 @@ describe('a child process as peer', () => {
       user,
       fresh(),
     );
-    const failure = await failureOf(sync.link.read());
+    const failure = await failureOf(sync.read());
     expect(failure.message.length).toBeLessThan(2200);
     expect(failure.message).toMatch(/end$/);
     sync.release(false);
@@ -113,14 +113,14 @@ describe('stdioLink', () => {
 
   it('is the other end of a child process', async () => {
     const sync = await shouter().startSync(user, fresh());
-    expect(await shout(sync.link, 'hello')).toBe('HELLO');
+    expect(await shout(sync, 'hello')).toBe('HELLO');
     sync.release(false);
   });
 
   it('does not stop the event loop while the peer does not read', async () => {
     const sync = await shouter('flood').startSync(user, fresh());
-    expect(await readLine(sync.link, 9_000_000)).toHaveLength(8 * 1024 * 1024);
-    expect(await readLine(sync.link, 100)).toBe('true');
+    expect(await readLine(sync, 9_000_000)).toHaveLength(8 * 1024 * 1024);
+    expect(await readLine(sync, 100)).toBe('true');
     sync.release(false);
   });
 });

@@ -248,7 +248,7 @@ describe('stopping', () => {
     const sync = await peer.startSync(user, fresh());
     const stopped = server.stop(60_000);
     expect((await failureOf(peer.startSync(user, fresh()))).code).toBe('DSYNCD_CONNECT');
-    expect(await shout(sync.link, 'last word')).toBe('last word');
+    expect(await shout(sync, 'last word')).toBe('last word');
     sync.release(true);
     await stopped;
     expect(codes(logger.lines)).toEqual([]);
@@ -258,7 +258,7 @@ describe('stopping', () => {
     const { server, peer, logger } = await startPatient();
     const sync = await peer.startSync(user, fresh());
     await server.stop(20);
-    const end = await sync.link.read().catch((error: DsyncdError) => error.outcome);
+    const end = await sync.read().catch((error: DsyncdError) => error.outcome);
     expect([undefined, 'transient']).toContain(end);
     await until('it is logged', () => logger.lines.length > 0);
     expect(codes(logger.lines)).toEqual(['DSYNCD_SERVER_STOPPING']);

@@ -54,9 +54,9 @@ describe('a sync over tcp', () => {
     const { client, answerer, logger } = await startPair();
     for (let round = 0; round < 3; round++) {
       const sync = await client.startSync(user, fresh());
-      expect(await shout(sync.link, 'hello')).toBe('HELLO');
-      expect(await shout(sync.link, 'bye')).toBe('BYE');
-      expect(sync.traffic?.bytesReceived).toBe('\n+\nHELLO\nBYE\n'.length);
+      expect(await shout(sync, 'hello')).toBe('HELLO');
+      expect(await shout(sync, 'bye')).toBe('BYE');
+      expect(sync.bytesReceived).toBe('\n+\nHELLO\nBYE\n'.length);
       sync.release(true);
     }
     expect(answerer.answered).toEqual([user, user, user]);
@@ -66,12 +66,12 @@ describe('a sync over tcp', () => {
   it('does not let a finished sync write into the next one', async () => {
     const { client } = await startPair();
     const first = await client.startSync(user, fresh());
-    await shout(first.link, 'bye');
+    await shout(first, 'bye');
     first.release(true);
-    expect(() => first.link.write('x\n')).toThrow('after its release');
+    expect(() => first.write('x\n')).toThrow('after its release');
     const second = await client.startSync(user, fresh());
     first.release(false);
-    expect(await shout(second.link, 'still here')).toBe('STILL HERE');
+    expect(await shout(second, 'still here')).toBe('STILL HERE');
     second.release(false);
   });
 
@@ -99,7 +99,7 @@ describe('a sync over tcp', () => {
         expect(failure.message).toContain('the disk is full');
       answerer.refusal = undefined;
       const sync = await client.startSync(user, fresh());
-      expect(await shout(sync.link, 'hi')).toBe('HI');
+      expect(await shout(sync, 'hi')).toBe('HI');
       sync.release(false);
     },
   );
@@ -131,7 +131,7 @@ describe('kept connections', () => {
 
   async function syncOnce(peer: Peer, reusable = true): Promise<void> {
     const sync = await peer.startSync(user, fresh());
-    await shout(sync.link, 'bye');
+    await shout(sync, 'bye');
     sync.release(reusable);
   }
 
@@ -156,10 +156,10 @@ describe('kept connections', () => {
   it('are given up when bytes are left over', async () => {
     const { peer, sockets } = await startCounted();
     const sync = await peer.startSync(user, fresh());
-    await sync.link.write('a\nb\n');
-    const first = await readLine(sync.link, 100);
+    await sync.write('a\nb\n');
+    const first = await readLine(sync, 100);
     expect(first).toBe('A');
-    sync.link.unread(Buffer.from('rest'));
+    sync.unread(Buffer.from('rest'));
     sync.release(true);
     await syncOnce(peer);
     expect(sockets).toHaveLength(2);
@@ -200,7 +200,7 @@ describe('kept connections', () => {
   it('are no more than the limit', async () => {
     const { peer, sockets } = await startCounted({ idleConnectionsMax: 2 });
     const syncs = await Promise.all([1, 2, 3].map(() => peer.startSync(user, fresh())));
-    for (const sync of syncs) await shout(sync.link, 'bye');
+    for (const sync of syncs) await shout(sync, 'bye');
     for (const sync of syncs) sync.release(true);
     await until('one is closed', () => sockets.filter((socket) => socket.destroyed).length === 1);
     const again = await Promise.all([1, 2].map(() => peer.startSync(user, fresh())));
@@ -223,7 +223,7 @@ describe('kept connections', () => {
     await syncOnce(peer);
     const running = await Promise.all([1, 2].map(() => peer.startSync(user, fresh())));
     running[0]?.release(true);
-    const reading = failureOf(running[1]?.link.read() ?? Promise.resolve());
+    const reading = failureOf(running[1]?.read() ?? Promise.resolve());
     await peer.close();
     expect((await reading).code).toBe('DSYNCD_PEER_CLOSED');
     await until('all are closed', () => sockets.every((socket) => socket.destroyed));
@@ -286,9 +286,9 @@ describe('a peer that is not as it should be', () => {
   it('and stops in the middle of a sync fails that sync', async () => {
     const { client, service } = await startPair();
     const sync = await client.startSync(user, fresh());
-    expect(await shout(sync.link, 'hello')).toBe('HELLO');
+    expect(await shout(sync, 'hello')).toBe('HELLO');
     await service.stop(0);
-    const line = await readLine(sync.link, 100).catch((error: DsyncdError) => error.outcome);
+    const line = await readLine(sync, 100).catch((error: DsyncdError) => error.outcome);
     expect([undefined, 'transient']).toContain(line);
     sync.release(true);
     expect((await failureOf(client.startSync(user, fresh()))).outcome).toBe('transient');
@@ -326,8 +326,8 @@ describe('a unix socket', () => {
       expect(await readLine(link, 100)).toBe(`\t${user}\tdsync-server\t-u${user}`);
       await link.write('\n+\nstream');
     });
-    expect(Buffer.from((await sync.link.read()) ?? []).toString()).toBe('stream');
-    expect(sync.peerLog?.()).toEqual([]);
+    expect(Buffer.from((await sync.read()) ?? []).toString()).toBe('stream');
+    expect(sync.peerLog).toEqual([]);
     sync.release(false);
   });
 
@@ -357,9 +357,9 @@ describe('a unix socket', () => {
       for (const byte of Buffer.concat(all)) await link.write(Buffer.from([byte]));
     });
     let text = '';
-    while (text.length < 6) text += Buffer.from((await sync.link.read()) ?? '!!!!!!').toString();
+    while (text.length < 6) text += Buffer.from((await sync.read()) ?? '!!!!!!').toString();
     expect(text).toBe('stream');
-    expect(sync.peerLog?.()).toEqual([{ severity: 'error', text: 'no room' }]);
+    expect(sync.peerLog).toEqual([{ severity: 'error', text: 'no room' }]);
     expect(said).toEqual(asked === '' ? [] : [asked]);
     sync.release(false);
   });

@@ -126,13 +126,13 @@ describe('the installed Dovecot as client', () => {
 describe('the installed Dovecot as server', () => {
   it('starts its side of the dsync stream', async () => {
     const sync = await peerAt(dovecot.port).startSync(user, fresh());
-    expect(await readLine(sync.link, 1000)).toMatch(/^VERSION\tdsync\t3\t/);
+    expect(await readLine(sync, 1000)).toMatch(/^VERSION\tdsync\t3\t/);
     sync.release(false);
   });
 
   it('is reached by TLS too', async () => {
     const sync = await peerAt(dovecot.tlsPort, secret, 'tcps').startSync(user, fresh());
-    expect(await readLine(sync.link, 1000)).toMatch(/^VERSION\tdsync\t3\t/);
+    expect(await readLine(sync, 1000)).toMatch(/^VERSION\tdsync\t3\t/);
     sync.release(false);
   });
 

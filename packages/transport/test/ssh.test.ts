@@ -61,11 +61,11 @@ describe('a sync over SSH', () => {
     const sshd = await startSshd();
     const peer = peerOf(sshd);
     const syncs = await Promise.all([1, 2, 3].map(() => peer.startSync(user, fresh())));
-    for (const sync of syncs) expect(await shout(sync.link, 'hello')).toBe('HELLO');
+    for (const sync of syncs) expect(await shout(sync, 'hello')).toBe('HELLO');
     for (const sync of syncs) sync.release(false);
     const later = await peer.startSync(user, fresh());
-    expect(await shout(later.link, 'bye')).toBe('BYE');
-    expect(await later.link.read()).toBeUndefined();
+    expect(await shout(later, 'bye')).toBe('BYE');
+    expect(await later.read()).toBeUndefined();
     later.release(true);
     expect(connections(sshd)).toBe(1);
   });
@@ -74,7 +74,7 @@ describe('a sync over SSH', () => {
     const sshd = await startSshd();
     const peer = peerOf(sshd);
     const syncs = await Promise.all(Array.from({ length: 11 }, () => peer.startSync(user, fresh())));
-    for (const sync of syncs) expect(await shout(sync.link, 'x')).toBe('X');
+    for (const sync of syncs) expect(await shout(sync, 'x')).toBe('X');
     expect(connections(sshd)).toBe(2);
     for (const sync of syncs) sync.release(false);
   });
@@ -83,7 +83,7 @@ describe('a sync over SSH', () => {
     const sshd = await startSshd({ maxSessions: 2 });
     const peer = peerOf(sshd);
     const syncs = await Promise.all(Array.from({ length: 5 }, () => peer.startSync(user, fresh())));
-    for (const sync of syncs) expect(await shout(sync.link, 'x')).toBe('X');
+    for (const sync of syncs) expect(await shout(sync, 'x')).toBe('X');
     for (const sync of syncs) sync.release(false);
   });
 
@@ -91,13 +91,13 @@ describe('a sync over SSH', () => {
     const sshd = await startSshd();
     const peer = peerOf(sshd, { command: 'echo $PPID; cat' });
     const first = await peer.startSync(user, fresh());
-    const sessionPid = Number(await readLine(first.link, 100));
+    const sessionPid = Number(await readLine(first, 100));
     process.kill(sessionPid, 'SIGKILL');
-    const failure = await failureOf(first.link.read());
+    const failure = await failureOf(first.read());
     expect([failure.outcome, failure.message.includes('broke')]).toEqual(['transient', true]);
     first.release(false);
     const second = await peer.startSync(user, fresh());
-    expect(Number(await readLine(second.link, 100))).not.toBe(sessionPid);
+    expect(Number(await readLine(second, 100))).not.toBe(sessionPid);
     second.release(false);
     expect(connections(sshd)).toBe(2);
   });
@@ -107,7 +107,7 @@ describe('a sync over SSH', () => {
     const odd = `o'brien; touch "$HOME" \`id\` $(id) & x@x.test` as typeof user;
     const peer = peerOf(sshd, { command: `printf '%s|' start %{user} end` });
     const sync = await peer.startSync(odd, fresh());
-    expect(await readAll(sync.link)).toBe(`start|${odd}|end|`);
+    expect(await readAll(sync)).toBe(`start|${odd}|end|`);
     sync.release(false);
   });
 
@@ -123,7 +123,7 @@ describe('a sync over SSH', () => {
     const peer = createPeer(destination, { ssh });
     onCleanup(() => peer.close());
     const sync = await peer.startSync("o'brien@x.test" as typeof user, fresh());
-    expect(await readLine(sync.link, 1000)).toBe(command);
+    expect(await readLine(sync, 1000)).toBe(command);
     sync.release(false);
   });
 
@@ -131,9 +131,9 @@ describe('a sync over SSH', () => {
     const sshd = await startSshd();
     const peer = peerOf(sshd, { command: `read -r who; echo "for $who"; cat` }, {}, 'remoteprefix');
     const sync = await peer.startSync(user, fresh());
-    await sync.link.write('first line of the stream\n');
-    expect(await readLine(sync.link, 100)).toBe(`for ${user}`);
-    expect(await readLine(sync.link, 100)).toBe('first line of the stream');
+    await sync.write('first line of the stream\n');
+    expect(await readLine(sync, 100)).toBe(`for ${user}`);
+    expect(await readLine(sync, 100)).toBe('first line of the stream');
     sync.release(false);
   });
 
@@ -147,7 +147,7 @@ describe('a sync over SSH', () => {
     const sshd = await startSshd();
     const peer = peerOf(sshd, { command: `echo 'no such thing' >&2; exit ${status}` });
     const sync = await peer.startSync(user, fresh());
-    const failure = await failureOf(sync.link.read());
+    const failure = await failureOf(sync.read());
     expect(failure.outcome).toBe(outcome);
     expect(failure.message).toContain('no such thing');
     sync.release(false);
@@ -158,14 +158,14 @@ describe('a sync over SSH', () => {
     const peer = peerOf(sshd, { command: 'echo $$; exec cat' });
     const abort = new AbortController();
     const sync = await peer.startSync(user, abort.signal);
-    const pid = Number(await readLine(sync.link, 100));
-    const waiting = failureOf(sync.link.read());
+    const pid = Number(await readLine(sync, 100));
+    const waiting = failureOf(sync.read());
     abort.abort(new Error('too slow'));
     expect((await waiting).message).toContain('too slow');
     sync.release(false);
     await until('the remote command is gone', () => !isAlive(pid));
     const next = await peer.startSync(user, fresh());
-    expect(Number(await readLine(next.link, 100))).toBeGreaterThan(0);
+    expect(Number(await readLine(next, 100))).toBeGreaterThan(0);
     next.release(false);
     expect(connections(sshd)).toBe(1);
   });
@@ -177,11 +177,11 @@ describe('a sync over SSH', () => {
     const block = Buffer.alloc(64 * 1024, 'x');
     const blocks = 320;
     const sending = (async () => {
-      for (let count = 0; count < blocks; count++) await sync.link.write(block);
+      for (let count = 0; count < blocks; count++) await sync.write(block);
     })();
     let received = 0;
     while (received < blocks * block.length) {
-      const chunk = await sync.link.read();
+      const chunk = await sync.read();
       if (chunk === undefined) break;
       received += chunk.length;
     }
@@ -223,7 +223,7 @@ describe('the host key', () => {
     const rsa = sshd.hostKeys.find((key) => key.startsWith('ssh-rsa'));
     const file = knownHosts(sshd, `[127.0.0.1]:${sshd.port} ${rsa}\n`);
     const sync = await peerOf(sshd, { knownHostsFiles: [file] }).startSync(user, fresh());
-    expect(await shout(sync.link, 'x')).toBe('X');
+    expect(await shout(sync, 'x')).toBe('X');
     sync.release(false);
   });
 });

@@ -58,8 +58,8 @@ describe('a sync over TLS', () => {
       const peer = peerAt(server.port, { caFile: authority.caFile }, host);
       for (let round = 0; round < 2; round++) {
         const sync = await peer.startSync(user, fresh());
-        expect(await shout(sync.link, 'hello')).toBe('HELLO');
-        await shout(sync.link, 'bye');
+        expect(await shout(sync, 'hello')).toBe('HELLO');
+        await shout(sync, 'bye');
         sync.release(round === 0);
       }
     }
@@ -115,7 +115,7 @@ describe('a client certificate', () => {
     const server = await serve({ ...authority.issue('127.0.0.1'), clientCaFile: authority.caFile });
     const peer = peerAt(server.port, { caFile: authority.caFile, ...authority.issue('mx1.example.com') });
     const sync = await peer.startSync(user, fresh());
-    expect(await shout(sync.link, 'hello')).toBe('HELLO');
+    expect(await shout(sync, 'hello')).toBe('HELLO');
     sync.release(false);
   });
 

@@ -1,5 +1,6 @@
 import { formatSpan, parseDestination } from '@dsyncd/core';
-import { type ChannelCheck, type Finding, NotCheckable, ok, problem, warning } from '../check.ts';
+import type { ChannelCheck } from '../check.ts';
+import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
 import { hostnameInSync } from '../probe-sync.ts';
 import { planFar, type Scene } from '../scene.ts';
 

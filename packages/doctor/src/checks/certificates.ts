@@ -2,15 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { PeerCertificate } from 'node:tls';
 import { parseDestination } from '@dsyncd/core';
-import {
-  type ChannelCheck,
-  type Finding,
-  type HostCheck,
-  NotCheckable,
-  ok,
-  problem,
-  warning,
-} from '../check.ts';
+import type { ChannelCheck, HostCheck } from '../check.ts';
+import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
 import { connectUnjudged, nameProblem, ownDoveadmPorts, type Place } from '../listener-probe.ts';
 import type { Scene } from '../scene.ts';
 

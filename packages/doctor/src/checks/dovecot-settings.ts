@@ -6,8 +6,9 @@ import {
   settingOf,
 } from '@dsyncd/config';
 import { parseDestination } from '@dsyncd/core';
-import { type ChannelCheck, type Finding, type HostCheck, ok, problem } from '../check.ts';
+import type { ChannelCheck, HostCheck } from '../check.ts';
 import { type Doveconf, wordsOf } from '../doveconf.ts';
+import { type Finding, ok, problem } from '../finding.ts';
 
 export const notifyProtocols: HostCheck = {
   name: 'notify-protocols',

@@ -2,7 +2,8 @@ import type { StatsFs } from 'node:fs';
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Config, mailHomesFolder } from '@dsyncd/config';
-import { type Finding, type HostCheck, ok, problem, problemOf, warning } from '../check.ts';
+import type { HostCheck } from '../check.ts';
+import { type Finding, ok, problem, problemOf, warning } from '../finding.ts';
 
 /** Below it dsyncd cannot work for long. */
 const freeShareProblem = 0.02;

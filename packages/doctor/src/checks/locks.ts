@@ -1,7 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { mailHomesFolder, settingOf } from '@dsyncd/config';
-import { type Finding, type HostCheck, ok, problem, unchecked, warning } from '../check.ts';
+import type { HostCheck } from '../check.ts';
 import type { Doveconf } from '../doveconf.ts';
+import { type Finding, ok, problem, unchecked, warning } from '../finding.ts';
 
 /** File systems that other hosts may have mounted too, by the number that statfs gives them. */
 const networkFileSystems: ReadonlyMap<number, string> = new Map([

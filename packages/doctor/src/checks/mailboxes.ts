@@ -1,8 +1,9 @@
 import { type ChannelConfig, settingOf } from '@dsyncd/config';
 import type { UserName } from '@dsyncd/core';
-import { type ChannelCheck, type Finding, NotCheckable, ok, problem, warning } from '../check.ts';
+import type { ChannelCheck } from '../check.ts';
 import type { Doveadm } from '../doveadm.ts';
 import type { Doveconf } from '../doveconf.ts';
+import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
 import type { Scene } from '../scene.ts';
 
 /** So many users are looked at: two commands each. */

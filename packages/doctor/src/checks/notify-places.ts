@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { blocksOf, mailHomesFolder, settingOf } from '@dsyncd/config';
 import type { UserName } from '@dsyncd/core';
 import { readFifoNote } from '@dsyncd/notify';
-import { type Finding, type HostCheck, ok, problem, unchecked, warning } from '../check.ts';
+import type { HostCheck } from '../check.ts';
 import type { Doveconf } from '../doveconf.ts';
 import { accessProblem, groupIds, type Identity } from '../file-access.ts';
+import { type Finding, ok, problem, unchecked, warning } from '../finding.ts';
 import type { Scene } from '../scene.ts';
 
 const fifoName = 'replication-notify-fifo';

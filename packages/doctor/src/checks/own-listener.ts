@@ -1,7 +1,8 @@
 import { readSecret } from '@dsyncd/config';
 import { doveadmClientVersion, encodePlainLogin, readLine } from '@dsyncd/protocol';
 import { StreamLink } from '@dsyncd/transport';
-import { type Finding, type HostCheck, NotCheckable, ok, problem, warning } from '../check.ts';
+import type { HostCheck } from '../check.ts';
+import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
 import { connectPlain, connectUnjudged, type OwnPort, ownDoveadmPorts } from '../listener-probe.ts';
 import type { Scene } from '../scene.ts';
 

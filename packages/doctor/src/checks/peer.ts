@@ -2,7 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import type { ChannelConfig } from '@dsyncd/config';
 import { DsyncdError, parseDestination } from '@dsyncd/core';
-import { type ChannelCheck, NotCheckable, ok, problem, problemOf, warning } from '../check.ts';
+import type { ChannelCheck } from '../check.ts';
+import { NotCheckable, ok, problem, problemOf, warning } from '../finding.ts';
 import { ownDoveadmPorts } from '../listener-probe.ts';
 import type { Scene } from '../scene.ts';
 

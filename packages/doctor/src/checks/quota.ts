@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { blocksOf, type DoveconfTree } from '@dsyncd/config';
-import { type Finding, type HostCheck, ok, problem, warning } from '../check.ts';
+import type { HostCheck } from '../check.ts';
+import { type Finding, ok, problem, warning } from '../finding.ts';
 
 export const quotaDict: HostCheck = {
   name: 'quota',

@@ -1,5 +1,6 @@
 import { countOf, quote, refusedNamesRemedy, twinHomesRemedy } from '@dsyncd/core';
-import { type ChannelCheck, type Finding, type HostCheck, ok, problem, warning } from '../check.ts';
+import type { ChannelCheck, HostCheck } from '../check.ts';
+import { type Finding, ok, problem, warning } from '../finding.ts';
 import type { Scene } from '../scene.ts';
 
 /** So many names are told. */

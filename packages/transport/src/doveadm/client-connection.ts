@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { type Clock, DsyncdError, InvariantError, type Logger, toDsyncdError } from '@dsyncd/core';
+import { type Clock, DsyncdError, fail, InvariantError, type Logger, toDsyncdError } from '@dsyncd/core';
 import { readLine } from '@dsyncd/protocol';
-import { LeasedLink } from '../link/leased-link.ts';
 import { StreamLink } from '../link/stream-link.ts';
+import { SyncLink } from '../link/sync-link.ts';
 import type { SyncAnswerer } from '../port.ts';
 import type { Refusal } from './pending-logins.ts';
 import { admitClient, answerCommand, type Credentials, commandLineBytesMax } from './session-commands.ts';
@@ -22,14 +22,30 @@ export interface Admission extends Omit<Credentials, 'beforeRefusal'> {
   readonly onAdmitted: () => void;
 }
 
-/** One client of the dsync server: lets it in, then performs its commands one after the other. */
+type State = 'login' | 'waiting' | 'serving' | 'closed';
+/** The steps that there are, from and to. */
+type Step =
+  | readonly ['login', 'waiting']
+  | readonly ['waiting', 'serving']
+  | readonly ['serving', 'waiting']
+  | readonly ['login' | 'waiting' | 'serving', 'closed'];
+
+/**
+ * One client of the dsync server: lets it in, then performs its commands one after the other.
+ *
+ *     login --secret is right--> waiting --command--> serving --done--> waiting
+ *       |                           |                    |
+ *       | refused, late             | idle too long,     | the sync broke,
+ *       v                           v stopping           v stopping
+ *     closed                      closed               closed
+ */
 export class ClientConnection {
   readonly #link: StreamLink;
   readonly #service: ServiceSettings;
   readonly #abort = new AbortController();
-  #isWaiting = false;
+  #state: State = 'login';
   #isStopping = false;
-  /** The same was told of this address not long ago. */
+  /** The log has a recent line about this address already. */
   #isOldNews = false;
 
   constructor(socket: Socket, peerName: string, service: ServiceSettings) {
@@ -43,17 +59,19 @@ export class ClientConnection {
     try {
       this.#link.bind(this.#abort.signal);
       await this.#admit(admission);
+      this.#step('login', 'waiting');
       while (await this.#serveOne());
     } catch (error) {
       this.#logFailure(error, undefined);
     } finally {
+      if (this.#state !== 'closed') this.#step(this.#state, 'closed');
       this.#link.close();
     }
   }
 
   stopWhenIdle(): void {
     this.#isStopping = true;
-    if (this.#isWaiting) this.#link.close();
+    if (this.#state === 'waiting') this.#link.close();
   }
 
   abort(reason: DsyncdError): void {
@@ -80,20 +98,27 @@ export class ClientConnection {
     }
   }
 
+  #step(...[from, to]: Step): void {
+    if (this.#state !== from) fail(`a client connection goes from ${from} to ${to}, but is ${this.#state}`);
+    this.#state = to;
+  }
+
   /** False when the connection takes no more commands. */
   async #serveOne(): Promise<boolean> {
     const line = await this.#waitForCommand();
     if (line === undefined) return false;
-    const lease = new LeasedLink(this.#link);
-    const done = await answerCommand(line, lease, this.#service.answerer, this.#abort.signal);
-    lease.giveBack();
+    this.#step('waiting', 'serving');
+    const sync = new SyncLink(this.#link);
+    const done = await answerCommand(line, sync, this.#service.answerer, this.#abort.signal);
+    sync.release(done.reusable);
     if (done.failure !== undefined) this.#logFailure(done.failure, done.user);
-    return done.reusable && !this.#isStopping;
+    if (!done.reusable || this.#isStopping) return false;
+    this.#step('serving', 'waiting');
+    return true;
   }
 
   async #waitForCommand(): Promise<string | undefined> {
     this.#link.setStallTimeout(this.#service.idleTimeoutMs);
-    this.#isWaiting = true;
     try {
       return await readLine(this.#link, commandLineBytesMax);
     } catch (error) {
@@ -101,7 +126,6 @@ export class ClientConnection {
       if (error instanceof DsyncdError && quietEnds.has(error.code)) return undefined;
       throw error;
     } finally {
-      this.#isWaiting = false;
       this.#link.setStallTimeout(this.#service.stallTimeoutMs);
     }
   }
@@ -116,7 +140,7 @@ export class ClientConnection {
       hint: failure.hint,
     };
     const { logger } = this.#service;
-    // Health checks and port scans come and go without a word.
+    // Health checks and port scans need no line of the log.
     if (user === undefined && failure.code === 'DSYNCD_LINK_LOST') logger.debug(fields, 'client left');
     else if (this.#isOldNews) logger.debug(fields, 'connection of a peer failed again');
     else if (error instanceof InvariantError)

@@ -2,20 +2,17 @@ import {
   type Clock,
   DsyncdError,
   type Logger,
-  quote,
   type TcpDestination,
   type UnixDestination,
   type UserName,
 } from '@dsyncd/core';
-import { type CommandRefusal, DoveadmLog, type DoveadmLogLine } from '@dsyncd/protocol';
 import { connectSocket } from '../link/connect.ts';
-import { LeasedLink } from '../link/leased-link.ts';
 import { abortError, connectTimeout, peerClosed } from '../link/link-errors.ts';
 import { StreamLink } from '../link/stream-link.ts';
 import type { Peer, SyncConnection } from '../port.ts';
 import { ClientTls, type ClientTlsSettings } from '../tls/client-tls.ts';
-import { IdleLinks } from './idle-links.ts';
-import { askForLog, type DoveadmCredentials, logIn, requestSync } from './login.ts';
+import { ClientSession, type DoveadmCredentials } from './client-session.ts';
+import { IdleSessions } from './idle-sessions.ts';
 
 export interface DoveadmPeerSettings extends DoveadmCredentials {
   readonly tls: ClientTlsSettings;
@@ -34,9 +31,8 @@ export class DoveadmPeer implements Peer {
   readonly #destination: TcpDestination | UnixDestination;
   readonly #settings: DoveadmPeerSettings;
   readonly #tls: ClientTls;
-  readonly #idle: IdleLinks;
-  readonly #busy = new Set<StreamLink>();
-  readonly #logs = new WeakMap<StreamLink, DoveadmLog>();
+  readonly #idle: IdleSessions;
+  readonly #busy = new Set<ClientSession>();
   readonly #connecting = new Set<AbortController>();
   #isClosed = false;
 
@@ -46,7 +42,7 @@ export class DoveadmPeer implements Peer {
     this.#settings = settings;
     this.#tls = new ClientTls(settings.tls);
     const { idleConnectionsMax: countMax, idleTimeoutMs: timeoutMs } = settings;
-    this.#idle = new IdleLinks({ countMax, timeoutMs }, settings.clock);
+    this.#idle = new IdleSessions({ countMax, timeoutMs }, settings.clock);
   }
 
   async startSync(user: UserName, signal: AbortSignal): Promise<SyncConnection> {
@@ -54,12 +50,12 @@ export class DoveadmPeer implements Peer {
     if (signal.aborted) throw abortError(this.name, signal);
     const kept = this.#idle.take();
     if (kept !== undefined) {
-      const receivedBefore = kept.bytesReceived;
+      const receivedBefore = kept.link.bytesReceived;
       try {
         return await this.#startOn(kept, user, signal);
       } catch (error) {
         // The peer may have closed the kept connection while our command was under way: it knows nothing of it.
-        const isUnanswered = kept.bytesReceived === receivedBefore;
+        const isUnanswered = kept.link.bytesReceived === receivedBefore;
         if (!isUnanswered || signal.aborted || this.#isClosed) throw error;
         this.#settings.logger.debug({ peer: this.name, reason: String(error) }, 'kept connection was dead');
       }
@@ -72,47 +68,29 @@ export class DoveadmPeer implements Peer {
     this.#isClosed = true;
     this.#idle.closeAll();
     for (const attempt of this.#connecting) attempt.abort(error);
-    for (const link of this.#busy) link.fail(error);
+    for (const { link } of this.#busy) link.fail(error);
     this.#busy.clear();
   }
 
-  async #startOn(link: StreamLink, user: UserName, signal: AbortSignal): Promise<SyncConnection> {
-    this.#busy.add(link);
-    const lease = new LeasedLink(link);
+  async #startOn(session: ClientSession, user: UserName, signal: AbortSignal): Promise<SyncConnection> {
+    this.#busy.add(session);
     try {
-      link.bind(signal);
-      const refusal = await requestSync(lease, user);
-      if (refusal !== undefined) throw this.#refused(user, refusal);
+      return await session.startSync(user, signal, (reusable) => this.#release(session, reusable));
     } catch (error) {
       // Only our own server says busy, and it then waits for the next command.
-      this.#release(link, error instanceof DsyncdError && error.outcome === 'busy');
+      this.#release(session, error instanceof DsyncdError && error.outcome === 'busy');
       throw error;
     }
-    return {
-      link: lease,
-      traffic: lease,
-      peerLog: (): readonly DoveadmLogLine[] => this.#logs.get(link)?.lines ?? [],
-      release: (reusable) => {
-        if (lease.giveBack()) this.#release(link, reusable);
-      },
-    };
   }
 
-  #release(link: StreamLink, reusable: boolean): void {
-    this.#busy.delete(link);
-    link.bind(undefined);
-    if (reusable && !this.#isClosed) this.#idle.put(link);
-    else link.close();
+  #release(session: ClientSession, reusable: boolean): void {
+    this.#busy.delete(session);
+    const isKept = reusable && !this.#isClosed;
+    session.end(isKept);
+    if (isKept) this.#idle.put(session);
   }
 
-  #refused(user: UserName, { outcome, reason }: CommandRefusal): DsyncdError {
-    return new DsyncdError('DSYNCD_PEER_REFUSED', `${this.name} refuses to sync ${quote(user)}: ${reason}`, {
-      outcome,
-      ...(outcome === 'operator' ? { hint: 'see the log of the other host' } : {}),
-    });
-  }
-
-  async #connect(signal: AbortSignal): Promise<StreamLink> {
+  async #connect(signal: AbortSignal): Promise<ClientSession> {
     const attempt = new AbortController();
     const onAbort = (): void => attempt.abort(signal.reason);
     const cancelTimeout = this.#settings.clock.after(this.#settings.connectTimeoutMs, () =>
@@ -129,20 +107,13 @@ export class DoveadmPeer implements Peer {
     }
   }
 
-  async #connectAndLogIn(signal: AbortSignal): Promise<StreamLink> {
+  async #connectAndLogIn(signal: AbortSignal): Promise<ClientSession> {
     const { clock, stallTimeoutMs } = this.#settings;
     const socket = await connectSocket(this.#destination, signal, this.#tls);
     const link = new StreamLink(socket, socket, { peerName: this.name, stallTimeoutMs, clock });
     link.bind(signal);
     try {
-      const minor = await logIn(link, this.#settings);
-      if (minor > 0) {
-        const log = new DoveadmLog();
-        this.#logs.set(link, log);
-        link.takeFramed(log);
-      }
-      await askForLog(link, minor);
-      return link;
+      return await ClientSession.logIn(link, this.#settings);
     } catch (error) {
       link.close();
       throw error;

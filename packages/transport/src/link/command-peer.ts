@@ -2,10 +2,10 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { type Clock, type CommandDestination, DsyncdError, type UserName } from '@dsyncd/core';
 import type { Peer, SyncConnection } from '../port.ts';
-import { LeasedLink } from './leased-link.ts';
 import { abortError, errorCode, peerClosed } from './link-errors.ts';
 import { ProcessEnd } from './stdio.ts';
 import { StreamLink } from './stream-link.ts';
+import { SyncLink } from './sync-link.ts';
 
 export interface CommandPeerSettings {
   readonly clock: Clock;
@@ -40,16 +40,12 @@ export class CommandPeer implements Peer {
     const { link, child } = this.#start(user);
     link.bind(signal);
     if (this.#destination.sendsUserName === true) await link.write(`${user}\n`);
-    const lease = new LeasedLink(link);
-    return {
-      link: lease,
-      traffic: lease,
-      release: () => {
-        if (!lease.giveBack()) return;
+    return new SyncLink(link, {
+      onRelease: () => {
         link.close(endGraceMs);
         this.#endLater(child);
       },
-    };
+    });
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,9 @@
 import { type Clock, DsyncdError, type SshDestination, type UserName } from '@dsyncd/core';
 import type { ClientChannel } from 'ssh2';
-import { LeasedLink } from '../link/leased-link.ts';
 import { abortError, connectTimeout, peerClosed } from '../link/link-errors.ts';
 import { ProcessEnd } from '../link/stdio.ts';
 import { StreamLink } from '../link/stream-link.ts';
+import { SyncLink } from '../link/sync-link.ts';
 import type { Peer, SyncConnection } from '../port.ts';
 import { SshConnection } from './ssh-connection.ts';
 import { remoteCommand, type SshSettings } from './ssh-login.ts';
@@ -58,14 +58,7 @@ export class SshPeer implements Peer {
     const link = this.#linkTo(channel);
     link.bind(signal);
     if (sendsUserName) await link.write(`${user}\n`);
-    const lease = new LeasedLink(link);
-    return {
-      link: lease,
-      traffic: lease,
-      release: () => {
-        if (lease.giveBack()) link.close();
-      },
-    };
+    return new SyncLink(link, { onRelease: () => link.close() });
   }
 
   async close(): Promise<void> {

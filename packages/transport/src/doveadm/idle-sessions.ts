@@ -1,14 +1,14 @@
 import type { Clock } from '@dsyncd/core';
-import type { StreamLink } from '../link/stream-link.ts';
+import type { ClientSession } from './client-session.ts';
 
-interface IdleLink {
-  readonly link: StreamLink;
+interface IdleEntry {
+  readonly session: ClientSession;
   readonly cancelTimeout: () => void;
 }
 
 /** Connections that wait for their next sync. The one used last goes out first, so that surplus ones age. */
-export class IdleLinks {
-  readonly #idle: IdleLink[] = [];
+export class IdleSessions {
+  readonly #idle: IdleEntry[] = [];
   readonly #countMax: number;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
@@ -23,14 +23,15 @@ export class IdleLinks {
     return this.#idle.length;
   }
 
-  /** Keeps the link if it is fit for another sync and there is room; closes it otherwise. */
-  put(link: StreamLink): void {
+  /** Keeps the session if it is fit for another sync and there is room; closes it otherwise. */
+  put(session: ClientSession): void {
+    const { link } = session;
     if (!link.isQuiet || this.#idle.length >= this.#countMax) {
       link.close();
       return;
     }
-    const entry: IdleLink = {
-      link,
+    const entry: IdleEntry = {
+      session,
       cancelTimeout: this.#clock.after(this.#timeoutMs, () => {
         this.#idle.splice(this.#idle.indexOf(entry), 1);
         link.close();
@@ -39,22 +40,22 @@ export class IdleLinks {
     this.#idle.push(entry);
   }
 
-  /** A link that, as far as is known here, still works. */
-  take(): StreamLink | undefined {
+  /** A session that, as far as is known here, still works. */
+  take(): ClientSession | undefined {
     for (;;) {
       const entry = this.#idle.pop();
       if (entry === undefined) return undefined;
       entry.cancelTimeout();
       // Ended by the peer meanwhile, or it talks out of turn.
-      if (entry.link.isQuiet) return entry.link;
-      entry.link.close();
+      if (entry.session.link.isQuiet) return entry.session;
+      entry.session.link.close();
     }
   }
 
   closeAll(): void {
-    for (const { link, cancelTimeout } of this.#idle.splice(0)) {
+    for (const { session, cancelTimeout } of this.#idle.splice(0)) {
       cancelTimeout();
-      link.close();
+      session.link.close();
     }
   }
 }
