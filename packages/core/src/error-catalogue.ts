@@ -1,5 +1,5 @@
 import type { FailureKind } from './error.ts';
-import type { OutcomeKind } from './outcome.ts';
+import type { OutcomeKind } from './sync.ts';
 
 /** What is known of an error code, for operators: deploy/errors.md is made of this. */
 export interface ErrorEntry {

@@ -1,4 +1,4 @@
-import type { OutcomeKind } from './outcome.ts';
+import type { OutcomeKind } from './sync.ts';
 
 /**
  * An expected failure, told so that an operator can act on it.

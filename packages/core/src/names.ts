@@ -85,3 +85,56 @@ export const refusedNamesRemedy =
 /** What helps users with several homes whose names differ by case only. */
 export const twinHomesRemedy =
   'save what the unused home has into the used one (`dsyncadm mail save -u USER < FILE` for each mail file), then move it away; or set username_format = "as-is" to have both as two users';
+
+/** How the names of users are spelt, as Dovecot's `auth_username_format` says it there. */
+export const usernameFormats = ['lower', 'as-is'] as const;
+export type UsernameFormat = (typeof usernameFormats)[number];
+
+/**
+ * The one spelling of a user's name. Queue and store know users by it alone, so that `Ann@example.com` is one user
+ * with `ann@example.com`, whoever wrote the name: an MTA, a person, a peer.
+ */
+export function formatUserName(user: UserName, format: UsernameFormat): UserName {
+  if (format === 'as-is') return user;
+  const lower = user.toLowerCase();
+  // A few letters have more bytes in lower case: a name that would become too long stays as it is.
+  return lower === user || !isUserName(lower) ? user : lower;
+}
+
+/**
+ * Compiles a user mask as `doveadm replicator` takes it: `*` is any text, `?` is one character,
+ * anything else is itself.
+ */
+export function compileMask(mask: string): (text: string) => boolean {
+  if (mask === '*') return () => true;
+  if (!hasWildcard(mask)) return (text) => text === mask;
+  return (text) => matches(mask, text);
+}
+
+/** Can it match anything but itself? */
+export const hasWildcard = (mask: string): boolean => /[*?]/.test(mask);
+
+/** Greedy match with one remembered star: linear in practice, no backtracking blow-up on hostile masks. */
+function matches(mask: string, text: string): boolean {
+  let maskIndex = 0;
+  let textIndex = 0;
+  let starIndex = -1;
+  let starTextIndex = 0;
+  while (textIndex < text.length) {
+    const symbol = mask[maskIndex];
+    if (symbol === '*') {
+      starIndex = maskIndex++;
+      starTextIndex = textIndex;
+    } else if (symbol === '?' || (symbol !== undefined && symbol === text[textIndex])) {
+      maskIndex++;
+      textIndex++;
+    } else if (starIndex >= 0) {
+      maskIndex = starIndex + 1;
+      textIndex = ++starTextIndex;
+    } else {
+      return false;
+    }
+  }
+  while (mask[maskIndex] === '*') maskIndex++;
+  return maskIndex === mask.length;
+}

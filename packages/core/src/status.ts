@@ -1,5 +1,5 @@
 import type { UserName } from './ids.ts';
-import type { Priority } from './priority.ts';
+import type { Priority } from './request.ts';
 import type { Standing, StandingCounts } from './standing.ts';
 import type { SyncFailure, SyncType } from './sync.ts';
 
