@@ -45,7 +45,7 @@ class Scene {
     await this.queue.complete(claim, completion);
   }
 
-  change = (): Promise<void> => this.queue.request('default', [{ user: ann, priority: 'low' }]);
+  change = (): Promise<unknown> => this.queue.request('default', [{ user: ann, priority: 'low' }]);
 }
 
 interface Row {

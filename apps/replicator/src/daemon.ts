@@ -5,7 +5,7 @@ import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
 import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
 import { findProblems } from '@dsyncd/doctor';
 import { hasImported } from '@dsyncd/engine';
-import type { NotifyListener } from '@dsyncd/notify';
+import { changeBatch, type NotifyListener } from '@dsyncd/notify';
 import { type Daemon, endWith, programVersion, takeInheritedFiles } from '@dsyncd/process';
 import {
   type Channel,
@@ -86,7 +86,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     onSynced: async ({ user, channel }, result) => {
       if (result.peer !== undefined) intake.peerSeen(channel, result.peer);
       if (result.properUser !== undefined)
-        await intake.request([{ user: result.properUser, priority: 'high' }]);
+        await intake.request(changeBatch([{ user: result.properUser, priority: 'high' }]));
       if (hasImported(result)) await intake.imported(user, channel);
     },
     onEnded: (sync) => http?.syncEnded(sync),

@@ -63,8 +63,8 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
   await onSink(sink);
   const onReturned = (): void =>
     void sink
-      .tellAgain()
-      .catch((error: unknown) => logger.error({ error }, 'what was told last is not told again'));
+      .repeatRecent()
+      .catch((error: unknown) => logger.error({ error }, 'the last notifications are not repeated'));
   const settings = queueSettings(config);
   const { redis, hostname } = config;
   const queue = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });

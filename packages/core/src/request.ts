@@ -30,12 +30,12 @@ export interface SyncRequest {
   readonly byOperator?: boolean;
 }
 
-/** Lines of a notification listener, column by column: no object a line. */
+/** Lines of a notification listener, column by column: no object per line. */
 export interface RequestBatch {
   /** Each line goes to all of these. */
   readonly channels: readonly string[];
   /** User names as they came, unchecked. */
   readonly names: readonly string[];
-  /** One a name: index into `priorities`, from 1. May be longer than `names`. */
-  readonly priorities: Uint8Array;
+  /** One per name: index into `priorities`, from 1. May be longer than `names`. */
+  readonly priorities: ArrayLike<number>;
 }

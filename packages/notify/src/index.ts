@@ -1,4 +1,11 @@
 export {
+  type Change,
+  type ChangeBatch,
+  ChangeColumns,
+  changeBatch,
+  changesIn,
+} from './changes.ts';
+export {
   type FifoListener,
   type FifoNote,
   type FifoOptions,

@@ -1,16 +1,10 @@
-import type { Clock, Logger, RequestPriority, UserName } from '@dsyncd/core';
-
-export interface NotifyRequest {
-  readonly user: UserName;
-  readonly priority: RequestPriority;
-  /** Host that the change was imported from; missing: made here, or by several. */
-  readonly origin?: string;
-}
+import type { Clock, Logger, UserName } from '@dsyncd/core';
+import type { ChangeBatch } from './changes.ts';
 
 /** Where notifications go: what the listeners need of the replicator. */
 export interface NotifySink {
-  /** Settles when all of them are durable. No user is in it twice. A rejection means: try again with the same ones. */
-  request(batch: readonly NotifyRequest[]): Promise<void>;
+  /** Settles when all of them are durable. A rejection means: try again with the same batch. */
+  request(batch: ChangeBatch): Promise<void>;
   /**
    * Asks for a sync with priority `sync` (durably, as {@link NotifySink.request} does) and settles with true
    * when the first sync that started after this call has succeeded on every channel, else with false.

@@ -4,10 +4,18 @@ import { closeSync, constants, fstatSync, openSync, statSync, writeFileSync, wri
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LogFields, type Logger, silentLogger, systemClock } from '@dsyncd/core';
+import {
+  type LogFields,
+  type Logger,
+  parseUserName,
+  priorityCodes,
+  silentLogger,
+  systemClock,
+  type UserName,
+} from '@dsyncd/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { listenFifo } from '../src/index.ts';
-import { waitingUsersMax } from '../src/listeners/feed.ts';
+import { SinkFeed, waitingLinesMax } from '../src/listeners/feed.ts';
 import { closeAfterEach, RecordingSink, until } from './recording-sink.ts';
 
 const closeLater = closeAfterEach();
@@ -147,20 +155,56 @@ describe('the FIFO', () => {
 });
 
 describe('while the sink is held up', () => {
-  test('lines are merged, the highest priority wins', async () => {
+  test('lines wait in their order, with their priorities and origins', async () => {
     const listener = await listen();
     const release = sink.hold();
     echo('first\tlow\n');
     await until('the first batch', () => sink.batches.length === 1);
-    echo('u\tlow\nu\thigh\nu\tlow\nv\tlow\torigin\nw\tlow\torigin\nw\tlow\n');
-    await until('all taken', () => listener.taken === 7);
+    echo('u\tlow\nu\thigh\nv\tlow\torigin\nw\tlow\torigin\nw\tlow\n');
+    await until('all taken', () => listener.taken === 6);
     release();
-    await until('all stored', () => sink.requests.length === 4);
+    await until('all stored', () => sink.requests.length === 6);
     expect(sink.requests.slice(1)).toEqual([
+      { user: 'u', priority: 'low' },
       { user: 'u', priority: 'high' },
       { user: 'v', priority: 'low', origin: 'origin' },
+      { user: 'w', priority: 'low', origin: 'origin' },
       { user: 'w', priority: 'low' },
     ]);
+  });
+
+  test.each([
+    ['as many lines as may wait stay lines', waitingLinesMax, waitingLinesMax],
+    [
+      'one more, and they are merged: the highest priority wins, and an origin that all have',
+      waitingLinesMax + 1,
+      3,
+    ],
+  ])('%s', async (_, count, stored) => {
+    const feed = new SinkFeed({ sink, clock: systemClock, logger: silentLogger }, 'test');
+    const release = sink.hold();
+    const { low, high } = priorityCodes;
+    const names = ['u', 'v', 'w'].map(parseUserName);
+    const extras = new Map<number, string>();
+    for (let index = 0; index < count; index++)
+      if (index % 3 === 1 || index === 2) extras.set(index, 'origin');
+    feed.add({
+      users: Array.from({ length: count }, (_, index) => names[index % 3] as UserName),
+      priorities: Array.from({ length: count }, (_, index) => (index === 3 ? high : low)),
+      extras,
+      badCount: 0,
+      bad: [],
+    });
+    expect(feed.isFull).toBe(false);
+    release();
+    await feed.settled();
+    expect(sink.requests).toHaveLength(stored);
+    if (stored === 3)
+      expect(sink.requests).toEqual([
+        { user: 'u', priority: 'high' },
+        { user: 'v', priority: 'low', origin: 'origin' },
+        { user: 'w', priority: 'low' },
+      ]);
   });
 
   test('the FIFO is not read on, so writers notice; afterwards nothing is missing', async () => {
@@ -180,7 +224,7 @@ describe('while the sink is held up', () => {
         full++;
       }
     }
-    expect(listener.taken).toBeLessThan(waitingUsersMax + 20_000);
+    expect(listener.taken).toBeLessThan(waitingLinesMax + 20_000);
     release();
     await until('all stored', () => sink.requests.length === written);
   });

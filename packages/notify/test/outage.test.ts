@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseUserName, silentLogger, systemClock, type UserName } from '@dsyncd/core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type NotifyRequest, OutageSink, OutageSpool } from '../src/index.ts';
+import { type Change, type ChangeBatch, changeBatch, OutageSink, OutageSpool } from '../src/index.ts';
 import { closeAfterEach, RecordingSink, until } from './recording-sink.ts';
 
 const onClose = closeAfterEach();
 const ann = parseUserName('ann@example.com');
 const bob = parseUserName('bob@example.com');
-const high = (user: UserName): NotifyRequest => ({ user, priority: 'high' });
+const high = (user: UserName): Change => ({ user, priority: 'high' });
 const patient = new AbortController().signal;
 
 let folder = '';
@@ -24,7 +24,7 @@ class Queue extends RecordingSink {
   isAway = false;
   hangs = false;
 
-  override async request(batch: readonly NotifyRequest[]): Promise<void> {
+  override async request(batch: ChangeBatch): Promise<void> {
     if (this.isAway) throw new Error('away');
     await super.request(batch);
   }
@@ -57,7 +57,7 @@ async function connected(): Promise<{ readonly queue: Queue; readonly sink: Outa
   sink.connect({ sink: queue, probe: queue.probe });
   // A request before the first look would go by the spool.
   await until('it is there', async () => {
-    await sink.request([high(ann)]);
+    await sink.request(changeBatch([high(ann)]));
     return queue.requests.length > 0 && files().length === 0;
   });
   queue.requests.length = 0;
@@ -67,10 +67,10 @@ async function connected(): Promise<{ readonly queue: Queue; readonly sink: Outa
 describe('a sink before a queue that may be away', () => {
   it('keeps what comes before the queue is there, and what an earlier run left', async () => {
     const earlier = await openSink();
-    await earlier.request([{ user: ann, priority: 'low', origin: 'mx2.example.com' }]);
+    await earlier.request(changeBatch([{ user: ann, priority: 'low', origin: 'mx2.example.com' }]));
     await earlier.close();
     const sink = await openSink();
-    await sink.request([high(bob)]);
+    await sink.request(changeBatch([high(bob)]));
     expect(files()).toHaveLength(2);
     const queue = new Queue();
     sink.connect({ sink: queue, probe: queue.probe });
@@ -81,13 +81,13 @@ describe('a sink before a queue that may be away', () => {
   it('takes requests while the queue is away and hands them over when it is back', async () => {
     const { queue, sink } = await connected();
     queue.isAway = true;
-    await sink.request([high(ann), { user: bob, priority: 'low' }]);
-    await sink.request([high(ann)]);
+    await sink.request(changeBatch([high(ann), { user: bob, priority: 'low' }]));
+    await sink.request(changeBatch([high(ann)]));
     expect(files(), 'what waits already is not written again').toHaveLength(1);
     queue.isAway = false;
     await until('all is handed over', () => files().length === 0);
     expect(queue.requests).toEqual([high(ann), { user: bob, priority: 'low' }]);
-    await sink.request([high(bob)]);
+    await sink.request(changeBatch([high(bob)]));
     expect(queue.requests.at(-1)).toEqual(high(bob));
   });
 
@@ -95,7 +95,7 @@ describe('a sink before a queue that may be away', () => {
     const { queue, sink } = await connected();
     for (let outage = 1; outage <= 2; outage++) {
       queue.isAway = true;
-      await sink.request([high(ann)]);
+      await sink.request(changeBatch([high(ann)]));
       queue.isAway = false;
       await until('it is handed over', () => queue.requests.length === outage && files().length === 0);
     }
@@ -122,15 +122,15 @@ describe('a sink before a queue that may be away', () => {
   it('passes on what the queue refuses', async () => {
     const { queue, sink } = await connected();
     queue.failures = 1;
-    await expect(sink.request([high(ann)])).rejects.toThrow('disk full');
+    await expect(sink.request(changeBatch([high(ann)]))).rejects.toThrow('disk full');
     expect(files()).toEqual([]);
   });
 
   it('tells again what the queue took last, when that may have lost it', async () => {
     const { queue, sink } = await connected();
-    await sink.request([{ user: bob, priority: 'low' }]);
+    await sink.request(changeBatch([{ user: bob, priority: 'low' }]));
     queue.requests.length = 0;
-    await sink.tellAgain();
+    await sink.repeatRecent();
     await until('it is told', () => queue.users().join() === `${ann},${bob}`);
   });
 

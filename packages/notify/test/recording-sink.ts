@@ -1,10 +1,10 @@
 import type { UserName } from '@dsyncd/core';
 import { afterEach } from 'vitest';
-import type { NotifyRequest, NotifySink } from '../src/index.ts';
+import { type Change, type ChangeBatch, changesIn, type NotifySink } from '../src/index.ts';
 
 /** A sink that keeps what it is given, and lets a test hold it up. */
 export class RecordingSink implements NotifySink {
-  readonly requests: NotifyRequest[] = [];
+  readonly requests: Change[] = [];
   readonly batches: number[] = [];
   readonly waiters: UserName[] = [];
   abortedWaiters = 0;
@@ -12,14 +12,14 @@ export class RecordingSink implements NotifySink {
   failures = 0;
   gate: Promise<void> = Promise.resolve();
 
-  async request(batch: readonly NotifyRequest[]): Promise<void> {
-    this.batches.push(batch.length);
+  async request(batch: ChangeBatch): Promise<void> {
+    this.batches.push(batch.users.length);
     await this.gate;
     if (this.failures > 0) {
       this.failures--;
       throw new Error('disk full');
     }
-    this.requests.push(...batch);
+    for (const change of changesIn(batch)) this.requests.push(change);
   }
 
   async waitForSync(user: UserName, signal: AbortSignal): Promise<boolean> {

@@ -17,7 +17,7 @@ import {
   type Claim,
   type Completion,
   closedError,
-  complainOfLeftOut,
+  type LeftOut,
   noSuchChannel,
   type QueueSettings,
   type ReplicationQueue,
@@ -67,12 +67,16 @@ export class RedisQueue implements ReplicationQueue {
     this.#parts = parts;
   }
 
-  async request(channel: string, requests: readonly SyncRequest[]): Promise<void> {
+  async request(channel: string, requests: readonly SyncRequest[]): Promise<LeftOut> {
     this.#check(channel);
     const rows = requests.map(({ user, priority, full, byOperator }): Row => {
       return [user, priorityCodes[priority], full === true ? 1 : 0, byOperator === true ? 1 : 0];
     });
-    complainOfLeftOut(this.#parts.usersMax, [...(await this.#merge([channel], rows))]);
+    const leftOut = await this.#merge([channel], rows);
+    return positionsOf(
+      requests.map(({ user }) => user),
+      leftOut,
+    );
   }
 
   async requestMany({ channels, names, priorities: levels }: RequestBatch): Promise<RequestResult> {
@@ -93,8 +97,7 @@ export class RedisQueue implements ReplicationQueue {
       channels,
       Array.from(highest, ([name, level]): Row => [name, level, 0, 0]),
     );
-    const positions = leftOut.size > 0 ? [...names.keys()].filter((at) => leftOut.has(names[at] ?? '')) : [];
-    return { refusedCount, firstRefused, leftOut: positions };
+    return { refusedCount, firstRefused, ...positionsOf(names, leftOut) };
   }
 
   /** Answers the names for whom there was no room. */
@@ -143,26 +146,26 @@ export class RedisQueue implements ReplicationQueue {
     this.#wake(await this.#parts.claims.abandon(claim));
   }
 
-  add(channel: string, users: readonly UserName[]): Promise<void> {
+  add(channel: string, users: readonly UserName[]): Promise<LeftOut> {
     return this.#add(channel, users, false);
   }
 
-  doubt(channel: string, users: readonly UserName[]): Promise<void> {
+  doubt(channel: string, users: readonly UserName[]): Promise<LeftOut> {
     return this.#add(channel, users, true);
   }
 
-  async #add(channel: string, users: readonly UserName[], doubted: boolean): Promise<void> {
+  async #add(channel: string, users: readonly UserName[], doubted: boolean): Promise<LeftOut> {
     this.#check(channel);
     const { scripts, claims, usersMax } = this.#parts;
-    const leftOut: string[] = [];
+    const leftOut = new Set<string>();
     for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
       const names = users.slice(start, start + redisLimits.rowsPerScript);
       const due = await scripts.countAndNames('add', claims.input({ channel, names, doubted, usersMax }));
-      leftOut.push(...due.names);
+      for (const name of due.names) leftOut.add(name);
       this.#refuseWhenClosed();
       this.#wake(due.count);
     }
-    complainOfLeftOut(usersMax, leftOut);
+    return positionsOf(users, leftOut);
   }
 
   async unknown(channel: string, users: readonly UserName[]): Promise<readonly UserName[]> {
@@ -352,3 +355,7 @@ export class RedisQueue implements ReplicationQueue {
     if (this.#isClosed) throw closedError();
   }
 }
+
+const positionsOf = (names: readonly string[], leftOut: ReadonlySet<string>): LeftOut => ({
+  leftOut: leftOut.size > 0 ? [...names.keys()].filter((at) => leftOut.has(names[at] ?? '')) : [],
+});

@@ -9,7 +9,7 @@ import { nextClaim, Place, scratchFolder, usersOf } from './place.ts';
 
 const ann = parseUserName('ann@example.com');
 const bob = parseUserName('bob@example.com');
-const request = (queue: ReplicationQueue, user = ann): Promise<void> =>
+const request = (queue: ReplicationQueue, user = ann): Promise<unknown> =>
   queue.request('default', [{ user, priority: 'high' }]);
 
 describe('when Redis is killed with kill -9', () => {

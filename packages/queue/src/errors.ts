@@ -1,23 +1,26 @@
 import { DsyncdError, quote } from '@dsyncd/core';
+import type { LeftOut } from './port.ts';
 
-/**
- * Of `request`, `add` and `doubt`, when all others of the call went through.
- * @throws {DsyncdError} `DSYNCD_QUEUE_USERS_MAX` when there are any
- */
-export function complainOfLeftOut(usersMax: number, [first, ...others]: readonly string[]): void {
-  if (first === undefined) return;
-  const more = others.length > 0 ? ` and ${others.length} more` : '';
-  throw new DsyncdError(
+/** Why users were left out. */
+export const noRoomError = ([first = '', ...others]: readonly string[]): DsyncdError =>
+  new DsyncdError(
     'DSYNCD_QUEUE_USERS_MAX',
-    `the queue knows ${usersMax} users and has no room for ${quote(first)}${more}`,
+    `the queue has no room for ${quote(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`,
     {
       outcome: 'operator',
       hint: 'see which users were notified: a program that may write to the notification sockets invents names',
     },
   );
+
+/**
+ * For callers that act for a person: every user must have been taken.
+ * @throws {DsyncdError} `DSYNCD_QUEUE_USERS_MAX` that names the others
+ */
+export function requireRoom(users: readonly string[], { leftOut }: LeftOut): void {
+  if (leftOut.length > 0) throw noRoomError(leftOut.map((index) => users[index] ?? ''));
 }
 
-/** Of every call after `close`, and of whoever waits then. */
+/** Of every call after `close`, and of callers that wait then. */
 export const closedError = (): DsyncdError =>
   new DsyncdError('DSYNCD_QUEUE_CLOSED', 'the queue is closed', { outcome: 'transient' });
 

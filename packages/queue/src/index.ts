@@ -1,5 +1,5 @@
 export { ClockWatch, clockStepMsMin, type SetBack } from './clock-watch.ts';
-export { closedError, complainOfLeftOut, noSuchChannel } from './errors.ts';
+export { closedError, noRoomError, noSuchChannel, requireRoom } from './errors.ts';
 export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';
 export { backoffMs, quickRetryMs, timing } from './model/timing.ts';
 export { failureLimits } from './model/user-records.ts';

@@ -1,4 +1,5 @@
 import { formatUserName, type UserName, type UsernameFormat } from '@dsyncd/core';
+import { noRoomError } from './errors.ts';
 import type { ReplicationQueue } from './port.ts';
 
 /**
@@ -73,9 +74,10 @@ export async function respellUsers(
     for await (const { user, priority, paused } of queue.userStatus(channel, other)) {
       if (user !== other) continue;
       // Nobody knows what the two records have each seen of the one user: a sync tells.
-      await queue.request(channel, [
+      const { leftOut } = await queue.request(channel, [
         { user: one, priority: priority === 'none' ? 'low' : priority, full: true },
       ]);
+      if (leftOut.length > 0) throw noRoomError([one]);
       if (paused && !/[*?]/.test(one)) await queue.pauseUsers(channel, one);
       await queue.remove(channel, other);
     }

@@ -27,13 +27,17 @@ import type {
  * - A waiter is answered by the first sync that starts after it came.
  */
 
-export interface RequestResult {
+/** Each line is taken, refused or left out by itself, never its whole batch. */
+export interface LeftOut {
+  /** Positions of users who are not known and for whom there is no room: bring them again later. */
+  readonly leftOut: readonly number[];
+}
+
+export interface RequestResult extends LeftOut {
   /** Lines whose user name or priority was refused. */
   readonly refusedCount: number;
   /** The first of the refused names, for the log; unchecked text. */
   readonly firstRefused: string | undefined;
-  /** Positions in the batch of users who are not known and for whom there is no room: bring them again later. */
-  readonly leftOut: readonly number[];
 }
 
 /** What a worker has to do. */
@@ -67,13 +71,10 @@ export interface Completion {
 }
 
 export interface ReplicationQueue {
+  /** Merges the requests into the channel's queue; settles when all of them that had room are durable. */
+  request(channel: string, requests: readonly SyncRequest[]): Promise<LeftOut>;
   /**
-   * Merges the requests into the channel's queue; settles when all of them are durable.
-   * @throws {DsyncdError} `DSYNCD_QUEUE_USERS_MAX` when new users had no room; all others went through.
-   */
-  request(channel: string, requests: readonly SyncRequest[]): Promise<void>;
-  /**
-   * As {@link request}, for millions of lines a second and without an answer a line. The merge is done
+   * As {@link request}, for millions of lines a second. The merge is done
    * when the call returns; the arrays may be used again then. Settles when all lines are durable.
    */
   requestMany(batch: RequestBatch): Promise<RequestResult>;
@@ -97,14 +98,14 @@ export interface ReplicationQueue {
   /** Frees the user as if the claim had not been: for syncs that a shutdown cut off. */
   abandon(claim: Claim): Promise<void>;
 
-  /** Makes users known without asking for a sync now; a new user's first sync comes as that of a {@link doubt}. Settles when durable, and rejects as {@link request} does. */
-  add(channel: string, users: readonly UserName[]): Promise<void>;
+  /** Makes users known without asking for a sync now; a new user's first sync comes as that of a {@link doubt}. Settles when durable. */
+  add(channel: string, users: readonly UserName[]): Promise<LeftOut>;
   /**
    * Whether these users are replicated is not known: mail may have changed while nobody listened. They are synced
    * soon, behind everybody who asked and `quietSyncsMax` at once, and stand as "not known" until a sync that
-   * started after this call ended well. Unknown ones become known. Settles when durable, and rejects as {@link request} does.
+   * started after this call ended well. Unknown ones become known. Settles when durable.
    */
-  doubt(channel: string, users: readonly UserName[]): Promise<void>;
+  doubt(channel: string, users: readonly UserName[]): Promise<LeftOut>;
   /** Those of the users whom the channel does not know. */
   unknown(channel: string, users: readonly UserName[]): Promise<readonly UserName[]>;
   /**

@@ -13,7 +13,7 @@ import {
   type UserStatus,
 } from '@dsyncd/core';
 import { ClockWatch, type SetBack } from './clock-watch.ts';
-import { closedError, complainOfLeftOut } from './errors.ts';
+import { closedError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
 import type { ClaimHead, Finish } from './model/running-claim.ts';
@@ -24,6 +24,7 @@ import { respellUsers } from './one-spelling.ts';
 import type {
   Claim,
   Completion,
+  LeftOut,
   QueueSettings,
   ReplicationQueue,
   RequestResult,
@@ -60,8 +61,8 @@ export class ScheduledQueue implements ReplicationQueue {
     });
   }
 
-  async request(channelName: string, requests: readonly SyncRequest[]): Promise<void> {
-    await this.#each(channelName, requests, (channel, request, now) => {
+  request(channelName: string, requests: readonly SyncRequest[]): Promise<LeftOut> {
+    return this.#each(channelName, requests, (channel, request, now) => {
       const { user, priority, full = false, byOperator = false } = request;
       const wish = { priority: priorityCodes[priority], full, byOperator };
       return this.#scheduler.request(channel, user, wish, now);
@@ -159,34 +160,34 @@ export class ScheduledQueue implements ReplicationQueue {
     this.#claimers.serve();
   }
 
-  async add(channelName: string, users: readonly UserName[]): Promise<void> {
-    await this.#each(channelName, users, (channel, name, now) => this.#scheduler.add(channel, name, now));
+  add(channelName: string, users: readonly UserName[]): Promise<LeftOut> {
+    return this.#each(channelName, users, (channel, name, now) => this.#scheduler.add(channel, name, now));
   }
 
-  async doubt(channelName: string, users: readonly UserName[]): Promise<void> {
-    await this.#each(channelName, users, (channel, name, now) => this.#scheduler.doubt(channel, name, now));
+  doubt(channelName: string, users: readonly UserName[]): Promise<LeftOut> {
+    return this.#each(channelName, users, (channel, name, now) => this.#scheduler.doubt(channel, name, now));
   }
 
-  async #each<Item extends UserName | SyncRequest>(
+  async #each<Item>(
     channelName: string,
     items: readonly Item[],
     change: (channel: ChannelQueue, item: Item, now: number) => number,
-  ): Promise<void> {
+  ): Promise<LeftOut> {
     const channel = this.#channel(channelName);
-    const leftOut: UserName[] = [];
+    const leftOut: number[] = [];
     let batch = 0;
     for (let start = 0; start < items.length; start += idsPerTurn) {
       const now = this.#clock.now();
-      for (const item of items.slice(start, start + idsPerTurn)) {
+      for (const [index, item] of items.slice(start, start + idsPerTurn).entries()) {
         const user = change(channel, item, now);
-        if (user === noRoom) leftOut.push(typeof item === 'string' ? item : item.user);
+        if (user === noRoom) leftOut.push(start + index);
         else batch = Math.max(batch, this.#journal.batchOf(channel.index, user));
       }
       if (start + idsPerTurn < items.length) await this.#nextTurn();
     }
     this.#claimers.serve();
     await this.#journal.settled(batch);
-    complainOfLeftOut(this.#scheduler.users.usersMax, leftOut);
+    return { leftOut };
   }
 
   async unknown(channelName: string, users: readonly UserName[]): Promise<readonly UserName[]> {

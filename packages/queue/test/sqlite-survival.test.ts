@@ -381,9 +381,9 @@ describe('limits', () => {
     const place = new QueueFolder();
     const queue = await place.open({ usersMax: 2 });
     await queue.add('default', [ann, bob]);
-    const refused = queue.request('default', [{ user: parseUserName('carl'), priority: 'low' }]);
-    await expect(refused).rejects.toMatchObject({ code: 'DSYNCD_QUEUE_USERS_MAX', outcome: 'operator' });
-    await queue.request('default', [{ user: ann, priority: 'low' }]);
+    const carl = { user: parseUserName('carl'), priority: 'low' } as const;
+    expect(await queue.request('default', [carl])).toEqual({ leftOut: [0] });
+    expect(await queue.request('default', [carl, { user: ann, priority: 'low' }])).toEqual({ leftOut: [0] });
     await queue.close();
     onTestFinished(() => expect(place.log).toEqual([]));
   });

@@ -20,7 +20,7 @@ import {
   encodeUserReport,
   type HostProblem,
 } from '@dsyncd/protocol';
-import type { ReplicationQueue } from '@dsyncd/queue';
+import { type ReplicationQueue, requireRoom } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 import type { RunningProgress } from './running-progress.ts';
 
@@ -141,7 +141,7 @@ export class DoveadmService {
     const user = checkedUser(mask);
     if (typeof user !== 'string') return user;
     for (const { name } of this.#channels())
-      await queue.request(name, [{ user, priority, full, byOperator: true }]);
+      requireRoom([user], await queue.request(name, [{ user, priority, full, byOperator: true }]));
     return ['+1'];
   }
 
@@ -156,7 +156,7 @@ export class DoveadmService {
       if (typeof user !== 'string') return user;
       users.push(user);
     }
-    for (const { name } of this.#channels()) await this.#options.queue.add(name, users);
+    for (const { name } of this.#channels()) requireRoom(users, await this.#options.queue.add(name, users));
     return ['+'];
   }
 
@@ -177,7 +177,7 @@ export class DoveadmService {
     if (args.length < 3 || name === undefined) throw notUnderstood('NOTIFY with too few fields');
     const user = checkedUser(name);
     if (typeof user !== 'string') return user;
-    for (const channel of this.#channels()) await this.#options.queue.add(channel.name, [user]);
+    for (const { name } of this.#channels()) requireRoom([user], await this.#options.queue.add(name, [user]));
     return ['+'];
   }
 

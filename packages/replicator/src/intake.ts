@@ -1,5 +1,5 @@
-import { type Clock, type Logger, priorityCodes, type RequestPriority, type UserName } from '@dsyncd/core';
-import type { NotifyRequest, NotifySink } from '@dsyncd/notify';
+import { type Clock, type Logger, priorities, type UserName } from '@dsyncd/core';
+import { type ChangeBatch, ChangeColumns, changeBatch, type NotifySink } from '@dsyncd/notify';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 import { LeftOutUsers } from './left-out-users.ts';
@@ -22,7 +22,7 @@ export class Intake implements NotifySink {
   /** Host name of each channel's peer, as it named itself in the last sync. */
   readonly #peerOf = new Map<string, string>();
 
-  /** Those whom the queue had no room for. */
+  /** Users that the queue had no room for. */
   readonly leftOut: LeftOutUsers;
 
   constructor(options: IntakeOptions) {
@@ -35,24 +35,24 @@ export class Intake implements NotifySink {
     this.#peerOf.set(channel, hostname);
   }
 
-  async request(batch: readonly NotifyRequest[]): Promise<void> {
-    const byOrigin = new Map<string | undefined, NotifyRequest[]>();
-    for (const request of batch) {
-      const list = byOrigin.get(request.origin);
-      if (list === undefined) byOrigin.set(request.origin, [request]);
-      else list.push(request);
+  async request(batch: ChangeBatch): Promise<void> {
+    if (batch.origins.size === 0) return this.#enqueue(this.#concerned(undefined), batch);
+    const byOrigin = new Map<string | undefined, ChangeColumns>();
+    for (const [index, user] of batch.users.entries()) {
+      const origin = batch.origins.get(index);
+      const columns = byOrigin.get(origin) ?? new ChangeColumns();
+      byOrigin.set(origin, columns);
+      columns.add(user, batch.priorities[index] ?? 1);
     }
-    await Promise.all(
-      [...byOrigin].map(([origin, requests]) => this.#enqueue(this.#concerned(origin), requests)),
-    );
+    await Promise.all([...byOrigin].map(([origin, part]) => this.#enqueue(this.#concerned(origin), part)));
   }
 
-  /** A sync on `channel` changed this host; the other channels of a chain are to hear of it. */
+  /** A sync on `channel` changed this host: the other channels of a chain get it too. */
   async imported(user: UserName, channel: string): Promise<void> {
     const others = this.#options.channels().filter(({ name, chain }) => chain && name !== channel);
     await this.#enqueue(
       others.map(({ name }) => name),
-      [{ user, priority: 'low' }],
+      changeBatch([{ user, priority: 'low' }]),
     );
   }
 
@@ -63,7 +63,7 @@ export class Intake implements NotifySink {
     const waiting = channels.map((channel) => queue.waitForSync(channel, user, signal));
     const outcomes = Promise.all(waiting);
     outcomes.catch(() => {});
-    await this.#enqueue(channels, [{ user, priority: 'sync' }]);
+    await this.#enqueue(channels, changeBatch([{ user, priority: 'sync' }]));
     return (await outcomes).every((outcome) => outcome === 'ok' || outcome === 'changed');
   }
 
@@ -78,20 +78,15 @@ export class Intake implements NotifySink {
 
   async #enqueue(
     channels: readonly string[],
-    requests: readonly { readonly user: UserName; readonly priority: RequestPriority }[],
+    { users, priorities: codes }: Pick<ChangeBatch, 'users' | 'priorities'>,
   ): Promise<void> {
     if (channels.length === 0) return;
-    const codes = Uint8Array.from(requests, ({ priority }) => priorityCodes[priority]);
-    const { leftOut } = await this.#options.queue.requestMany({
-      channels,
-      names: requests.map(({ user }) => user),
-      priorities: codes,
-    });
+    const { leftOut } = await this.#options.queue.requestMany({ channels, names: users, priorities: codes });
     if (leftOut.length === 0) return;
     this.leftOut.add(
-      leftOut.flatMap((position) => {
-        const request = requests[position];
-        return request === undefined ? [] : [{ user: request.user, priority: request.priority, channels }];
+      leftOut.flatMap((index) => {
+        const [user, priority] = [users[index], priorities[codes[index] ?? 1]];
+        return user === undefined ? [] : [{ user, priority, channels }];
       }),
     );
   }

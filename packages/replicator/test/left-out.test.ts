@@ -1,4 +1,5 @@
 import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
+import { changeBatch } from '@dsyncd/notify';
 import { openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { until } from '@dsyncd/testkit';
@@ -29,7 +30,7 @@ beforeEach(async () => {
 });
 
 const changed = (...names: readonly string[]) =>
-  names.map((name) => ({ user: parseUserName(name), priority: 'high' }) as const);
+  changeBatch(names.map((name) => ({ user: parseUserName(name), priority: 'high' })));
 
 async function priorities(): Promise<Record<string, string>> {
   const found: Record<string, string> = {};

@@ -54,7 +54,7 @@ afterEach(async () => {
   await rig.close();
 });
 
-const request = (user = annUser): Promise<void> => queue.request('default', [{ user, priority: 'high' }]);
+const request = (user = annUser): Promise<unknown> => queue.request('default', [{ user, priority: 'high' }]);
 
 async function sync(completion: Completion): Promise<void> {
   const claim = await queue.claim(AbortSignal.timeout(5000));

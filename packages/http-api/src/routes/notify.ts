@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { parseUserName, type RequestPriority, type UserName } from '@dsyncd/core';
+import { changeBatch } from '@dsyncd/notify';
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { HttpApiParts } from '../parts.ts';
@@ -96,7 +97,7 @@ export function notifyRoutes(app: App, { parts, notified, closing }: RouteContex
       const names = userNames(request.body);
       const priority = priorityOf(request.body);
       if (priority !== 'sync') {
-        await parts.sink.request(names.map((name) => ({ user: name, priority })));
+        await parts.sink.request(changeBatch(names.map((user) => ({ user, priority }))));
         notified.count += names.length;
         return reply.code(202).send({ accepted: names.length });
       }

@@ -1,4 +1,5 @@
 import { hasWildcard, parseUserName, type UserName } from '@dsyncd/core';
+import { requireRoom } from '@dsyncd/queue';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../problem.ts';
@@ -49,13 +50,14 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
       },
     },
     async (request, reply) => {
-      const { user, mask, channel, priority, full } = request.body;
-      const who = userOrMask(user, mask);
+      const { channel, priority, full } = request.body;
+      const who = userOrMask(request.body.user, request.body.mask);
       let users = 0;
       for (const name of await channelsOf(parts, channel)) {
         if ('mask' in who) users = Math.max(users, await queue.replicate(name, who.mask, { priority, full }));
         else {
-          await queue.request(name, [{ user: who.user, priority, full, byOperator: true }]);
+          const { user } = who;
+          requireRoom([user], await queue.request(name, [{ user, priority, full, byOperator: true }]));
           users = 1;
         }
       }
@@ -81,7 +83,7 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
       let users = 0;
       let batch: UserName[] = [];
       const add = async (): Promise<void> => {
-        for (const name of names) await queue.add(name, batch);
+        for (const name of names) requireRoom(batch, await queue.add(name, batch));
         users += batch.length;
         batch = [];
       };
@@ -138,7 +140,8 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
       for (const name of await channelsOf(parts, request.query.channel))
         for await (const status of queue.userStatus(name, user)) if (status.user === user) known.push(name);
       if (known.length === 0) throw unknownUser(user);
-      for (const name of known) await queue.request(name, [{ user, priority: 'high', byOperator: true }]);
+      for (const name of known)
+        requireRoom([user], await queue.request(name, [{ user, priority: 'high', byOperator: true }]));
       log(request, 'retry', { user, channel: request.query.channel });
       return reply.code(202).send({ users: 1 });
     },

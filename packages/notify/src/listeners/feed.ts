@@ -1,18 +1,18 @@
 import type { Clock, Logger } from '@dsyncd/core';
 import type { BadLineReason, NotifyBatch } from '@dsyncd/protocol';
-import { MergedRequests } from '../merged-changes.ts';
+import { type ChangeBatch, ChangeColumns, copyOf, MergedChanges, piecesOf } from '../changes.ts';
 import type { ListenerOptions, NotifySink } from '../sink.ts';
 
 /**
- * Users that may wait for the sink before its sources are told to stop reading: some 30 MB. As many
- * as a large site has, so that a flood of notifications merges instead of queueing up.
+ * Lines that may wait for the sink, some 30 MB; beyond it they are merged by user, and where that leaves more than half,
+ * the sources are paused.
  */
-export const waitingUsersMax = 200_000;
-/** Users in one call of the sink: what commits in well under a second. */
-export const batchUsersMax = 5_000;
+export const waitingLinesMax = 200_000;
+/** Lines in one call of the sink: what is stored in well under a second. */
+export const batchLinesMax = 20_000;
 const retryDelayMs = 1000;
 
-/** What can be told to stop for a while: a socket. */
+/** A source that can be paused: a socket. */
 export interface Pausable {
   pause(): void;
   resume(): void;
@@ -21,22 +21,22 @@ export interface Pausable {
 export interface AddOptions {
   /** Is the third field of these lines an origin? Default true. */
   readonly extraIsOrigin?: boolean;
-  /** Indexes that someone else sees to. */
+  /** Indexes of lines that the caller handles. */
   readonly without?: ReadonlySet<number>;
 }
 
 /**
- * Brings notifications from a listener to the sink, one batch at a time: what comes meanwhile is
- * merged into the next. A batch that the sink refused is tried again, so nothing that was taken is
- * forgotten while the process lives.
+ * Brings notifications from a listener to the sink, one batch at a time; what comes meanwhile goes into the next one.
+ * Lines are not merged here, the queue does that, unless too many wait. A batch that the sink refused is tried again, so
+ * nothing that was taken is forgotten while the process lives.
  */
 export class SinkFeed {
   readonly #sink: NotifySink;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #badLines: BadLineLog;
-  readonly #waiting = new MergedRequests();
   readonly #sources = new Set<Pausable>();
+  #waiting = new ChangeColumns();
   #running: Promise<void> | undefined;
   #paused = false;
   #taken = 0;
@@ -64,8 +64,9 @@ export class SinkFeed {
     return this.#deliveringSince ?? this.#waitingSince ?? this.#clock.now();
   }
 
+  /** Are the sources held up? */
   get isFull(): boolean {
-    return this.#waiting.size > waitingUsersMax;
+    return this.#paused;
   }
 
   attach(source: Pausable): void {
@@ -77,22 +78,29 @@ export class SinkFeed {
     this.#sources.delete(source);
   }
 
-  add(batch: NotifyBatch, options: AddOptions = {}): void {
-    const { extraIsOrigin = true, without } = options;
+  add(batch: NotifyBatch, { extraIsOrigin = true, without }: AddOptions = {}): void {
     this.#badLines.add(batch);
     const { users, priorities, extras } = batch;
-    for (let index = 0; index < users.length; index++) {
-      const user = users[index];
+    for (const [index, user] of users.entries()) {
       const priority = priorities[index];
-      if (user === undefined || priority === undefined || without?.has(index)) continue;
-      const origin = extraIsOrigin && extras.size > 0 ? extras.get(index) : undefined;
-      this.#waiting.add(user, priority, origin);
+      if (priority === undefined || without?.has(index)) continue;
+      const origin = extraIsOrigin ? extras.get(index) : undefined;
+      // Names are slices of the block; bad lines may have made that much longer than they are.
+      if (batch.badCount > 0) this.#waiting.add(copyOf(user), priority, origin && copyOf(origin));
+      else this.#waiting.add(user, priority, origin);
     }
     this.#taken += users.length;
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting.users.length === 0) return;
     this.#waitingSince ??= this.#clock.now();
     this.#running ??= this.#run();
-    this.#setPaused(this.isFull);
+    if (this.#waiting.users.length > waitingLinesMax) this.#merge();
+  }
+
+  #merge(): void {
+    const merged = new MergedChanges();
+    merged.addAll(this.#waiting);
+    this.#waiting = merged.take();
+    this.#setPaused(this.#waiting.users.length > waitingLinesMax / 2);
   }
 
   /** Settles when everything that was added so far is durable. */
@@ -103,24 +111,24 @@ export class SinkFeed {
   async #run(): Promise<void> {
     // One turn of the loop, so that what is readable now goes into the same batch.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.size > 0) {
-      const batch = this.#waiting.take();
+    while (this.#waiting.users.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = new ChangeColumns();
       this.#deliveringSince = this.#waitingSince;
       this.#waitingSince = undefined;
-      for (let from = 0; from < batch.length; from += batchUsersMax)
-        await this.#deliver(batch.slice(from, from + batchUsersMax));
+      this.#setPaused(false);
+      for (const piece of piecesOf(batch, batchLinesMax)) await this.#deliver(piece);
       this.#deliveringSince = undefined;
-      this.#setPaused(this.isFull);
     }
     this.#running = undefined;
   }
 
-  async #deliver(batch: Parameters<NotifySink['request']>[0]): Promise<void> {
+  async #deliver(batch: ChangeBatch): Promise<void> {
     for (;;) {
       try {
         return await this.#sink.request(batch);
       } catch (error) {
-        this.#logger.error({ error, users: batch.length }, 'notifications not stored; trying again');
+        this.#logger.error({ error, lines: batch.users.length }, 'notifications not stored; trying again');
         await this.#clock.sleep(retryDelayMs);
       }
     }

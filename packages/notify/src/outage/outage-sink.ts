@@ -1,6 +1,6 @@
-import { type Clock, type Logger, priorityCodes, type UserName } from '@dsyncd/core';
-import { MergedRequests } from '../merged-changes.ts';
-import type { NotifyRequest, NotifySink } from '../sink.ts';
+import type { Clock, Logger, UserName } from '@dsyncd/core';
+import { type ChangeBatch, changeBatch, MergedChanges } from '../changes.ts';
+import type { NotifySink } from '../sink.ts';
 import type { OutageSpool } from './outage-spool.ts';
 
 const retryMs = 1_000;
@@ -20,7 +20,7 @@ export interface QueueEnd {
 }
 
 /**
- * Stands before a queue that may be away: no one who notifies is held up or turned down by that.
+ * Stands before a queue that may be away: clients that notify are neither held up nor refused.
  *
  * ```
  *            connect                 the queue fails
@@ -52,13 +52,13 @@ export class OutageSink implements NotifySink {
 
   /**
    * The queue was away and is back, and may have lost what it took last: all of the last half minute is
-   * told again. One sync too many does no harm.
+   * asked for again. One sync too many does no harm.
    */
-  async tellAgain(): Promise<void> {
+  async repeatRecent(): Promise<void> {
     await this.#keep(this.#recent.all());
   }
 
-  async request(batch: readonly NotifyRequest[]): Promise<void> {
+  async request(batch: ChangeBatch): Promise<void> {
     const end = this.#isAway ? undefined : this.#end;
     if (end === undefined) return this.#keep(batch);
     try {
@@ -78,23 +78,23 @@ export class OutageSink implements NotifySink {
   /** What was asked for stays asked for: when there is no sync now there will be one. */
   async #sync(user: UserName, signal: AbortSignal): Promise<boolean> {
     const end = this.#isAway ? undefined : this.#end;
-    const request = { user, priority: 'high' } as const;
+    const request = changeBatch([{ user, priority: 'high' }]);
     if (end === undefined) {
-      await this.#keep([request]);
+      await this.#keep(request);
       return false;
     }
-    this.#recent.add([request]);
+    this.#recent.add(request);
     try {
       return await end.sink.waitForSync(user, signal);
     } catch (error) {
       if (signal.aborted && !this.#options.isOutage(error)) throw error;
       this.#goAway(error);
-      await this.#keep([request]);
+      await this.#keep(request);
       return false;
     }
   }
 
-  /** A queue that hangs must not hold the caller longer than its patience lasts. */
+  /** A queue that hangs must not hold the caller beyond its abort. */
   async #unlessAborted(sync: Promise<boolean>, signal: AbortSignal): Promise<boolean> {
     let onAbort = (): void => {};
     const aborted = new Promise<never>((_, reject) => {
@@ -116,7 +116,7 @@ export class OutageSink implements NotifySink {
     this.#isAway = true;
   }
 
-  async #keep(requests: readonly NotifyRequest[]): Promise<void> {
+  async #keep(requests: ChangeBatch): Promise<void> {
     await this.#options.spool.add(requests);
     // The queue may have come back while that was written.
     this.#recover();
@@ -159,14 +159,14 @@ export class OutageSink implements NotifySink {
 
 /** A queue that fails over or dies loses at most this much of what it took, or it is set up badly. */
 export const recentMs = 15_000;
-/** Of each half; what is beyond is left to the periodic sync. */
+/** Of each half, and one batch more; what is beyond is left to the periodic sync. */
 export const recentUsersMax = 200_000;
 
 /** What was asked for in the last 15 to 30 seconds, merged by user. */
 export class RecentRequests {
   readonly #clock: Clock;
-  #young = new MergedRequests();
-  #old = new MergedRequests();
+  #young = new MergedChanges();
+  #old = new MergedChanges();
   #turnAt: number;
 
   constructor(clock: Clock) {
@@ -174,28 +174,25 @@ export class RecentRequests {
     this.#turnAt = clock.elapsed() + recentMs;
   }
 
-  add(batch: readonly NotifyRequest[]): void {
+  add(batch: ChangeBatch): void {
     this.#turn();
-    for (const { user, priority, origin } of batch) {
-      if (this.#young.size >= recentUsersMax) return;
-      this.#young.add(user, priorityCodes[priority], origin);
-    }
+    if (this.#young.size < recentUsersMax) this.#young.addAll(batch);
   }
 
   /** Takes them out. */
-  all(): readonly NotifyRequest[] {
+  all(): ChangeBatch {
     this.#turn();
-    const merged = new MergedRequests();
-    for (const { user, priority, origin } of [...this.#old.take(), ...this.#young.take()])
-      merged.add(user, priorityCodes[priority], origin);
+    const merged = new MergedChanges();
+    merged.addAll(this.#old.take());
+    merged.addAll(this.#young.take());
     return merged.take();
   }
 
   #turn(): void {
     const now = this.#clock.elapsed();
     if (now < this.#turnAt) return;
-    this.#old = now < this.#turnAt + recentMs ? this.#young : new MergedRequests();
-    this.#young = new MergedRequests();
+    this.#old = now < this.#turnAt + recentMs ? this.#young : new MergedChanges();
+    this.#young = new MergedChanges();
     this.#turnAt = now + recentMs;
   }
 }

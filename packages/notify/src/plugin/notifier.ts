@@ -9,8 +9,7 @@ import {
   type UserName,
 } from '@dsyncd/core';
 import { encodeNotify } from '@dsyncd/protocol';
-import { MergedRequests } from '../merged-changes.ts';
-import type { NotifyRequest } from '../sink.ts';
+import { type Change, changesIn, MergedChanges } from '../changes.ts';
 import { writeFifo, writeSpool } from './write-notifications.ts';
 
 /** What became of a saved mail: on the replica, noted for replication, or (with an error in the log) neither. */
@@ -55,12 +54,12 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const { baseDir, syncTimeoutMs, clock = systemClock, logger = silentLogger } = options;
   const fifo = join(baseDir, fifoName);
   const spoolDir = options.spoolDir ?? join(baseDir, 'notify-spool');
-  const waiting = new MergedRequests();
+  const waiting = new MergedChanges();
   const sending = new Set<Promise<unknown>>();
   let cancelTimer: (() => void) | undefined;
 
   /** Over the FIFO, else into the spool folder. */
-  const send = async (requests: readonly NotifyRequest[]): Promise<boolean> => {
+  const send = async (requests: readonly Change[]): Promise<boolean> => {
     const left = writeFifo(fifo, requests);
     if (left.length === 0) return true;
     try {
@@ -82,7 +81,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const flush = (): void => {
     cancelTimer?.();
     cancelTimer = undefined;
-    if (waiting.size > 0) void track(send(waiting.take()));
+    if (waiting.size > 0) void track(send([...changesIn(waiting.take())]));
   };
 
   const notifySave = async (user: UserName): Promise<SaveNotice> => {

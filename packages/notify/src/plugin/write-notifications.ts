@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { mkdir, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeNotify } from '@dsyncd/protocol';
-import type { NotifyRequest } from '../sink.ts';
+import type { Change } from '../changes.ts';
 
 /** What one write puts into a FIFO whole, whoever else writes (PIPE_BUF of Linux). */
 const atomicBytesMax = 4096;
@@ -12,7 +12,7 @@ const atomicBytesMax = 4096;
  * Writes notifications to a FIFO. Never waits: answers those that could not be written, because
  * nobody reads, the FIFO is missing, or it is full.
  */
-export function writeFifo(path: string, requests: readonly NotifyRequest[]): readonly NotifyRequest[] {
+export function writeFifo(path: string, requests: readonly Change[]): readonly Change[] {
   let fd: number;
   try {
     fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
@@ -35,7 +35,7 @@ export function writeFifo(path: string, requests: readonly NotifyRequest[]): rea
 }
 
 function* packets(
-  requests: readonly NotifyRequest[],
+  requests: readonly Change[],
 ): Generator<{ readonly lines: Buffer; readonly count: number }> {
   let lines: Buffer[] = [];
   let bytes = 0;
@@ -63,7 +63,7 @@ let counter = 0;
  * when they are on disk. The same notification twice is one file, so a long outage takes no more
  * files than there are users.
  */
-export async function writeSpool(folder: string, requests: readonly NotifyRequest[]): Promise<void> {
+export async function writeSpool(folder: string, requests: readonly Change[]): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o770 });
   for (const request of requests) await writeOne(folder, request);
   const handle = await open(folder, 'r');
@@ -74,7 +74,7 @@ export async function writeSpool(folder: string, requests: readonly NotifyReques
   }
 }
 
-async function writeOne(folder: string, { user, priority, origin }: NotifyRequest): Promise<void> {
+async function writeOne(folder: string, { user, priority, origin }: Change): Promise<void> {
   const line = encodeNotify(user, priority, origin);
   const temporary = join(folder, `${temporaryPrefix}${process.pid}-${counter++}`);
   const handle = await open(temporary, 'wx', 0o660);

@@ -1,6 +1,6 @@
 import { parseUserName, type Random, type RequestPriority, type UserStatus } from '@dsyncd/core';
 import { expect } from 'vitest';
-import type { Claim, Completion, QueueSettings, ReplicationQueue } from '../port.ts';
+import type { Claim, Completion, LeftOut, QueueSettings, ReplicationQueue } from '../port.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export interface ContractOptions {
@@ -52,7 +52,7 @@ export class ContractBench {
     user: string,
     priority: RequestPriority,
     options: { readonly channel?: string; readonly full?: boolean; readonly byOperator?: boolean } = {},
-  ): Promise<void> {
+  ): Promise<LeftOut> {
     const { channel = 'default', ...rest } = options;
     return this.queue.request(channel, [{ user: parseUserName(user), priority, ...rest }]);
   }

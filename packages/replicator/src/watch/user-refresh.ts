@@ -1,5 +1,5 @@
-import { type Clock, DsyncdError, type Logger, quote, silentLogger, type UserName } from '@dsyncd/core';
-import type { ReplicationQueue } from '@dsyncd/queue';
+import { type Clock, type DsyncdError, type Logger, quote, silentLogger, type UserName } from '@dsyncd/core';
+import { noRoomError, type ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from '../channel.ts';
 
 export interface UserRefreshOptions {
@@ -126,14 +126,10 @@ export class UserRefresh {
 
   async #add(users: readonly UserName[]): Promise<void> {
     if (users.length === 0) return;
-    for (const { name } of this.#options.channels())
-      try {
-        await this.#options.queue.add(name, users);
-      } catch (error) {
-        // All others of the batch went in, and those behind it may be known.
-        if (!(error instanceof DsyncdError) || error.code !== 'DSYNCD_QUEUE_USERS_MAX') throw error;
-        this.#noRoom ??= error;
-      }
+    for (const { name } of this.#options.channels()) {
+      const { leftOut } = await this.#options.queue.add(name, users);
+      if (leftOut.length > 0) this.#noRoom ??= noRoomError(leftOut.map((index) => users[index] ?? ''));
+    }
   }
 
   #tellNoRoom(before: DsyncdError | undefined): void {
