@@ -28,6 +28,7 @@ import {
   type Claim,
   type Completion,
   closedError,
+  type LeftOut,
   noSuchChannel,
   type QueueSettings,
   quickRetryMs,
@@ -191,13 +192,14 @@ export class BullMqQueue implements ReplicationQueue {
     await this.#place(channel, user, record);
   }
 
-  async request(channel: string, requests: readonly SyncRequest[]): Promise<void> {
+  async request(channel: string, requests: readonly SyncRequest[]): Promise<LeftOut> {
     this.#queue(channel);
     await Promise.all(
       requests.map(({ user, priority, full = false, byOperator = false }) =>
         this.#ask(channel, user, { priority: priorityCodes[priority], full, byOperator }),
       ),
     );
+    return { leftOut: [] };
   }
 
   async requestMany({ channels, names, priorities: codes }: RequestBatch): Promise<RequestResult> {
@@ -336,12 +338,14 @@ export class BullMqQueue implements ReplicationQueue {
     if (record !== undefined) await this.#place(claim.channel, claim.user, record);
   }
 
-  async add(channel: string, users: readonly UserName[]): Promise<void> {
+  async add(channel: string, users: readonly UserName[]): Promise<LeftOut> {
     await this.#know(channel, users, false);
+    return { leftOut: [] };
   }
 
-  async doubt(channel: string, users: readonly UserName[]): Promise<void> {
+  async doubt(channel: string, users: readonly UserName[]): Promise<LeftOut> {
     await this.#know(channel, users, true);
+    return { leftOut: [] };
   }
 
   async #know(channel: string, users: readonly UserName[], doubted: boolean): Promise<void> {
