@@ -20,7 +20,7 @@ export async function startServer(configFile: string): Promise<Daemon> {
   const notifier = notifierOf(config, logger);
   const server = await startDoveadmServer({
     ...(await listenerSettings(config)),
-    answerer: tellingAnswerer(
+    answerer: withPeerQuestions(
       answererOf(() => config, store, notifier, logger),
       () => config,
       store,
@@ -68,7 +68,7 @@ export const answererOf = (
     lockTimeoutMs: () => config().dsyncLockTimeoutMs,
     logger,
     onImported: (user, peerHostname) => {
-      // Only the other replicas of a chain are to hear of it; without one there is no one to tell.
+      // Only the other replicas of a chain need it; without a chain there are none.
       if (config().channels.some(({ chain }) => chain)) notifier.mailChanged(user, peerHostname);
     },
   });
@@ -114,15 +114,15 @@ async function listenerSettings(
 const missing = (file: string, what: string, hint: string): DsyncdError =>
   new DsyncdError('DSYNCD_CONFIG', `${file}: ${what}`, { outcome: 'operator', hint });
 
-/** Also tells a peer who knows the secret who we are and whom we have: `dsyncadm doctor` compares both ends. */
-export const tellingAnswerer = (
+/** Also answers questions of a peer that knows the secret (about this host, its users): `dsyncadm doctor` compares both ends. */
+export const withPeerQuestions = (
   answerer: SyncAnswerer,
   config: () => Config,
   store: MailStore,
 ): SyncAnswerer => ({
   prepare: (user) => answerer.prepare(user),
   answer: (user, link, signal) => answerer.answer(user, link, signal),
-  async tell(question) {
+  async answerQuestion(question) {
     if (question === 'about') return aboutOf(config());
     const userList: string[] = [];
     for await (const user of store.users()) userList.push(user);

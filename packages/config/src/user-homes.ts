@@ -19,7 +19,7 @@ interface Names {
 
 /**
  * Where the built-in store has the mail of whom. A home that was made when names were taken as they came may have
- * upper case in its name: it stays where it is, and is the user's as long as there is none in the one spelling.
+ * upper case in its name: it stays where it is, and is the user's as long as no home has the one spelling.
  */
 export class UserHomes {
   readonly #pattern: string;

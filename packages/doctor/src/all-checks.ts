@@ -13,7 +13,7 @@ import { quotaDict } from './checks/quota.ts';
 import { anyUser, userAgreement, userList } from './checks/users.ts';
 import { openScene, type SceneOptions } from './scene.ts';
 
-/** In the order in which they are told: what explains the others comes first. */
+/** In the order of the report: what explains the others comes first. */
 export const hostChecks: readonly HostCheck[] = [
   stateFolder,
   freeSpace,
@@ -41,7 +41,7 @@ export const channelChecks: readonly ChannelCheck[] = [
   wayBack,
 ];
 
-/** Those of them that a running dsyncd can afford every half minute; two look at less than doctor does. */
+/** Those of them that a running dsyncd can afford every half minute; two check less than doctor does. */
 export const watchedHostChecks: readonly HostCheck[] = [
   stateFolder,
   freeSpace,
@@ -57,8 +57,8 @@ export const watchedChannelChecks: readonly ChannelCheck[] = [peerLogin, clocks]
 const timeoutMs = 15_000;
 
 /**
- * What a running dsyncd looks at all the time: the checks that cost little, however many users there are.
- * Answers the problems alone; a warning is for whoever asks `dsyncadm doctor`.
+ * What a running dsyncd checks all the time: the checks that cost little, however many users there are.
+ * Answers the problems alone; warnings are shown by `dsyncadm doctor` only.
  */
 export async function findProblems(
   config: Config,

@@ -15,7 +15,7 @@ const timeoutMs = 15_000;
 /** What the Dovecot on this host is configured like. */
 export interface Doveconf {
   readonly tree: DoveconfTree;
-  /** `2.3.19.1`; empty when it is not told. */
+  /** `2.3.19.1`; empty when it is not shown. */
   readonly version: string;
   readonly is24: boolean;
 }

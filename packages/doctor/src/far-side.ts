@@ -29,13 +29,13 @@ export async function openFarSide(doveadm: Doveadm, clock: Clock, isDsyncd = fal
 
 function farDovecot(doveadm: Doveadm, minor: number, clock: Clock): FarSide {
   return {
-    // The exact version is nowhere to be asked; the protocol tells 2.3 and 2.4 apart.
+    // Nothing answers with the exact version; the protocol differs between 2.3 and 2.4.
     version: minor >= 3 ? 'Dovecot 2.4' : 'Dovecot 2.3',
     kind: 'dovecot',
     doveadm,
     users: () => usersOf(doveadm),
     clock: () => clockOfDovecot(doveadm, clock),
-    about: () => Promise.reject(new NotCheckable('a Dovecot does not tell')),
+    about: () => Promise.reject(new NotCheckable('a Dovecot does not answer that')),
   };
 }
 
@@ -47,7 +47,7 @@ function farDsyncd(doveadm: Doveadm, clock: Clock): Promise<FarSide> {
   const about = async (): Promise<PeerAbout> => {
     const told = await ask().catch(() => undefined);
     if (told === undefined)
-      throw new NotCheckable('the dsync server there is of an older version, which does not tell');
+      throw new NotCheckable('the dsync server there is of an older version, which does not answer that');
     return told;
   };
   return ask()
@@ -83,7 +83,7 @@ const processColumns = 7;
 const lastStatusColumn = 5;
 
 /**
- * The process that answers has told its master a moment ago that it has work, and `process status` says when:
+ * The process that answers has just reported to its master that it has work, and `process status` says when:
  * the only clock that a Dovecot shows without writing anything. It has whole seconds.
  */
 async function clockOfDovecot(doveadm: Doveadm, clock: Clock): ReturnType<FarSide['clock']> {
@@ -93,7 +93,7 @@ async function clockOfDovecot(doveadm: Doveadm, clock: Clock): ReturnType<FarSid
   let latest = 0;
   for (let row = 0; row + processColumns <= fields.length; row += processColumns)
     if (fields[row] === 'doveadm') latest = Math.max(latest, Number(fields[row + lastStatusColumn]));
-  if (!(latest > 0)) throw new NotCheckable('process status of the Dovecot there does not tell the time');
+  if (!(latest > 0)) throw new NotCheckable('process status of the Dovecot there does not show the time');
   return {
     aheadMs: Math.round(latest * 1000 + 500 - sentAt - elapsedMs / 2),
     errorMs: Math.ceil(1000 + elapsedMs / 2),

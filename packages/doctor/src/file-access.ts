@@ -14,7 +14,7 @@ export type Access = keyof typeof bits;
 
 /**
  * What keeps a process of that identity from something that exists; undefined: nothing. Links are followed, and the folders on
- * the way count. Access lists beyond the mode are not looked at.
+ * the way count. Access lists beyond the mode are not checked.
  * @throws when `path` does not exist.
  */
 export async function accessProblem(

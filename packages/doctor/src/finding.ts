@@ -1,6 +1,6 @@
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
 
-/** From good to bad; `unchecked` says why something could not be looked at. */
+/** From good to bad; `unchecked` says why something could not be checked. */
 export const severities = ['ok', 'unchecked', 'warning', 'problem'] as const;
 export type Severity = (typeof severities)[number];
 
@@ -8,7 +8,7 @@ export type Severity = (typeof severities)[number];
 export interface Finding {
   readonly severity: Severity;
   readonly message: string;
-  /** How to mend it; there for every warning and problem. */
+  /** What to do; there for every warning and problem. */
   readonly remedy?: string;
 }
 
@@ -36,5 +36,5 @@ export function problemOf(error: unknown, remedy?: string): Finding {
   return problem(message, remedy ?? hint ?? 'see the log of the service that is named');
 }
 
-/** What a check gives up with when something that it needs cannot be had; told as "not checked". */
+/** What a check gives up with when something that it needs cannot be had; reported as "not checked". */
 export class NotCheckable extends Error {}

@@ -14,7 +14,7 @@ export interface Place {
 const timeoutMs = 10_000;
 
 /**
- * Connects without judging the certificate: whoever asks wants to say what is wrong with it.
+ * Connects without judging the certificate: the caller says what is wrong with it.
  * @throws {Error} of the network or of TLS.
  */
 export async function connectUnjudged(
@@ -49,7 +49,7 @@ export async function connectPlain({ host, port }: Place, signal: AbortSignal): 
 async function connected(socket: Socket, event: string, signal: AbortSignal): Promise<void> {
   try {
     await once(socket, event, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
-    // Later errors come to whoever reads.
+    // Later errors come to the reader.
     socket.on('error', () => {});
   } catch (error) {
     socket.on('error', () => {});

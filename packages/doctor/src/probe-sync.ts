@@ -13,7 +13,7 @@ export interface Asked {
 
 /**
  * Brings one mailbox of the other end into a store that is thrown away. A dsync server answers syncs and nothing else
- * about mail, so that is how mail there is looked at; one way, it changes nothing there.
+ * about mail, so that is how mail there is inspected; one way, it changes nothing there.
  * @param look - gets what came; where the sync failed, {@link SyncResult.failure} says why
  */
 export async function receiveMailbox<T>(
@@ -26,7 +26,7 @@ export async function receiveMailbox<T>(
   const store = openMemoryStore({ clock, random: systemRandom });
   const engine = new BuiltinEngine({
     store,
-    // A name of its own, as dsync tells hosts apart by it.
+    // A name of its own, as dsync knows hosts by it.
     hostname: `doctor-${systemRandom.hex(4)}.${config.hostname}`,
     lockTimeoutMs: () => config.dsyncLockTimeoutMs,
     peerOf: () => way,
@@ -55,7 +55,7 @@ export async function receiveMailbox<T>(
 const noMailbox = 'dsyncd-doctor-asks-for-a-name';
 
 /**
- * What a host calls itself in a sync; only a sync tells.
+ * What a host calls itself in a sync; only a sync shows it.
  * @throws {Error} why the sync failed.
  */
 export const hostnameInSync = (

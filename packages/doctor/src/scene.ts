@@ -21,7 +21,7 @@ import { type FarSide, openFarSide } from './far-side.ts';
 import { type MailOwner, mailOwnerOf } from './file-access.ts';
 import { NotCheckable } from './finding.ts';
 
-/** What the checks look at; everything is fetched once, when the first check wants it. */
+/** What the checks inspect; everything is fetched once, when the first check needs it. */
 export interface Scene {
   readonly config: Config;
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export interface Scene {
   localDoveadm(): Promise<Doveadm>;
   /** Whom this host replicates. */
   users(): Promise<readonly UserName[]>;
-  /** One of them; undefined: there is none. */
+  /** One of them; undefined: there are no users. */
   anyUser(): Promise<UserName | undefined>;
   /** Listed users whose names cannot be ours; after {@link users}. */
   unusable(): Unusable;

@@ -23,7 +23,7 @@ export class BuiltinAnswerer implements SyncAnswerer {
     this.#options = options;
   }
 
-  /** What is wrong with a user is told when the sync is answered: a user whom only the peer has gets a home then. */
+  /** Problems of a user are reported when the sync is answered: a user who is on the peer only gets a home then. */
   async prepare(): Promise<void> {}
 
   async answer(user: UserName, link: ByteLink): Promise<{ readonly reusable: boolean }> {
@@ -41,7 +41,7 @@ export class BuiltinAnswerer implements SyncAnswerer {
       });
       return { reusable: result.isReusable };
     } finally {
-      // Also what came before the sync broke: the next one will not tell of it again.
+      // Also what came before the sync broke: the next one does not report it again.
       const { peerHostname: peer, counts } = progress;
       const durationMs = Math.round(performance.now() - startedAt);
       const isChanged = hasImported(progress);

@@ -58,7 +58,7 @@ export class BuiltinEngine implements SyncEngine {
           connection = await peer.startSync(task.user, task.signal);
           const result = await this.#run(task, { user, connection, progress, leftOut });
           const failure = impossible.failure();
-          // A full sync that is due goes first: it will tell of what it leaves out.
+          // A full sync that is due goes first: it reports what it leaves out.
           if (failure !== undefined && result.state !== '') throw failure;
           return result;
         } catch (error) {
@@ -107,7 +107,7 @@ export class BuiltinEngine implements SyncEngine {
     }
   }
 
-  /** Peers belong to whoever made them. */
+  /** The caller made the peers, and closes them. */
   async close(): Promise<void> {}
 }
 
@@ -170,7 +170,7 @@ const internalFailure = (error: unknown): { code: string; outcome: FailureKind }
     : { code: 'DSYNCD_SYNC_FAILED', outcome: 'transient' };
 
 const usersMax = 1_000;
-/** Whoever asks for a full sync after so long wants all of it. */
+/** A full sync that is asked for later than this starts from the beginning. */
 const ageMsMax = 3_600_000;
 
 interface Unfinished {

@@ -1,6 +1,6 @@
 import { DsyncdError } from '@dsyncd/core';
 import type { DoveadmLogLine } from '@dsyncd/protocol';
-import { meanings } from './dovecot/log-patterns.ts';
+import { logPatterns } from './dovecot/log-patterns.ts';
 
 /** In the words of a Dovecot: which mailbox it cannot have, and why. */
 const words = [
@@ -40,7 +40,7 @@ export class ImpossibleMailboxes {
     return undefined;
   }
 
-  /** That turned out to be none of ours. */
+  /** That turned out not to be ours. */
   forget(name: string): void {
     this.#reasons.delete(name);
   }
@@ -63,7 +63,7 @@ export class ImpossibleMailboxes {
 }
 
 /** A full disk, a quota, a virtual namespace: these have remedies of their own. */
-const isNotOfName = (why: string): boolean => meanings.some(({ says }) => says.test(why));
+const isNotOfName = (why: string): boolean => logPatterns.some(({ says }) => says.test(why));
 
 /** A name may have thousands of characters. */
 const shortened = (name: string): string => (name.length > 100 ? `${name.slice(0, 100)}…` : name);

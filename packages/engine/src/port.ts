@@ -28,13 +28,13 @@ export interface SyncTask {
   /** Called once when the sync begins to count; what it gets goes on growing while the sync runs. */
   readonly onProgress?: (progress: SyncProgress) => void;
   /**
-   * Called once at the start by an engine that can tell how long it has waited for the peer since anything came from
+   * Called once at the start by an engine that knows how long it has waited for the peer since anything came from
    * it, in milliseconds; undefined: the peer has not taken the sync yet.
    */
   readonly onQuietness?: (quietMs: () => number | undefined) => void;
   /** Only this mailbox. */
   readonly mailbox?: MailboxPath;
-  /** Only look and count. */
+  /** Only compare and count. */
   readonly isDryRun?: boolean;
   /** One way only; missing: both. */
   readonly oneWay?: OneWay;
@@ -43,11 +43,11 @@ export interface SyncTask {
 export interface SyncResult {
   readonly outcome: OutcomeKind;
   /**
-   * For the next incremental sync, kept where the outcome proves it; `''` when the next one must look at everything,
+   * For the next incremental sync, kept where the outcome proves it; `''` when the next one must compare everything,
    * whatever the outcome. Missing: keep the stored one.
    */
   readonly state?: string;
-  /** True when the sync looked at everything, whatever was asked for. */
+  /** True when the sync compared everything, whatever was asked for. */
   readonly full: boolean;
   /** Changes made at the same moment may differ although all seems well. A full sync is wanted when the user was quiet for so long. */
   readonly proofAfterMs?: number;

@@ -1,7 +1,7 @@
 import { limits, outcomeRules, parseUserName } from '@dsyncd/core';
 import { describe, expect, test } from 'vitest';
 import { unchangedRowMax } from '../src/dovecot/endless-syncs.ts';
-import { meanings, wordMeanings } from '../src/dovecot/log-patterns.ts';
+import { logPatterns, wordPatterns } from '../src/dovecot/log-patterns.ts';
 import { createEngine, serve, taskOf } from './support/engine.ts';
 import { answering, frame, logLine, userdb } from './support/scripted-doveadm.ts';
 
@@ -334,8 +334,8 @@ test('no more commands at once than allowed; who waits can be given up', async (
   expect(server.connections).toBe(4);
 });
 
-test('every meaning has a hint and a code', () => {
-  for (const { hint, code } of [...meanings, ...Object.values(wordMeanings)]) {
+test('every pattern has a hint and a code', () => {
+  for (const { hint, code } of [...logPatterns, ...Object.values(wordPatterns)]) {
     expect(hint.length).toBeGreaterThan(10);
     expect(code).toMatch(/^DSYNCD_[A-Z_]+$/);
   }

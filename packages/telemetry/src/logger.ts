@@ -65,7 +65,7 @@ const textCharsMax = 4096;
 const depthMax = 4;
 const entriesMax = 100;
 
-/** The fields as they are logged: secrets masked, errors told, everything bounded. */
+/** The fields as they are logged: secrets masked, errors described, everything bounded. */
 export const cleanFields = (fields: LogFields): Record<string, unknown> => cleanEntries(fields, 0);
 
 function cleanEntries(value: object, depth: number): Record<string, unknown> {
@@ -87,7 +87,7 @@ function clean(value: unknown, depth: number): unknown {
   return cleanEntries(value, depth);
 }
 
-/** An expected error is told by code and hint; a stack is for the unexpected ones only. */
+/** An expected error is logged with code and hint; a stack is for the unexpected ones only. */
 export function describeError(error: Error, depth = 0): Record<string, unknown> {
   const cause =
     depth < depthMax && error.cause instanceof Error ? describeError(error.cause, depth + 1) : undefined;
@@ -111,7 +111,7 @@ export function describeError(error: Error, depth = 0): Record<string, unknown> 
 
 const cut = (text: string): string => (text.length > textCharsMax ? `${text.slice(0, textCharsMax)}…` : text);
 
-/** Says that the program serves now; whoever started it waits for this line. */
+/** Logs that the program serves now; a supervisor may wait for this line. */
 export const logReady = (logger: Logger, fields: LogFields = {}): void => logger.info(fields, 'ready');
 
 /** Exit status of a program that met a defect of its own (EX_SOFTWARE). */

@@ -34,7 +34,7 @@ export function metricsCatalogue(registry: Registry) {
     users: gauge('dsyncd_users', 'Known users.', ['channel']),
     standing: gauge(
       'dsyncd_users_standing',
-      'Users by how they stand with the replica; together they are all known users. Whoever is not `replicated` may have mail that the replica lacks.',
+      'Users by how they stand with the replica; together they are all known users. Users who are not `replicated` may have mail that the replica lacks.',
       ['channel', 'standing'],
     ),
     behind: gauge(
@@ -107,11 +107,9 @@ export function metricsCatalogue(registry: Registry) {
       ['channel'],
     ),
     notifications: counter('dsyncd_notifications_total', 'Notifications taken.', ['source']),
-    refused: counter(
-      'dsyncd_notifications_refused_total',
-      'Notifications refused: no user name, or none of ours.',
-      ['source'],
-    ),
+    refused: counter('dsyncd_notifications_refused_total', 'Notifications refused: not a valid user name.', [
+      'source',
+    ]),
     httpConnections: gauge('dsyncd_http_connections', 'Open connections of the HTTP API.'),
     eventClients: gauge('dsyncd_event_clients', 'Clients of the event stream.'),
     eventsDropped: counter(

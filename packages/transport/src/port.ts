@@ -45,5 +45,5 @@ export interface SyncAnswerer {
    */
   answer(user: UserName, link: ByteLink, signal: AbortSignal): Promise<{ readonly reusable: boolean }>;
   /** What a peer asks beside syncs: an object for JSON. Missing: such questions are refused. */
-  tell?(question: PeerQuestion): Promise<object>;
+  answerQuestion?(question: PeerQuestion): Promise<object>;
 }

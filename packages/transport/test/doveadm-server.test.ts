@@ -3,7 +3,7 @@ import { connect, Socket } from 'node:net';
 import { type DsyncdError, parseDestination } from '@dsyncd/core';
 import { type ByteLink, encodePlainLogin, readLine } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
-import { Strangers } from '../src/doveadm/pending-logins.ts';
+import { PendingLogins } from '../src/doveadm/pending-logins.ts';
 import {
   createPeer,
   type DoveadmServer,
@@ -122,7 +122,7 @@ describe('the login', () => {
 
 describe('connections', () => {
   it('that have not logged in are limited: the oldest goes first, and those that have logged in do not count', async () => {
-    const { server, logger } = await serve({ strangersMax: 4 });
+    const { server, logger } = await serve({ pendingLoginsMax: 4 });
     await logIn(server);
     const first = await dial(server);
     const second = await dial(server);
@@ -141,24 +141,24 @@ describe('connections', () => {
   });
 
   it('with wrong secrets are answered later each time, and a right one ends that', async () => {
-    const strangers = new Strangers(4);
-    const delays = Array.from({ length: 8 }, () => strangers.refuse('192.0.2.1').delayMs);
+    const pendingLogins = new PendingLogins(4);
+    const delays = Array.from({ length: 8 }, () => pendingLogins.refuse('192.0.2.1').delayMs);
     expect(delays).toEqual([0, 100, 200, 400, 800, 1600, 2000, 2000]);
-    expect(strangers.refuse('192.0.2.2')).toEqual({ delayMs: 0, isNews: true });
-    strangers.admit('[192.0.2.1]:1', '192.0.2.1');
-    expect(strangers.refuse('192.0.2.1').delayMs).toBe(0);
+    expect(pendingLogins.refuse('192.0.2.2')).toEqual({ delayMs: 0, isNews: true });
+    pendingLogins.admit('[192.0.2.1]:1', '192.0.2.1');
+    expect(pendingLogins.refuse('192.0.2.1').delayMs).toBe(0);
   });
 
   it('of a peer that has logged in before go last', () => {
-    const strangers = new Strangers(2);
+    const pendingLogins = new PendingLogins(2);
     const from = (remoteAddress: string): Socket =>
       Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress });
-    strangers.admit('[192.0.2.1]:1', '192.0.2.1');
+    pendingLogins.admit('[192.0.2.1]:1', '192.0.2.1');
     const [peer, other] = [from('192.0.2.1'), from('192.0.2.2')];
-    strangers.add('[192.0.2.1]:2', peer);
-    strangers.add('[192.0.2.2]:2', other);
-    expect(strangers.add('[192.0.2.3]:2', from('192.0.2.3'))).toBe(other);
-    expect(strangers.has('[192.0.2.1]:2')).toBe(true);
+    pendingLogins.add('[192.0.2.1]:2', peer);
+    pendingLogins.add('[192.0.2.2]:2', other);
+    expect(pendingLogins.add('[192.0.2.3]:2', from('192.0.2.3'))).toBe(other);
+    expect(pendingLogins.has('[192.0.2.1]:2')).toBe(true);
   });
 
   it('are limited, and have room again when one ends', async () => {

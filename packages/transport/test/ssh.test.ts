@@ -231,7 +231,7 @@ describe('the host key', () => {
 describe('the login by SSH', () => {
   it('with a key that the peer does not know needs a person', async () => {
     const sshd = await startSshd();
-    const keyFile = join(scratchFolder(), 'stranger');
+    const keyFile = join(scratchFolder(), 'pending');
     makeKey(keyFile);
     const failure = await failureOf(peerOf(sshd, { keyFile }).startSync(user, fresh()));
     expect([failure.code, failure.outcome]).toEqual(['DSYNCD_SSH_LOGIN', 'operator']);

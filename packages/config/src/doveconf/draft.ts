@@ -1,4 +1,4 @@
-/** What the importer tells of a setting that it could not take over as it is. */
+/** What the importer reports about a setting that it could not take over as it is. */
 export interface ImportNote {
   /**
    * `lost`: dsyncd has nothing like it; `changed`: taken over, but it means something else now;

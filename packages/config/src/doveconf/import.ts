@@ -121,13 +121,13 @@ export function importUsers(tree: DoveconfTree, draft: Draft): void {
   if (drivers.includes('static'))
     draft.todo(
       'userdb',
-      'the driver static cannot list users, so nobody is found who has no mail to tell of',
+      'the driver static cannot list users, so users without mail are not found',
       "add a userdb that can (passwd-file, SQL with iterate_query); `doveadm user '*'` must print everybody",
     );
   else if (drivers.some((driver) => ['sql', 'ldap', 'dict', 'lua'].includes(driver)))
     draft.todo(
       'userdb',
-      `the driver ${drivers.join(', ')} lists users only when it is told how`,
+      `the driver ${drivers.join(', ')} lists users only when it is configured to`,
       "check that `doveadm user '*'` prints everybody (iterate_query, iterate_filter)",
     );
   for (const namespace of blocksOf(tree, 'namespace')) {

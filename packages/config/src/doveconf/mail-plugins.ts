@@ -22,7 +22,7 @@ export function checkMailPlugins(tree: DoveconfTree, draft: Draft): void {
   if (general.length > 0)
     draft.todo(
       'mail_plugins',
-      `the global value lacks ${general.join(' and ')}: protocols without a value of their own tell of no change`,
+      `the global value lacks ${general.join(' and ')}: protocols without a value of their own report no change`,
       'set mail_plugins = $mail_plugins notify replication at the top, before the protocol blocks',
     );
   for (const block of blocksOf(tree, 'protocol')) {

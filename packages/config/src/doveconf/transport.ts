@@ -33,7 +33,7 @@ function importPassword(
   if (setting === undefined || setting.value === '') {
     draft.todo(
       'doveadm_password',
-      'there is none, so the other host cannot prove who it is to this one',
+      'there is none, so the other host cannot prove its identity to this one',
       'set the same doveadm_password on both hosts, unless mail_replica goes by SSH',
     );
     return {};

@@ -35,7 +35,7 @@ interface OpenBlock extends DoveconfBlock {
 
 /**
  * Reads what `doveconf -n` prints.
- * @throws {DsyncdError} `DSYNCD_DOVECONF` (operator) with the line that is none of doveconf's.
+ * @throws {DsyncdError} `DSYNCD_DOVECONF` (operator) with the line that doveconf cannot have printed.
  */
 export function parseDoveconf(text: string): DoveconfTree {
   if (Buffer.byteLength(text) > doveconfLimits.textBytesMax)

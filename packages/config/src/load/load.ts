@@ -62,7 +62,7 @@ export function parseConfig(text: string, file: string): Config {
   const table = parseToml(text, file);
   const problems: KeyProblem[] = [];
   const values = readTable(settings, table, [], problems);
-  // What does not fit the schema cannot be looked at as a whole.
+  // A file that does not fit the schema cannot be checked as a whole.
   const config = problems.length === 0 ? buildConfig(values as Settings, file, problems) : undefined;
   if (config === undefined || problems.length > 0) throw new ConfigError(file, placed(problems, text));
   return config;

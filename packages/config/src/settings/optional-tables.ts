@@ -35,13 +35,13 @@ export const alertSettings = Type.Object(
       minimum: 0,
       maximum: weekMs,
       default: '5m',
-      description: 'What mends itself within this time is not told.',
+      description: 'Problems that clear within this time raise no alert.',
     }),
     repeat: duration({
       minimum: 1000,
       maximum: 30 * 86_400_000,
       default: '4h',
-      description: 'How often what goes on is told again.',
+      description: 'How often a problem that persists is reported again.',
     }),
   },
   {
@@ -68,7 +68,7 @@ export const httpListener = Type.Object(
         'TLS with `server_cert_file`. Needed, with `read_token_file`, for an address that other hosts can reach.',
     }),
     read_token_file: tokenFile(
-      'File with the token (16 characters or more) that whoever looks at status, users, events and metrics must send: `Authorization: Bearer TOKEN`. Without it everyone on this host may look.',
+      'File with the token (16 characters or more) that clients must send to read status, users, events and metrics: `Authorization: Bearer TOKEN`. Without it everyone on this host may read them.',
     ),
     operate_token_file: tokenFile(
       'File with the token of those who may also replicate, retry, pause, add and forget. Without it nobody may, except on a unix socket.',
@@ -171,7 +171,7 @@ export const dovecotSettings = Type.Object(
     mail_index_path: Type.Optional(
       path({
         description:
-          'Where Dovecot keeps the index files of a user (`mail_index_path`, or `INDEX=` in `mail_location`), with the variables of `mail_home`. dsyncd looks at the times of these files to see who changed. Default: where userdb says, else what looks like it in the home that userdb tells.',
+          'Where Dovecot keeps the index files of a user (`mail_index_path`, or `INDEX=` in `mail_location`), with the variables of `mail_home`. dsyncd checks the times of these files to see who changed. Default: where userdb says, else what looks like it in the home that userdb names.',
       }),
     ),
     sync_namespaces: prefixes({
@@ -181,7 +181,7 @@ export const dovecotSettings = Type.Object(
     exclude_mailboxes: Type.Optional(
       masks({
         description:
-          'Mailboxes not to replicate, with the prefix of their namespace, as masks with `*` and `?`, or by special use as in `\\Trash`. Default: those of namespaces with virtual mailboxes, as `doveconf -n` tells when dsyncd starts.',
+          'Mailboxes not to replicate, with the prefix of their namespace, as masks with `*` and `?`, or by special use as in `\\Trash`. Default: those of namespaces with virtual mailboxes, as `doveconf -n` shows them when dsyncd starts.',
       }),
     ),
     scan_interval: duration({

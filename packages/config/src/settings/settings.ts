@@ -115,7 +115,7 @@ const socketOwner = (what: string) => ({
 
 const notifyListener = Type.Object(socketOwner('notify'), {
   description:
-    '`replication-notify-fifo`, `replication-notify` and `replicator`: where mail processes tell of changes.',
+    '`replication-notify-fifo`, `replication-notify` and `replicator`: where mail processes report changes.',
 });
 
 const replicatorListener = Type.Object(socketOwner('replicator'), {
@@ -205,7 +205,7 @@ export const settings = Type.Object({
     maximum: 1_000_000,
     default: limits.keywordsPerMailboxMax,
     description:
-      'Built-in store: different keywords that the mails of one mailbox may have together. A mailbox of a peer that has more is left out of syncs, and named in status, until it is mended or this is raised.',
+      'Built-in store: different keywords that the mails of one mailbox may have together. A mailbox of a peer that has more is left out of syncs, and named in status, until it has fewer or this is raised.',
   }),
   lmtp_create_users: flag({
     default: true,

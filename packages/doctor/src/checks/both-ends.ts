@@ -42,7 +42,7 @@ async function nameThere(scene: Scene, channel: Parameters<ChannelCheck['run']>[
   return hostnameInSync(scene, [destination, settings], await userThere(scene, channel));
 }
 
-/** A user whom the other end knows, as only a sync tells the name. */
+/** A user whom the other end knows, as only a sync shows its name. */
 async function userThere(
   scene: Scene,
   channel: Parameters<ChannelCheck['run']>[1],

@@ -16,7 +16,7 @@ export const notifyProtocols: HostCheck = {
     scene.config.mailEngine === 'dovecot' ? judgeProtocols(await scene.doveconf()) : undefined,
 };
 
-/** Does every protocol that changes mail tell of it? Pure. */
+/** Does every protocol that changes mail report it? Pure. */
 export const judgeProtocols = (doveconf: Doveconf): Finding =>
   doveconf.is24 ? judge24(doveconf.tree) : judge23(doveconf.tree);
 

@@ -22,7 +22,7 @@ export const mailLocks: HostCheck = {
     if (scene.config.mailEngine === 'builtin')
       return judgeBuiltinLocks(await networkOf(mailHomesFolder(scene.config)));
     const [user] = await scene.users();
-    if (user === undefined) return unchecked('there is no user whose home could be looked at');
+    if (user === undefined) return unchecked('there is no user whose home could be checked');
     const home = (await scene.mailOwner(user))?.home;
     if (home === undefined)
       return problem(

@@ -6,9 +6,9 @@ import type { Doveconf } from '../doveconf.ts';
 import { type Finding, NotCheckable, ok, problem, warning } from '../finding.ts';
 import type { Scene } from '../scene.ts';
 
-/** So many users are looked at: two commands each. */
+/** At most so many users are checked: two commands each. */
 const usersMax = 50;
-/** So many mailboxes are told. */
+/** At most so many mailboxes are named. */
 const namesMax = 5;
 
 /** GUIDs by the names of mailboxes. */
@@ -88,7 +88,7 @@ export function judgeMailboxes(users: readonly UserMailboxes[], doveconf: Doveco
   if (disputed.length > 0)
     return warning(
       `both hosts made these mailboxes by themselves: ${sample(disputed)}`,
-      'nothing, if a later look does not tell them again: a sync makes one of each. Dovecot before 2.3.20 cannot do that with Maildir; then dsyncd needs the commands "mailbox status" and "mailbox update" (doveadm_allowed_commands)',
+      'nothing, if a later run does not name them again: a sync makes one of each. Dovecot before 2.3.20 cannot do that with Maildir; then dsyncd needs the commands "mailbox status" and "mailbox update" (doveadm_allowed_commands)',
     );
   const left = named((name) => /-temp-(?:[0-9a-f]{1,8}|[0-9a-f]{32})$/.test(name));
   if (left.length > 0)

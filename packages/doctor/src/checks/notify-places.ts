@@ -16,7 +16,7 @@ const socketName = 'replication-notify';
 const waitingMax = 100;
 const unknownMailUser = 'neither userdb nor mail_uid and mail_gid say as whom mail processes run';
 
-/** Can mail processes reach the place where they tell of changes? */
+/** Can mail processes reach the place where they report changes? */
 export const notifyPlaces: HostCheck = {
   name: 'notify-places',
   async run(scene) {
@@ -147,10 +147,10 @@ async function mailIdentity(scene: Scene, { tree }: Doveconf): Promise<Identity 
   return { uid, gids: [gid, ...(await groupIds(groups))] };
 }
 
-/** Users who are looked at: what holds for these holds for all. */
+/** Users who are checked: what is true of these is true of all. */
 const samplesMax = 5;
 
-/** Can a mail process have met a FIFO without a reader? Then it tells no change any more, as long as it lives. */
+/** Can a mail process have met a FIFO without a reader? Then it reports no change any more, as long as it runs. */
 export const fifoHeld: HostCheck = {
   name: 'fifo-held',
   async run(scene) {
@@ -159,7 +159,7 @@ export const fifoHeld: HostCheck = {
     if (note === undefined) return undefined;
     if (note.wasHeld) return ok('the notification FIFO stays open while dsyncd is not there');
     return warning(
-      `nobody held the notification FIFO open before dsyncd started at ${new Date(note.startedAt).toISOString()}: sessions of Dovecot that are older may tell no change any more, and only the scan (scan_interval) finds what they change`,
+      `nobody held the notification FIFO open before dsyncd started at ${new Date(note.startedAt).toISOString()}: sessions of Dovecot that are older may report no change any more, and only the scan (scan_interval) finds what they change`,
       "end these sessions once: `doveadm kick '*'`; and have the FIFO held open: `systemctl enable --now dsyncd.socket`, or run dsyncd-fifo-keeper beside dsyncd",
     );
   },
@@ -181,10 +181,10 @@ export const scanSees: HostCheck = {
         unseen.push(user);
     }
     if (unseen.length === 0)
-      return ok("the times of Dovecot's index files tell who changed without a notification");
+      return ok("the times of Dovecot's index files show who changed without a notification");
     return warning(
-      `the index files of ${unseen.join(', ')} are not found, or not ours to look at: after a start everyone like them is synced, and no scan finds changes that nobody told of`,
-      'run dsyncd as the owner of the mail, set mail_index_path, and look at ProtectHome in the unit when mail is in /home',
+      `the index files of ${unseen.join(', ')} are not found, or may not be read: after a start all such users are synced, and no scan finds changes that were not reported`,
+      'run dsyncd as the owner of the mail, set mail_index_path, and check ProtectHome in the unit when mail is in /home',
     );
   },
 };

@@ -70,7 +70,7 @@ export const wayBack: ChannelCheck = {
   async run(scene, channel) {
     const far = await scene.far(channel);
     if (far.kind === 'dovecot')
-      throw new NotCheckable('a Dovecot does not tell whether a dsyncd runs beside it; run doctor there');
+      throw new NotCheckable('a Dovecot does not say whether a dsyncd runs beside it; run doctor there');
     const { channels, hostname } = await far.about();
     const ports = (await ownDoveadmPorts(scene)).map(({ port }) => port);
     for (const { name, replica } of channels)

@@ -28,7 +28,7 @@ export async function judgeQuota(
     const host = await hostOf(uri, read);
     if (host === undefined)
       return warning(
-        `${setting} keeps quota in a database (${uri.split(':', 1)[0]}) that cannot be looked at`,
+        `${setting} keeps quota in a database (${uri.split(':', 1)[0]}) that cannot be checked`,
         'make sure that each host has a database of its own for it, or use the quota driver count',
       );
     if (!isLocal(host))

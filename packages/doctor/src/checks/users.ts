@@ -3,7 +3,7 @@ import type { ChannelCheck, HostCheck } from '../check.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
 import type { Scene } from '../scene.ts';
 
-/** So many names are told. */
+/** At most so many names are shown. */
 const namesMax = 5;
 
 export const userList: HostCheck = {
@@ -37,7 +37,7 @@ const noUser = ({ config }: Scene): Finding =>
   config.mailEngine === 'dovecot'
     ? problem(
         'Dovecot lists no user who is to be replicated',
-        "`doveadm user '*'` must print them (iterate_query, iterate filter); look at user_include and user_exclude, too",
+        "`doveadm user '*'` must print them (iterate_query, iterate filter); check user_include and user_exclude, too",
       )
     : warning('no user has a home yet', 'deliver a mail, or correct mail_home if there are users');
 

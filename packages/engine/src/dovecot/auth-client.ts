@@ -70,7 +70,7 @@ export class AuthClient {
 
   /**
    * Everyone whom userdb lists, in its order.
-   * @param onUnusable - is told of names that cannot be ours; unchecked text
+   * @param onUnusable - gets names that are not valid here; unchecked text
    * @throws {DsyncdError} `DSYNCD_USERDB_LIST` (operator), `DSYNCD_USERDB` (transient).
    */
   async *list(onUnusable?: (name: string) => void): AsyncGenerator<UserName> {

@@ -7,9 +7,9 @@ const probeTimeoutMs = 3_000;
 
 /**
  * Why the doveadm process of a command ended without an answer. Dovecot does that when it cannot reach
- * the other host, and tells only its own log, so we knock there ourselves.
+ * the other host, and logs nothing that we get, so we try the other host ourselves.
  */
-export async function whyItDied(
+export async function diagnoseExit(
   destination: string,
   log: readonly DoveadmLogLine[],
   clock: Clock,

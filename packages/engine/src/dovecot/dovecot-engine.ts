@@ -9,11 +9,11 @@ import {
 import { encodeSyncCommand, type SyncCommand } from '@dsyncd/protocol';
 import { ImpossibleMailboxes } from '../impossible-mailboxes.ts';
 import type { SyncEngine, SyncResult, SyncTask } from '../port.ts';
-import { whyItDied } from './diagnose-exit.ts';
+import { diagnoseExit } from './diagnose-exit.ts';
 import { type CommandResult, type DoveadmServerAddress, runDoveadmCommand } from './doveadm-command.ts';
 import { EndlessChange, GuidDispute } from './endless-syncs.ts';
-import { explainByName, explainDeathByName, noteConflictNames } from './mailbox-names.ts';
-import { Unproven } from './unproven-users.ts';
+import { explainByName, explainExitByName, noteConflictNames } from './mailbox-names.ts';
+import { UnprovenUsers } from './unproven-users.ts';
 import type { DovecotUsers } from './users.ts';
 import { judge, type Verdict } from './verdict.ts';
 
@@ -54,7 +54,7 @@ export class DovecotEngine implements SyncEngine {
   readonly #slots: Slots;
   readonly #endlessChange = new EndlessChange();
   readonly #guidDispute = new GuidDispute();
-  readonly #unproven = new Unproven();
+  readonly #unproven = new UnprovenUsers();
 
   constructor(options: DovecotEngineOptions) {
     this.#options = options;
@@ -93,7 +93,7 @@ export class DovecotEngine implements SyncEngine {
       ({ answer, log } = await give(encodeSyncCommand(command)));
     }
     if (answer === undefined)
-      throw await explainDeathByName(give, task, await whyItDied(destination, log, clock, signal));
+      throw await explainExitByName(give, task, await diagnoseExit(destination, log, clock, signal));
     const explained = await explainByName(give, task, leaving(judge(answer, log), impossible));
     const judged = await this.#guidDispute.after(task, explained, guids, give);
     const { outcome, state, failure, notes } = this.#endlessChange.settle(task, judged);

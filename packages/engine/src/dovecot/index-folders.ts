@@ -25,7 +25,7 @@ const inboxPlaces = [
 const mailFolders = new Set(['cur', 'new', 'tmp', 'storage']);
 /** Where dbox has the mails of one mailbox and, among them, its index. */
 const dboxFolder = 'dbox-Mails';
-/** A user who has more than that is not told by this way. */
+/** A user with more than that is not checked in this way. */
 const foldersMax = 100_000;
 
 /** Milliseconds; undefined: not there. @throws what keeps us from looking. */
@@ -54,7 +54,7 @@ export async function isIndexFolder(folder: string): Promise<boolean> {
  * A sync with nothing to do writes the list's index, too. So that says only who may have changed; the logs of the
  * mailboxes, which such a sync leaves alone, decide.
  * @param sinceMs - Unix milliseconds
- * @returns undefined when the folder has no indexes, or too many folders to look at
+ * @returns undefined when the folder has no indexes, or too many folders to check
  * @throws what keeps us from looking: EACCES
  */
 export async function hasChangedSince(folder: string, sinceMs: number): Promise<boolean | undefined> {
@@ -102,7 +102,7 @@ async function foldersIn(folder: string): Promise<string[]> {
       .filter((entry) => entry.isDirectory() && !mailFolders.has(entry.name))
       .map(({ name }) => join(folder, name));
   } catch (error) {
-    // It went while we looked; whoever removed it has written to one of the logs.
+    // It was removed meanwhile; the process that removed it has written to one of the logs.
     if (isMissing(error)) return [];
     throw error;
   }

@@ -18,7 +18,7 @@ export class IndexTimes {
 
   /**
    * Was the user's mail changed at that time (Unix milliseconds) or later?
-   * @returns undefined where it cannot be told: the files are not found, or not ours to look at
+   * @returns undefined where it is not known: the files are not found, or may not be read
    * @throws {DsyncdError} `DSYNCD_USERDB` (transient) when the place of the files cannot be asked; or `signal.reason`.
    */
   async changedSince(user: UserName, sinceMs: number, signal: AbortSignal): Promise<boolean | undefined> {
@@ -28,7 +28,7 @@ export class IndexTimes {
   }
 
   /**
-   * About how much mail the user has, by the size of the index files, in bytes; 0 where it cannot be told.
+   * About how much mail the user has, by the size of the index files, in bytes; 0 where it is not known.
    * @throws as {@link changedSince}
    */
   async indexBytes(user: UserName, signal: AbortSignal): Promise<number> {

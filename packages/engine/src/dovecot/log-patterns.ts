@@ -1,7 +1,7 @@
 import type { FailureKind, OutcomeKind } from '@dsyncd/core';
 
 /** What a text in Dovecot's log means for a sync. */
-export interface Meaning {
+export interface LogPattern {
   readonly says: RegExp;
   readonly code: string;
   readonly outcome: FailureKind | Extract<OutcomeKind, 'changed'>;
@@ -37,7 +37,7 @@ const overtaken = {
 } as const;
 
 /** In this order: the first row that fits any line wins, so the precise ones come first. */
-export const meanings: readonly Meaning[] = [
+export const logPatterns: readonly LogPattern[] = [
   {
     says: /mailbox was deleted under us|couldn't verify mailbox guid|mailbox.* doesn't exist|retry with a full sync|run again without the state|changed during a stateful sync/i,
     ...overtaken,
@@ -182,7 +182,7 @@ export const meanings: readonly Meaning[] = [
 ];
 
 /** What the word of an answer means when the log says nothing that we know. */
-export const wordMeanings: Readonly<Record<string, Omit<Meaning, 'says'> & { readonly says: string }>> = {
+export const wordPatterns: Readonly<Record<string, Omit<LogPattern, 'says'> & { readonly says: string }>> = {
   NOUSER: {
     says: 'the user does not exist',
     code: 'DSYNCD_NO_USER',

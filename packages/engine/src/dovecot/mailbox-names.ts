@@ -6,10 +6,10 @@ import type { Verdict } from './verdict.ts';
 
 /** As dsync makes it. */
 const conflictName = /-temp-(?:[0-9a-f]{1,8}|[0-9a-f]{32})$/;
-/** So many are told. */
+/** At most so many are named. */
 const namesMax = 3;
 
-/** Names of a user's mailboxes that fit a mask of IMAP; none where Dovecot does not tell. */
+/** Names of a user's mailboxes that fit a mask of IMAP; none where Dovecot does not say. */
 async function listNames(give: GiveCommand, { user }: SyncTask, mask: string): Promise<readonly string[]> {
   try {
     const { answer } = await give(`${joinTabs(['', user, 'mailbox list', '-u', user, mask])}\n`);
@@ -53,7 +53,7 @@ export async function explainByName(give: GiveCommand, task: SyncTask, verdict: 
 }
 
 /** The same for a doveadm process that died. */
-export async function explainDeathByName(
+export async function explainExitByName(
   give: GiveCommand,
   task: SyncTask,
   error: DsyncdError,

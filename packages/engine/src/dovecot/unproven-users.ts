@@ -30,7 +30,7 @@ export interface EndedCommand {
  * of the same mail makes the two sides judge differently which one is newer; both say that all is well, and the state
  * that they agree on lies above the change that one side did not take, so that only a full sync finds it.
  */
-export class Unproven {
+export class UnprovenUsers {
   readonly #entries = new Map<string, Entry>();
 
   has(task: Pick<SyncTask, 'user' | 'channel'>): boolean {

@@ -66,7 +66,7 @@ export class DovecotUsers {
     return this.#unusable;
   }
 
-  /** Those that the rules let in, as far as their names tell. @throws {DsyncdError} as {@link AuthClient.list}. */
+  /** Those that the rules let in, judged by their names. @throws {DsyncdError} as {@link AuthClient.list}. */
   async *list(mask = '*'): AsyncGenerator<UserName> {
     const isWanted = compileMask(mask);
     const isLetIn = this.#nameRule();

@@ -1,6 +1,6 @@
 import { DsyncdError, type OutcomeKind, type SyncFailure } from '@dsyncd/core';
 import type { DoveadmAnswer, DoveadmLogLine } from '@dsyncd/protocol';
-import { type Meaning, meanings, wordMeanings } from './log-patterns.ts';
+import { type LogPattern, logPatterns, wordPatterns } from './log-patterns.ts';
 
 /** What a command ended as, read from its answer and from what Dovecot logged meanwhile. */
 export interface Verdict {
@@ -13,31 +13,31 @@ export interface Verdict {
 
 export function judge(answer: DoveadmAnswer, log: readonly DoveadmLogLine[]): Verdict {
   const state = answer.output[0] ?? '';
-  const told = log.filter(({ severity }) => severity === 'error' || severity === 'warning');
-  const notes = told.map(({ text }) => withoutPrefix(text));
-  const isVoid = told.some(({ text }) => voidState.test(text));
+  const logged = log.filter(({ severity }) => severity === 'error' || severity === 'warning');
+  const notes = logged.map(({ text }) => withoutPrefix(text));
+  const isVoid = logged.some(({ text }) => voidState.test(text));
   // Then it has compared everything by itself.
   if (answer.word === '+') return { outcome: 'ok', state, notes };
-  if (isChanged(answer, told)) return { outcome: 'changed', state: isVoid ? '' : state, notes };
-  const { meaning, text } = causeOf(answer.word, told);
+  if (isChanged(answer, logged)) return { outcome: 'changed', state: isVoid ? '' : state, notes };
+  const { pattern, text } = causeOf(answer.word, logged);
   const dropped = isVoid ? { state: '' } : {};
-  if (meaning.outcome === 'changed') return { outcome: 'changed', notes, ...dropped };
-  const failure = { code: meaning.code, reason: text, hint: meaning.hint };
-  // The cause is told once, as the failure.
-  return { outcome: meaning.outcome, failure, notes: notes.filter((note) => note !== text), ...dropped };
+  if (pattern.outcome === 'changed') return { outcome: 'changed', notes, ...dropped };
+  const failure = { code: pattern.code, reason: text, hint: pattern.hint };
+  // The cause is logged once, as the failure.
+  return { outcome: pattern.outcome, failure, notes: notes.filter((note) => note !== text), ...dropped };
 }
 
 /**
  * 2.4 has a word for "the mailbox changed meanwhile". 2.3 says UNKNOWN, as for any error that has no word; but it
  * has printed a state before (an empty one when the next sync must be full), and then it logs no error.
  */
-function isChanged({ word, output }: DoveadmAnswer, told: readonly DoveadmLogLine[]): boolean {
+function isChanged({ word, output }: DoveadmAnswer, logged: readonly DoveadmLogLine[]): boolean {
   if (word === 'CHANGED') return true;
   const hasPrintedState = output.length > 1;
   return (
     word === 'UNKNOWN' &&
     hasPrintedState &&
-    !told.some((line) => line.severity === 'error' && !isHarmless(line))
+    !logged.some((line) => line.severity === 'error' && !isHarmless(line))
   );
 }
 
@@ -49,16 +49,16 @@ const isHarmless = ({ text }: DoveadmLogLine): boolean => /saved sync state is i
 
 function causeOf(
   word: string,
-  told: readonly DoveadmLogLine[],
-): { readonly meaning: Omit<Meaning, 'says'>; readonly text: string } {
-  const texts = told.filter((line) => !isHarmless(line)).map(({ text }) => withoutPrefix(text));
-  for (const meaning of meanings) {
-    const text = texts.find((each) => meaning.says.test(each));
-    if (text !== undefined) return { meaning, text };
+  logged: readonly DoveadmLogLine[],
+): { readonly pattern: Omit<LogPattern, 'says'>; readonly text: string } {
+  const texts = logged.filter((line) => !isHarmless(line)).map(({ text }) => withoutPrefix(text));
+  for (const pattern of logPatterns) {
+    const text = texts.find((each) => pattern.says.test(each));
+    if (text !== undefined) return { pattern, text };
   }
-  const known = wordMeanings[word.split(' ', 1)[0] ?? ''] ?? wordMeanings.UNKNOWN;
-  const meaning = known ?? { code: 'DSYNCD_DOVECOT_FAILED', outcome: 'transient', hint: '', says: word };
-  return { meaning, text: texts[0] ?? meaning.says };
+  const known = wordPatterns[word.split(' ', 1)[0] ?? ''] ?? wordPatterns.UNKNOWN;
+  const pattern = known ?? { code: 'DSYNCD_DOVECOT_FAILED', outcome: 'transient', hint: '', says: word };
+  return { pattern, text: texts[0] ?? pattern.says };
 }
 
 /** Without the process, the user and the session that stand before each message: `doveadm(jane)<12><ab>: `. */
@@ -86,8 +86,8 @@ export function withPeersReason(error: unknown, log: readonly DoveadmLogLine[]):
     .filter(({ severity }) => severity === 'error')
     .map(({ text }) => withoutPrefix(text))
     .filter((text) => !isConsequence(text));
-  const [known] = meanings.flatMap((meaning) =>
-    texts.filter((text) => meaning.says.test(text)).map((text) => ({ text, hint: meaning.hint })),
+  const [known] = logPatterns.flatMap((pattern) =>
+    texts.filter((text) => pattern.says.test(text)).map((text) => ({ text, hint: pattern.hint })),
   );
   const { text, hint } = known ?? { text: texts[0], hint: error.hint };
   if (text === undefined) return error;

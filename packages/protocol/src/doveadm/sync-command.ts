@@ -12,7 +12,7 @@ export const logPassthroughMinor = 3;
 export const doveadmFramedVersion = `VERSION\tdoveadm-server\t1\t${logPassthroughMinor}\n`;
 export const logPassthroughOption = '\t\tOPTION\tlog-passthrough\n';
 
-/** Minor version of the server's own `VERSION` line; undefined when the line is none that we understand. */
+/** Minor version of the server's own `VERSION` line; undefined when the line is not one that we understand. */
 export function parseDoveadmServerMinor(line: string): number | undefined {
   const minor = /^VERSION\tdoveadm-client\t1\t(\d{1,9})$/.exec(line)?.[1];
   return minor === undefined ? undefined : Number(minor);
@@ -72,7 +72,7 @@ export class DoveadmAnswerReader {
   #length = 0;
 
   /**
-   * @returns the answer, once its second line has come; anything after that is not looked at.
+   * @returns the answer, once its second line has come; anything after that is ignored.
    * @throws {DsyncdError} `DSYNCD_DOVEADM_ANSWER` (transient) for what is no answer, or one of more than
    *   `limits.stateBytesMax`.
    */

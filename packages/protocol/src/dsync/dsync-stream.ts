@@ -258,7 +258,7 @@ export class DsyncStream {
   #broken(what: string): DsyncdError {
     return new DsyncdError('DSYNCD_PROTOCOL', `${this.peerName} ${what}`, {
       outcome: 'transient',
-      hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd, and look at its log',
+      hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd, and check its log',
     });
   }
 }

@@ -30,7 +30,7 @@ export type DsyncItem =
   | MailItem
   | Finish;
 
-/** What both sides tell about themselves; the master also says what kind of sync this is. */
+/** What both sides say about themselves; the master also says what kind of sync this is. */
 export interface Handshake {
   readonly type: 'handshake';
   readonly hostname: string;
@@ -111,7 +111,7 @@ export interface MailboxHeader {
   readonly haveGuids: boolean;
   readonly haveSaveGuids: boolean;
   readonly haveOnlyGuid128: boolean;
-  /** Ours: the state of this mailbox does not fit it any more; both sides tell everything. */
+  /** Ours: the state of this mailbox does not fit it any more; both sides list everything. */
   readonly ignoreState: boolean;
 }
 
@@ -145,7 +145,7 @@ export interface MailChangeItem {
   readonly finalFlags: number;
   readonly keywordsReset: boolean;
   readonly keywords: readonly KeywordChange[];
-  /** Unix seconds; a Dovecot tells it only when asked to sync by date. */
+  /** Unix seconds; a Dovecot sends it only when asked to sync by date. */
   readonly receivedAt?: number;
   /** Ours: modseqs of flag and keyword changes, so that a conflict is settled flag by flag. */
   readonly flagModSeqs?: Readonly<Record<string, number>>;

@@ -73,7 +73,7 @@ export class Fields {
     const problem = value === undefined ? 'is missing' : `has the value ${quote(value)}`;
     throw new DsyncdError('DSYNCD_PROTOCOL', `peer sent a ${this.#type} record whose ${key} ${problem}`, {
       outcome: 'transient',
-      hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd, and look at its log',
+      hint: 'check that the peer is a Dovecot 2.3 or 2.4 or a dsyncd, and check its log',
     });
   }
 

@@ -1,5 +1,5 @@
 /**
- * The `replicator` socket, on which a Dovecot aggregator tells a replicator of changes:
+ * The `replicator` socket, on which a Dovecot aggregator reports changes to a replicator:
  * `VERSION TAB replicator-notify TAB 1 TAB 0`, then `U TAB USER TAB low|high` or
  * `U TAB USER TAB sync TAB ID`, which is answered by `+ TAB ID` or `- TAB ID`.
  */

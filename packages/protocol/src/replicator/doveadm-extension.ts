@@ -3,8 +3,8 @@
  * user is behind. Same socket, same tab-escaped lines; stock clients never send these commands.
  *
  * A server that knows them greets with minor version {@link replicatorExtensionMinor}; stock
- * clients look at the major version only. This file speaks of the fields of a line, after
- * unescaping; lines and escaping are the business of the line codec.
+ * clients look at the major version only. This file deals with the fields of a line, after
+ * unescaping; `../lines.ts` splits and escapes.
  *
  * | command | answer |
  * |---|---|
@@ -70,7 +70,7 @@ export const decodeHostProblem = ([
 export interface ChannelReport extends ChannelStatus {
   /** `mail_replica` as configured. */
   readonly replica: string;
-  /** How long the first syncs of the users that were never synced take yet, in milliseconds; missing: it cannot be told. */
+  /** How long the first syncs of the users that were never synced take yet, in milliseconds; missing: not known. */
   readonly firstSyncsLeftMs?: number;
 }
 

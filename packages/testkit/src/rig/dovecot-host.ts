@@ -29,7 +29,7 @@ export interface DovecotHostOptions {
   readonly notifySettings?: readonly string[] | ((folder: string) => readonly string[]);
 }
 
-/** A real Dovecot that tells its dsyncd of changes in the way that deploy/ recommends for its version. */
+/** A real Dovecot that reports changes to its dsyncd in the way that deploy/ recommends for its version. */
 export class DovecotHost {
   readonly dovecot: Dovecot;
   readonly folder: string;

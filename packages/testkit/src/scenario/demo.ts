@@ -25,7 +25,7 @@ export interface DemoOptions {
   readonly seed: number;
 }
 
-/** What happens beside the deliveries; is told how many mails are delivered, and how many there are. */
+/** What happens beside the deliveries; gets how many mails are delivered, and how many there are. */
 export type Meanwhile = (delivered: () => number, total: number) => Promise<void>;
 
 export interface ScenarioOptions extends Pick<DemoOptions, 'kill' | 'seed'> {
@@ -37,7 +37,7 @@ export interface DemoResult {
   readonly delivered: number;
   /** Mails that LMTP refused for good, with its reply. */
   readonly refused: readonly string[];
-  readonly deeds: ReadonlyMap<string, number>;
+  readonly actions: ReadonlyMap<string, number>;
   readonly kills: number;
   readonly syncs: ReadonlyMap<string, number>;
   readonly conflicts: readonly string[];
@@ -131,7 +131,7 @@ export async function runScenario(
     return {
       delivered: reports.reduce((sum, report) => sum + report.delivered, 0),
       refused: reports.flatMap((report) => report.refused),
-      deeds: addUp(reports.map((report) => report.deeds)),
+      actions: addUp(reports.map((report) => report.actions)),
       kills: hunters.reduce((sum, hunter) => sum + hunter.kills, 0),
       ...readLogs(hosts),
       compared,

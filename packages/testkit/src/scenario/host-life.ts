@@ -9,13 +9,13 @@ import { Ledger } from './ledger.ts';
 import { type SourceMail, sampleMail } from './mail-source.ts';
 import { doSomething } from './workload.ts';
 
-const deedsPerMail = 2;
+const actionsPerMail = 2;
 
 export interface HostReport {
   readonly delivered: number;
   /** Mails that LMTP refused for good, with its reply. */
   readonly refused: readonly string[];
-  readonly deeds: ReadonlyMap<string, number>;
+  readonly actions: ReadonlyMap<string, number>;
 }
 
 /** One host's life: mail comes in by LMTP, and after each a few changes are made as a mail process makes them. */
@@ -32,7 +32,7 @@ export async function playHost(
     syncTimeoutMs: 0,
     spoolDir: host.spoolDir,
   });
-  const deeds = new Map<string, number>();
+  const actions = new Map<string, number>();
   const refused: string[] = [];
   let delivered = 0;
   try {
@@ -47,12 +47,12 @@ export async function playHost(
       }
       ledger.delivered(user, createHash('sha256').update(asSent(mail.body)).digest('hex'), attempts);
       delivered++;
-      for (let deed = 0; deed < deedsPerMail; deed++) {
+      for (let action = 0; action < actionsPerMail; action++) {
         const name = await playDeed(store, notifier, users, random, ledger);
-        if (name !== undefined) deeds.set(name, (deeds.get(name) ?? 0) + 1);
+        if (name !== undefined) actions.set(name, (actions.get(name) ?? 0) + 1);
       }
     }
-    return { delivered, refused, deeds };
+    return { delivered, refused, actions };
   } finally {
     await notifier.close();
   }

@@ -17,7 +17,7 @@ export function printReport(
   const p = (share: number): string => `${Math.round(percentile(result.lagsMs, share))} ms`;
   say('');
   say(`Delivered         ${result.delivered} mails by LMTP`);
-  say(`Changed meanwhile ${list(result.deeds)}`);
+  say(`Changed meanwhile ${list(result.actions)}`);
   if (result.kills > 0) say(`Killed            ${result.kills} programs with kill -9`);
   for (const line of extra.lines) say(line);
   say(`Synced            ${list(result.syncs)}`);

@@ -16,7 +16,7 @@ export interface DeedWitness {
 }
 
 /** What people do with their mail: one change each. Answers what was done, or undefined when there was nothing to do it to. */
-export type Deed = (mail: UserMail, random: Random, witness: DeedWitness) => Promise<string | undefined>;
+export type Action = (mail: UserMail, random: Random, witness: DeedWitness) => Promise<string | undefined>;
 
 const pick = <T>(random: Random, list: readonly T[]): T | undefined =>
   list[Math.floor(random.fraction() * list.length)];
@@ -51,7 +51,7 @@ async function someFolder(mail: UserMail, random: Random): Promise<MailboxNode |
   );
 }
 
-const changeFlags: Deed = async (mail, random) => {
+const changeFlags: Action = async (mail, random) => {
   const found = await someMail(mail, random);
   if (found === undefined) return undefined;
   const flag = pick(random, [flagBits.seen, flagBits.flagged, flagBits.answered]) ?? flagBits.seen;
@@ -65,7 +65,7 @@ const changeFlags: Deed = async (mail, random) => {
   return 'flags changed';
 };
 
-const expunge: Deed = async (mail, random, witness) => {
+const expunge: Action = async (mail, random, witness) => {
   const found = await someMail(mail, random);
   if (found === undefined) return undefined;
   witness.expunging(await hashBody(found.mailbox, found.record.uid));
@@ -74,7 +74,7 @@ const expunge: Deed = async (mail, random, witness) => {
 };
 
 /** Copy first, expunge then: a crash between the two leaves both, never none. */
-const move: Deed = async (mail, random, witness) => {
+const move: Action = async (mail, random, witness) => {
   const found = await someMail(mail, random);
   const target = await somePlace(mail, random);
   if (found === undefined || target === undefined || target.guid === found.mailbox.guid) return undefined;
@@ -86,14 +86,14 @@ const move: Deed = async (mail, random, witness) => {
   return 'moved';
 };
 
-const create: Deed = async (mail, random) => {
+const create: Action = async (mail, random) => {
   const path = (pick(random, folderNames) ?? 'Work').split('/');
   if ((await mail.mailboxByPath(path)) !== undefined) return undefined;
   await mail.createMailbox(path);
   return 'mailbox created';
 };
 
-const rename: Deed = async (mail, random) => {
+const rename: Action = async (mail, random) => {
   const folder = await someFolder(mail, random);
   if (folder === undefined) return undefined;
   const to = [`${folder.path[0]?.replace(/ \d+$/, '')} ${Math.floor(random.fraction() * 100)}`];
@@ -103,7 +103,7 @@ const rename: Deed = async (mail, random) => {
   return 'mailbox renamed';
 };
 
-const remove: Deed = async (mail, random, witness) => {
+const remove: Action = async (mail, random, witness) => {
   const folder = await someFolder(mail, random);
   if (folder?.mailbox === undefined) return undefined;
   witness.deletingMailbox();
@@ -111,7 +111,7 @@ const remove: Deed = async (mail, random, witness) => {
   return 'mailbox deleted';
 };
 
-const subscribe: Deed = async (mail, random) => {
+const subscribe: Action = async (mail, random) => {
   const folder = await someFolder(mail, random);
   if (folder === undefined) return undefined;
   await mail.setSubscribed(folder.path, !folder.subscribed);
@@ -119,7 +119,7 @@ const subscribe: Deed = async (mail, random) => {
 };
 
 /** Deeds by how often people do them. */
-const deeds: readonly (readonly [weight: number, deed: Deed])[] = [
+const actions: readonly (readonly [weight: number, action: Action])[] = [
   [10, changeFlags],
   [3, expunge],
   [4, move],
@@ -128,9 +128,9 @@ const deeds: readonly (readonly [weight: number, deed: Deed])[] = [
   [1, remove],
   [2, subscribe],
 ];
-const weightSum = deeds.reduce((sum, [weight]) => sum + weight, 0);
+const weightSum = actions.reduce((sum, [weight]) => sum + weight, 0);
 
-/** Does one random deed; answers its name, or undefined when it found nothing to do or someone else was faster. */
+/** Does one random action; answers its name, or undefined when it found nothing to do or someone else was faster. */
 export async function doSomething(
   mail: UserMail,
   random: Random,
@@ -146,11 +146,11 @@ export async function doSomething(
 
 const nobody: DeedWitness = { expunging: () => {}, moving: () => {}, deletingMailbox: () => {} };
 
-function chooseDeed(random: Random): Deed {
+function chooseDeed(random: Random): Action {
   let left = random.fraction() * weightSum;
-  for (const [weight, deed] of deeds) {
+  for (const [weight, action] of actions) {
     left -= weight;
-    if (left < 0) return deed;
+    if (left < 0) return action;
   }
   return changeFlags;
 }

@@ -18,7 +18,7 @@ export const dovecotStormHost = (name: string, host: DovecotHost): StormHost => 
     },
     dovecot: () => host.dovecot.killAndRestart(),
   },
-  told: (user) =>
+  reported: (user) =>
     host.dsyncd.log
       .filter((line) => line.user === user)
       .map(({ note = '' }) => note)
@@ -34,7 +34,7 @@ export const dovecotStormHost = (name: string, host: DovecotHost): StormHost => 
   stop: () => host.stop(),
 });
 
-/** What people do with the mail of a real Dovecot, whoever replicates it. */
+/** What people do with the mail of a real Dovecot, whichever replicator it has. */
 export const dovecotStormMail = (
   name: string,
   dovecot: Dovecot,

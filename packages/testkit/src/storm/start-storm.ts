@@ -46,7 +46,7 @@ export async function startOwnReplicatorStorm(options: {
     ...dovecotStormMail('ab'[index] ?? '', dovecot),
     saysReplicated: (users) => replicatorSays(join(dovecot.place.folder, 'run/replicator-doveadm'), users),
     kills: { dovecot: () => dovecot.killAndRestart() },
-    told: () => '',
+    reported: () => '',
     history: () => [],
     folders: [dovecot.place.folder],
     stop: () => dovecot.stop(),

@@ -94,7 +94,7 @@ const subscribe: StormDeed = async ({ mail, random }) => {
 };
 
 /** Deeds by how often people do them. */
-const deeds = {
+const actions = {
   flag: [12, changeFlag],
   move: [5, move],
   expunge: [3, expunge],
@@ -102,15 +102,15 @@ const deeds = {
   rename: [1, rename],
   delete: [1, remove],
   subscribe: [1, subscribe],
-} satisfies Record<string, readonly [weight: number, deed: StormDeed]>;
+} satisfies Record<string, readonly [weight: number, action: StormDeed]>;
 
-/** Does one random deed; answers its name, or undefined when it found nothing to do it to. */
+/** Does one random action; answers its name, or undefined when it found nothing to do it to. */
 export async function doStormDeed(doer: Doer): Promise<string | undefined> {
-  const sum = Object.values(deeds).reduce((total, [weight]) => total + weight, 0);
+  const sum = Object.values(actions).reduce((total, [weight]) => total + weight, 0);
   let left = doer.random.fraction() * sum;
-  for (const [name, [weight, deed]] of Object.entries(deeds)) {
+  for (const [name, [weight, action]] of Object.entries(actions)) {
     left -= weight;
-    if (left < 0) return (await deed(doer)) ? name : undefined;
+    if (left < 0) return (await action(doer)) ? name : undefined;
   }
   return undefined;
 }

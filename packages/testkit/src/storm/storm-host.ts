@@ -31,8 +31,8 @@ export interface StormHost {
   saysReplicated(users: readonly string[]): Promise<boolean>;
   /** What can be killed; each answers when it runs again. */
   readonly kills: Readonly<Record<string, () => Promise<void>>>;
-  /** What this host told a person of the user's mailboxes, all in one. */
-  told(user: string): string;
+  /** What this host reported about the user's mailboxes, all in one. */
+  reported(user: string): string;
   /** For the report: the last syncs of a user, a line each. */
   history(user: string): readonly string[];
   /** Where its files are, for those who want to look. */

@@ -10,7 +10,7 @@ interface Entry {
   mayVanish: boolean;
 }
 
-/** What may have become of each mail. Written before the deed, since a kill may hide that it was done. */
+/** What may have become of each mail. Written before the action, since a kill may hide that it was done. */
 export class StormLedger {
   readonly #entries = new Map<string, Entry>();
 

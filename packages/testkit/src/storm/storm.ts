@@ -23,7 +23,7 @@ export interface StormOptions {
 
 export interface StormReport {
   readonly mails: number;
-  readonly deeds: Readonly<Record<string, number>>;
+  readonly actions: Readonly<Record<string, number>>;
   readonly kills: number;
   /** From the last change until every host said so for good; undefined: never. */
   readonly secondsUntilReplicated: number | undefined;
@@ -32,7 +32,7 @@ export interface StormReport {
 }
 
 /** A program that people use for a while, and start again. */
-const deedsPerSession = 40;
+const actionsPerSession = 40;
 const mailShare = 0.25;
 /** A full sync that is to prove both sides equal waits for a pause, too. */
 const quietMs = 12_000;
@@ -41,23 +41,25 @@ const quietMs = 12_000;
 export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { hosts, users, seed, seconds, say = () => {} } = options;
   const ledger = options.ledger ?? new StormLedger();
-  const deeds: Record<string, number> = {};
+  const actions: Record<string, number> = {};
   const endsAt = Date.now() + seconds * 1000;
   const isOver = (): boolean => Date.now() >= endsAt;
   const lives = hosts.flatMap((host, index) =>
     users.map((user, number) => {
       const random = seededRandom(seed * 1000 + index * 100 + number);
       const prefix = options.ownNames === true ? `${host.name}-` : '';
-      return live({ host, user, random, ledger, prefix, deeds, isOver });
+      return live({ host, user, random, ledger, prefix, actions, isOver });
     }),
   );
   const kills = options.hasKills === true ? hunt(hosts, seededRandom(seed), isOver, say) : Promise.resolve(0);
   await Promise.all(lives);
   const killCount = await kills;
-  say(`${ledger.size} mails, ${JSON.stringify(deeds)}, ${killCount} kills; waiting until all is replicated`);
+  say(
+    `${ledger.size} mails, ${JSON.stringify(actions)}, ${killCount} kills; waiting until all is replicated`,
+  );
   const secondsUntilReplicated = await settle(options);
   const flaws = await findFlaws(options, ledger);
-  return { mails: ledger.size, deeds, kills: killCount, secondsUntilReplicated, flaws };
+  return { mails: ledger.size, actions, kills: killCount, secondsUntilReplicated, flaws };
 }
 
 interface Life {
@@ -66,12 +68,12 @@ interface Life {
   readonly random: Random;
   readonly ledger: StormLedger;
   readonly prefix: string;
-  readonly deeds: Record<string, number>;
+  readonly actions: Record<string, number>;
   readonly isOver: () => boolean;
 }
 
 async function live(life: Life): Promise<void> {
-  const { host, user, random, ledger, prefix, deeds, isOver } = life;
+  const { host, user, random, ledger, prefix, actions, isOver } = life;
   let mail: StormMail | undefined;
   let left = 0;
   while (!isOver()) {
@@ -84,14 +86,14 @@ async function live(life: Life): Promise<void> {
       if (mail === undefined || left-- <= 0) {
         await mail?.close();
         mail = await host.open(user);
-        left = deedsPerSession;
+        left = actionsPerSession;
       }
       const name = await doStormDeed({ mail, random, ledger, prefix });
-      if (name !== undefined) deeds[name] = (deeds[name] ?? 0) + 1;
+      if (name !== undefined) actions[name] = (actions[name] ?? 0) + 1;
     } catch (error) {
       // Another one was faster, or the program was killed: as in life.
       if (!isRefusal(error)) mail = undefined;
-      deeds.refused = (deeds.refused ?? 0) + 1;
+      actions.refused = (actions.refused ?? 0) + 1;
     }
   }
   await mail?.close().catch(() => {});
@@ -160,9 +162,9 @@ async function findFlaws({ hosts, users }: StormOptions, ledger: StormLedger): P
   if (first === undefined) return flaws;
   for (const user of users) {
     const expected = await first.list(user);
-    const told = hosts.map((host) => host.told(user)).join('\n');
+    const reported = hosts.map((host) => host.reported(user)).join('\n');
     for (const name of temporaryNames(expected))
-      if (!told.includes(`mailbox ${name} `)) flaws.push(`left and not told: ${user} ${name}`);
+      if (!reported.includes(`mailbox ${name} `)) flaws.push(`left and not reported: ${user} ${name}`);
     for (const other of others)
       flaws.push(...differences(user, other.name, expected, await other.list(user)));
     flaws.push(...ledger.flaws(user, await first.mails(user)));

@@ -154,7 +154,7 @@ const greetingError = (link: ByteLink, line: string): DsyncdError =>
 
 function turnedAway(link: ByteLink, greeting: string): DsyncdError {
   const { outcome, reason } = parseCommandAnswer(greeting) ?? { outcome: 'transient', reason: greeting };
-  return new DsyncdError('DSYNCD_PEER_REFUSED', `${link.peerName} turns us away: ${reason}`, {
+  return new DsyncdError('DSYNCD_PEER_REFUSED', `${link.peerName} refuses this host: ${reason}`, {
     outcome,
     hint: 'see the log of the other host, and check ssl.client_cert_file if it wants a client certificate',
   });

@@ -5,7 +5,7 @@ import { type Clock, DsyncdError, type Logger, systemClock } from '@dsyncd/core'
 import type { SyncAnswerer } from '../port.ts';
 import { clientCertificateProblem, loadServerTls, type ServerTlsSettings } from '../tls/server-tls.ts';
 import { ClientConnection, type ServiceSettings } from './client-connection.ts';
-import { Strangers } from './pending-logins.ts';
+import { PendingLogins } from './pending-logins.ts';
 
 export interface DoveadmServerSettings {
   /** Address to listen on; missing: all, IPv4 and IPv6. */
@@ -22,7 +22,7 @@ export interface DoveadmServerSettings {
   /** All connections together. Default 200. */
   readonly connectionsMax?: number;
   /** Connections that have not logged in yet; half of them of one address. With more, the oldest are dropped. Default 20. */
-  readonly strangersMax?: number;
+  readonly pendingLoginsMax?: number;
   /** From the connection to the end of the login, TLS included. Default 10 s. */
   readonly loginTimeoutMs?: number;
   /** A logged-in connection without a command. Default 5 min. */
@@ -59,7 +59,7 @@ class DoveadmService implements DoveadmServer {
   readonly #loginTimeoutMs: number;
   readonly #clients = new Set<ClientConnection>();
   /** By remote address and port, which a TLS socket shares with the bare one below it. */
-  readonly #strangers: Strangers;
+  readonly #pendingLogins: PendingLogins;
   #server: Server | undefined;
   #secret: string;
   #refused = 0;
@@ -70,7 +70,7 @@ class DoveadmService implements DoveadmServer {
     this.#settings = settings;
     this.#clock = settings.clock ?? systemClock;
     this.#connectionsMax = settings.connectionsMax ?? 200;
-    this.#strangers = new Strangers(settings.strangersMax ?? 20);
+    this.#pendingLogins = new PendingLogins(settings.pendingLoginsMax ?? 20);
     this.#loginTimeoutMs = settings.loginTimeoutMs ?? 10_000;
     this.#secret = settings.secret;
     this.#service = { logger, answerer, idleTimeoutMs, stallTimeoutMs, clock: this.#clock };
@@ -122,7 +122,7 @@ class DoveadmService implements DoveadmServer {
     this.#server = undefined;
     const closed = once(server, 'close');
     server.close();
-    this.#strangers.endAll();
+    this.#pendingLogins.endAll();
     for (const client of this.#clients) client.stopWhenIdle();
     const cancel = this.#clock.after(graceMs, () => {
       const error = new DsyncdError('DSYNCD_SERVER_STOPPING', 'the dsync server is being stopped', {
@@ -136,16 +136,16 @@ class DoveadmService implements DoveadmServer {
 
   /** The bare TCP connection: limits hold before any TLS work is done for it. */
   #onConnection(socket: Socket): void {
-    socket.on('error', () => {}); // told by whoever reads from it; a refused one is of no interest
+    socket.on('error', () => {}); // the reader reports it; errors of refused ones do not matter
     if (this.#clients.size >= this.#connectionsMax) {
       this.#refuse(socket);
       return;
     }
-    if (this.#clients.size + this.#strangers.size >= this.#connectionsMax)
-      this.#refuse(this.#strangers.evict());
+    if (this.#clients.size + this.#pendingLogins.size >= this.#connectionsMax)
+      this.#refuse(this.#pendingLogins.evict());
     const key = addressOf(socket);
-    this.#refuse(this.#strangers.add(key, socket));
-    socket.once('close', () => this.#strangers.delete(key));
+    this.#refuse(this.#pendingLogins.add(key, socket));
+    socket.once('close', () => this.#pendingLogins.delete(key));
     if (this.#server instanceof TlsServer) this.#limitHandshake(socket, key);
     else this.#serve(socket);
   }
@@ -153,7 +153,7 @@ class DoveadmService implements DoveadmServer {
   /** The login has its own limit; this one is for what comes before it. */
   #limitHandshake(socket: Socket, key: string): void {
     const cancel = this.#clock.after(this.#loginTimeoutMs, () => {
-      if (this.#strangers.has(key)) socket.destroy();
+      if (this.#pendingLogins.has(key)) socket.destroy();
     });
     socket.once('close', cancel);
   }
@@ -167,9 +167,9 @@ class DoveadmService implements DoveadmServer {
       secret: this.#secret,
       certificateProblem,
       loginTimeoutMs: this.#loginTimeoutMs,
-      refuse: () => this.#strangers.refuse(socket.remoteAddress ?? ''),
+      refuse: () => this.#pendingLogins.refuse(socket.remoteAddress ?? ''),
       onAdmitted: () => {
-        this.#strangers.admit(key, socket.remoteAddress ?? '');
+        this.#pendingLogins.admit(key, socket.remoteAddress ?? '');
         this.#clients.add(client);
       },
     });

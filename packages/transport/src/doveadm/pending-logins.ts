@@ -18,7 +18,7 @@ export interface Refusal {
  * Connections that have not logged in yet. Nobody can fill the room by doing nothing: a new one takes the place of the oldest,
  * of its own address where that has its share, and connections from where a peer has logged in before go last.
  */
-export class Strangers {
+export class PendingLogins {
   readonly #max: number;
   readonly #perAddressMax: number;
   /** By remote address and port, the oldest first. */
@@ -43,7 +43,7 @@ export class Strangers {
   /** Takes a connection in. @returns the one that has to go for it */
   add(key: string, socket: Socket): Socket | undefined {
     const address = socket.remoteAddress ?? '';
-    const ofAddress = [...this.#sockets].filter(([, stranger]) => stranger.address === address);
+    const ofAddress = [...this.#sockets].filter(([, pending]) => pending.address === address);
     const evicted =
       ofAddress.length >= this.#perAddressMax
         ? ofAddress[0]?.[0]
@@ -91,9 +91,9 @@ export class Strangers {
   }
 
   #take(key: string): Socket | undefined {
-    const stranger = this.#sockets.get(key);
+    const pending = this.#sockets.get(key);
     this.#sockets.delete(key);
-    return stranger?.socket;
+    return pending?.socket;
   }
 }
 

@@ -40,7 +40,7 @@ export async function admitClient(
       link,
       'DSYNCD_TLS',
       certificateProblem,
-      'give it a certificate of the client CA, or mend the CA file',
+      'give it a certificate of the client CA, or fix the CA file',
     );
   const versionProblem = doveadmVersionProblem(await readOrEnd(link));
   if (versionProblem !== undefined)
@@ -75,7 +75,7 @@ async function turnAway(link: ByteLink, code: string, problem: string, hint: str
   throw clientError(code, `${link.peerName}: ${problem}`, { hint });
 }
 
-/** In a time that tells nothing about either. */
+/** In a time that does not depend on either. */
 function isSame(given: Buffer, secret: string): boolean {
   const digest = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
   return secret !== '' && timingSafeEqual(digest(given), digest(Buffer.from(secret, 'utf8')));
@@ -100,8 +100,8 @@ export async function answerCommand(
   signal: AbortSignal,
 ): Promise<{ readonly reusable: boolean; readonly user?: string; readonly failure?: DsyncdError }> {
   const question = parsePeerQuestion(line);
-  if (question !== undefined && answerer.tell !== undefined) {
-    await link.write(`${JSON.stringify(await answerer.tell(question))}\n+\n`);
+  if (question !== undefined && answerer.answerQuestion !== undefined) {
+    await link.write(`${JSON.stringify(await answerer.answerQuestion(question))}\n+\n`);
     return { reusable: true };
   }
   const command = parseDsyncServerCommand(line);

@@ -1,7 +1,7 @@
 import { DsyncdError } from '@dsyncd/core';
 import { describeTlsError } from '../tls/tls-error.ts';
 
-const meanings: Readonly<Record<string, string>> = {
+const explanations: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the peer reset the connection',
   EPIPE: 'the peer has closed the connection',
@@ -23,14 +23,14 @@ export const errorCode = (error: unknown): string =>
     ? error.code
     : '';
 
-/** What broke a connection, told for an operator. All transient but what TLS says of a certificate. */
+/** What broke a connection, in words for an operator. All transient but what TLS says of a certificate. */
 export function describeStreamError(peerName: string, error: Error): DsyncdError {
   if (error instanceof DsyncdError) return error;
   const tls = describeTlsError(peerName, error);
   if (tls !== undefined) return tls;
   const code = errorCode(error);
   const hint = hints[code];
-  return new DsyncdError('DSYNCD_LINK_LOST', `${peerName}: ${meanings[code] ?? error.message}`, {
+  return new DsyncdError('DSYNCD_LINK_LOST', `${peerName}: ${explanations[code] ?? error.message}`, {
     outcome: 'transient',
     hint,
     cause: error,

@@ -11,9 +11,9 @@ export type Stall = { readonly type: 'quiet' | 'slow'; readonly timeoutMs: numbe
  * Notices when someone waits and nothing moves, or so little that it would go on for ever. Only the time that
  * someone waits is counted: a peer need not be quick while we are busy ourselves.
  *
- * One timer at most, looked at again only when it has run out: a read that has to wait costs no timer of its own.
+ * One timer at most, checked again only when it has run out: a read that has to wait costs no timer of its own.
  */
-export class StallWatch {
+export class StallTimer {
   readonly #clock: Clock;
   readonly #isWaiting: () => boolean;
   readonly #onStall: (stall: Stall) => void;
@@ -52,7 +52,7 @@ export class StallWatch {
     if (this.#cancel === undefined) this.#lookAgainAfter(this.#timeoutMs - this.#quiet.waitedMs);
   }
 
-  /** Bytes came, or went. To be called when whoever waited for them waits no more. */
+  /** Bytes came, or went. To be called when nobody waits for them any more. */
   onMove(bytes: number, { isWhole }: { readonly isWhole: boolean }): void {
     this.#account(bytes);
     if (isWhole || this.#quiet.bytes >= progressBytes) this.#quiet = noStretch;

@@ -15,14 +15,14 @@ const outcomeOfStatus: Readonly<Record<number, { readonly outcome: FailureKind; 
   67: { outcome: 'nouser' },
   75: { outcome: 'transient' },
   77: { outcome: 'operator', hint: 'check what the login of mail_replica may do on the other host' },
-  78: { outcome: 'operator', hint: 'mend the configuration of the other host' },
+  78: { outcome: 'operator', hint: 'fix the configuration of the other host' },
   80: { outcome: 'busy' },
   81: { outcome: 'noreplicate' },
   126: { outcome: 'operator', hint: 'the program may not be executed by that login' },
   127: { outcome: 'operator', hint: 'install the program there, or name its full path in the command' },
 };
 
-/** The exit status by which a dsync server on stdio tells why it refused or failed. */
+/** The exit status by which a dsync server on stdio says why it refused or failed. */
 export const exitStatusOf: Readonly<Record<FailureKind, number>> = {
   nouser: 67,
   transient: 75,

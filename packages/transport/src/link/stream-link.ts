@@ -3,7 +3,7 @@ import { type Clock, DsyncdError, InvariantError, systemClock } from '@dsyncd/co
 import { type ByteLink, type DoveadmLog, FrameReader, type LinkOver } from '@dsyncd/protocol';
 import { ReceivedChunks, WriteBatch } from './buffers.ts';
 import { abortError, describeStreamError } from './link-errors.ts';
-import { type Stall, StallWatch } from './stall-timer.ts';
+import { type Stall, StallTimer } from './stall-timer.ts';
 import { createWaiter, type Waiter } from './waiter.ts';
 
 export interface StreamLinkOptions {
@@ -39,7 +39,7 @@ export class StreamLink implements ByteLink {
   readonly #batch: WriteBatch;
   readonly #options: StreamLinkOptions;
   readonly #clock: Clock;
-  readonly #stall: StallWatch;
+  readonly #stall: StallTimer;
   readonly #received = new ReceivedChunks();
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -59,7 +59,7 @@ export class StreamLink implements ByteLink {
     this.#writable = writable;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#stall = new StallWatch(
+    this.#stall = new StallTimer(
       this.#clock,
       options.stallTimeoutMs,
       () => this.#reader !== undefined || this.#drain !== undefined,
@@ -182,7 +182,7 @@ export class StreamLink implements ByteLink {
     });
   }
 
-  /** Ends the link now: what is unread or unsent is dropped, who waits is told `error`. */
+  /** Ends the link now: what is unread or unsent is dropped, and waiting reads and writes fail with `error`. */
   fail(error: DsyncdError): void {
     this.#received.clear();
     this.#settle(error);

@@ -1,5 +1,5 @@
 import { fail } from '@dsyncd/core';
-import type { DoveadmLog, DoveadmLogLine, LinkOver } from '@dsyncd/protocol';
+import type { ByteLink, DoveadmLog, DoveadmLogLine, LinkOver } from '@dsyncd/protocol';
 import type { SyncConnection } from '../port.ts';
 import type { StreamLink } from './stream-link.ts';
 
@@ -21,10 +21,12 @@ export class SyncLink implements SyncConnection {
   readonly #options: SyncLinkOptions;
   readonly #receivedBefore: number;
   readonly #sentBefore: number;
-  #state: 'open' | 'released' = 'open';
+  /** Open: the link. Released: what throws. */
+  #io: LinkIo;
 
   constructor(link: StreamLink, options: SyncLinkOptions = {}) {
     this.#link = link;
+    this.#io = link;
     this.#options = options;
     this.#receivedBefore = link.bytesReceived;
     this.#sentBefore = link.bytesSent;
@@ -55,30 +57,31 @@ export class SyncLink implements SyncConnection {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    return this.#open().read();
+    return this.#io.read();
   }
 
   unread(bytes: Uint8Array): void {
-    this.#open().unread(bytes);
+    this.#io.unread(bytes);
   }
 
   write(bytes: Uint8Array | string): Promise<void> | undefined {
-    return this.#open().write(bytes);
+    return this.#io.write(bytes);
   }
 
   abort(reason: unknown): void {
-    this.#open().abort(reason);
+    this.#io.abort(reason);
   }
 
   release(reusable: boolean): void {
-    if (this.#state === 'released') return;
-    this.#state = 'released';
+    if (this.#io !== this.#link) return;
+    this.#io = released(this.peerName);
     this.#options.onRelease?.(reusable);
   }
+}
 
-  #open(): StreamLink {
-    return this.#state === 'open'
-      ? this.#link
-      : fail(`the link to ${this.#link.peerName} is used after its release`);
-  }
+type LinkIo = Pick<ByteLink, 'read' | 'unread' | 'write' | 'abort'>;
+
+function released(peerName: string): LinkIo {
+  const throws = (): never => fail(`the link to ${peerName} is used after its release`);
+  return { read: throws, unread: throws, write: throws, abort: throws };
 }

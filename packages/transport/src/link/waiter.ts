@@ -12,7 +12,7 @@ export function createWaiter<T>(): Waiter<T> {
     resolve = onResolve;
     reject = onReject;
   });
-  // Whoever waits sees the rejection; one that no one waits for any more must not end the process.
+  // A waiting caller sees the rejection; one that nobody waits for any more must not end the process.
   promise.catch(() => {});
   return { promise, resolve, reject };
 }

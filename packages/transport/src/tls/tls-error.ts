@@ -1,28 +1,28 @@
 import { DsyncdError } from '@dsyncd/core';
 
-interface Meaning {
+interface Explanation {
   readonly says: string;
   readonly hint: string;
 }
 
-const untrusted: Meaning = {
+const untrusted: Explanation = {
   says: 'its certificate is not signed by an authority that we trust',
   hint: 'set ssl.client_ca_file to the authority that signed the certificate of the other host',
 };
-const ours: Meaning = {
+const ours: Explanation = {
   says: 'it does not accept our client certificate',
   hint: 'check ssl.client_cert_file and ssl.client_key_file, and the client CA file of the other host',
 };
-const noTls: Meaning = {
+const noTls: Explanation = {
   says: 'it does not speak TLS on that port',
   hint: 'use tcp: instead of tcps:, or turn on ssl for that listener of the other host',
 };
-const noVersion: Meaning = {
+const noVersion: Explanation = {
   says: 'it speaks no TLS version that we do',
   hint: 'at least TLS 1.2 is needed on both hosts',
 };
 
-const meanings: Readonly<Record<string, Meaning>> = {
+const explanations: Readonly<Record<string, Explanation>> = {
   CERT_HAS_EXPIRED: {
     says: 'its certificate has expired',
     hint: 'renew the certificate of the other host and reload its dsync server',
@@ -62,12 +62,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
 /** Undefined when the error is not about TLS. All of these need a person. */
 export function describeTlsError(peerName: string, error: Error): DsyncdError | undefined {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const meaning = meanings[code];
-  if (meaning === undefined) return undefined;
+  const explanation = explanations[code];
+  if (explanation === undefined) return undefined;
   const detail = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? ` (${error.message.slice(0, 300)})` : '';
-  return new DsyncdError('DSYNCD_TLS', `${peerName}: ${meaning.says}${detail}`, {
+  return new DsyncdError('DSYNCD_TLS', `${peerName}: ${explanation.says}${detail}`, {
     outcome: 'operator',
-    hint: meaning.hint,
+    hint: explanation.hint,
     cause: error,
   });
 }
