@@ -25,7 +25,7 @@ const breaches: (readonly [string, string, string])[] = [
     "import { hen } from './hen.ts'; export const egg = () => hen;",
   ],
   [
-    'no-cycles',
+    'no-type-cycles',
     'packages/config/src/type-egg.ts',
     "import type { H } from './type-hen.ts'; export type E = H;",
   ],

@@ -1,6 +1,6 @@
 // Writes the documents that are made from the programs themselves; with --check fails when one is out of date.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './setup.mjs';
 
@@ -16,14 +16,16 @@ const documents = [
 ];
 
 const isCheck = process.argv.includes('--check');
+// The table of packages changes with imports; it is written when asked for.
+if (isCheck || process.argv.includes('--house')) documents.push(['CONTRIBUTING.md', withHouse]);
 run(['node_modules/typescript/bin/tsc', '-b', 'apps/dsyncadm']);
 for (const [file, make] of documents) {
-  const wanted = header + (await make());
   const path = join(root, file);
   const present = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const wanted = make === withHouse ? withHouse(present) : header + (await make());
   if (present === wanted) continue;
   if (isCheck) {
-    process.stdout.write(`${file} is out of date: run node test/tooling/generate.mjs\n`);
+    process.stdout.write(`${file} is out of date: run node test/tooling/generate.mjs --house\n`);
     process.exitCode = 1;
   } else {
     writeFileSync(path, wanted);
@@ -73,4 +75,51 @@ ${outcomes.join('\n')}
 
 ${tables.join('\n\n')}
 `;
+}
+
+/** CONTRIBUTING.md with the table of packages as they are. */
+function withHouse(text) {
+  const begin = '<!-- house: made by `node test/tooling/generate.mjs --house` from the imports -->';
+  const end = '<!-- /house -->';
+  const [before, after] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
+  if (after < before) throw new Error('CONTRIBUTING.md has no place for the house');
+  return `${text.slice(0, before)}\n${house()}\n${text.slice(after)}`;
+}
+
+/** Packages from the ground up: what is in each, and what it imports. */
+function house() {
+  const rooms = ['packages', 'apps'].flatMap((floor) =>
+    readdirSync(join(root, floor))
+      .map((name) => ({ floor, name, path: `${floor}/${name}` }))
+      .filter(
+        ({ path }) => existsSync(join(root, path, 'package.json')) && existsSync(join(root, path, 'src')),
+      )
+      .map((room) => ({ ...room, ...describe(room) })),
+  );
+  const heights = new Map();
+  const heightOf = (name) => {
+    if (!heights.has(name)) {
+      heights.set(name, 0);
+      const below = rooms.find((room) => room.floor === 'packages' && room.name === name)?.imports ?? [];
+      heights.set(name, below.length === 0 ? 0 : 1 + Math.max(...below.map(heightOf)));
+    }
+    return heights.get(name);
+  };
+  const order = ({ floor, name }) => (floor === 'apps' ? 100 : heightOf(name));
+  const rows = rooms
+    .sort((one, other) => order(one) - order(other) || one.path.localeCompare(other.path))
+    .map(({ path, about, imports }) => `| \`${path}\` | ${about} | ${imports.join(', ') || 'nothing'} |`);
+  return ['| folder | what is in it | imports |', '|---|---|---|', ...rows].join('\n');
+}
+
+function describe({ path, name }) {
+  const imports = new Set();
+  for (const file of readdirSync(join(root, path, 'src'), { recursive: true })) {
+    if (!/\.tsx?$/.test(file) || file.includes('contract/')) continue;
+    const text = readFileSync(join(root, path, 'src', file), 'utf8');
+    for (const [, other] of text.matchAll(/(?:from|import\() ?'@dsyncd\/([a-z-]+)/g)) imports.add(other);
+  }
+  imports.delete(name);
+  const { description = '' } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'));
+  return { about: description, imports: [...imports].sort() };
 }

@@ -4,8 +4,9 @@ import './style/base.css';
 import './style/parts.css';
 import './style/tables.css';
 import { startNavigation } from './state/address.ts';
+import { startClock } from './state/clock.ts';
 import { startHistory } from './state/history.ts';
-import { startClock, startLive } from './state/live.ts';
+import { startLive } from './state/live.ts';
 import { App } from './view/app.tsx';
 
 startNavigation();

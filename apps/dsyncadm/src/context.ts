@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Config, mailHomesFolder } from '@dsyncd/config';
@@ -188,7 +189,7 @@ interface Notice {
   readonly origin?: string | undefined;
 }
 
-/** Tells dsyncd of a change and waits until it is told; what failed is on stderr, the change itself is done. */
+/** Notifies dsyncd of a change and waits for the answer. A failure goes to stderr only: the change itself is done. */
 async function notify(config: Config, logger: Logger, { user, priority, origin }: Notice): Promise<void> {
   const { createNotifier } = await import('@dsyncd/notify');
   const notifier = createNotifier({
@@ -226,4 +227,10 @@ async function nearestFolder(folder: string): Promise<{ readonly uid: number; re
       if (!isMissing || path === dirname(path)) throw error;
     }
   }
+}
+
+/** Version of this program, from its package. */
+export function programVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
 }

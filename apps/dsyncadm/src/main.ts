@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { createContext } from './context.ts';
+import { createContext, programVersion } from './context.ts';
 import { commandLineError, errorText } from './errors.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { isClosedPipe, processTerminal } from './output/terminal.ts';
-import { createProgram, programVersion, registerCommands } from './program.ts';
+import { createProgram, registerCommands } from './program.ts';
 
 async function run(args: readonly string[]): Promise<number> {
   const terminal = processTerminal(process);
@@ -20,10 +20,10 @@ async function run(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage;
     // `dsyncadm mail list ... | head` ends like this.
     if (isClosedPipe(error)) return exitCodes.ok;
-    const told = error instanceof CommanderError ? commandLineError(error, program, args) : error;
+    const shown = error instanceof CommanderError ? commandLineError(error, program, args) : error;
     terminal.progress('');
-    process.stderr.write(errorText(told, process.env.DSYNCD_DEBUG === '1'));
-    return exitCodeOf(told);
+    process.stderr.write(errorText(shown, process.env.DSYNCD_DEBUG === '1'));
+    return exitCodeOf(shown);
   } finally {
     await context.close();
   }

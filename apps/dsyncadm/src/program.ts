@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerCheck } from './commands/check.ts';
 import { registerConfigCheck, registerConfigImport, registerConfigReference } from './commands/config.ts';
@@ -45,7 +44,7 @@ type Register = (parent: Command, context: CommandContext) => void;
 const groups: readonly (readonly [string, string, readonly Register[]])[] = [
   [
     'replicator',
-    'look at the replicator and tell it what to do',
+    'inspect and control the replicator',
     [
       registerReplicatorStatus,
       registerReplicatorDsyncStatus,
@@ -56,7 +55,7 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
   ],
   [
     'mailbox',
-    "look at and change a user's mailboxes",
+    "show and change a user's mailboxes",
     [
       registerMailboxList,
       registerMailboxStatus,
@@ -69,7 +68,7 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
   ],
   [
     'mail',
-    "look at and change a user's mails",
+    "show and change a user's mails",
     [
       registerMailList,
       registerMailFetch,
@@ -82,13 +81,13 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
   ],
   [
     'store',
-    'look after the files of the built-in mail store',
+    'maintain the files of the built-in mail store',
     [registerStoreCheck, registerStoreRebuild, registerStoreExport, registerStoreImport],
   ],
   ['failover', 'prepare for the other host to take over', [registerFailoverCheck]],
   [
     'config',
-    'look at the configuration',
+    'check, convert and document the configuration',
     [registerConfigCheck, registerConfigImport, registerConfigReference],
   ],
 ];
@@ -107,7 +106,7 @@ export function createProgram(version: string): Command {
       .helpCommand('help [command]', 'print help of a command')
       .configureHelp({ showGlobalOptions: true })
       .showSuggestionAfterError()
-      // The caller prints errors, in the form that all our errors have.
+      // The caller prints errors, in the form of all our errors.
       .configureOutput({ outputError: () => {} })
       .exitOverride()
   );
@@ -130,9 +129,3 @@ export function registerCommands(program: Command, context: CommandContext): voi
 }
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** Version of this program, from its package. */
-export function programVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
-}

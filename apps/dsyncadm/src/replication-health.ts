@@ -204,7 +204,7 @@ const span = (at: number | undefined, now: number): number | undefined =>
   at === undefined ? undefined : Math.max(0, now - at);
 
 export interface HealthOptions extends ReplicatorOptions {
-  /** Users to look at. Default: all. */
+  /** Users to check. Default: all. */
   readonly mask?: string;
   /** Seconds; a change that waits longer is a problem. Default 300. */
   readonly lagMax?: number;

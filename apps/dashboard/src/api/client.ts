@@ -1,11 +1,11 @@
 import { clockSkew } from '../model/ages.ts';
 import type { Problem } from '../model/answers.ts';
 import { token } from '../state/address.ts';
-import { serverSkewMs } from '../state/live.ts';
+import { serverSkewMs } from '../state/clock.ts';
 
 const timeoutMs = 20_000;
 
-/** An answer that is none: a problem that dsyncd told, or no answer at all (status 0). */
+/** A failed request: a problem that dsyncd reports, or no answer at all (status 0). */
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;

@@ -45,7 +45,7 @@ function changesOf(user: User): TimelineEntry[] {
       at: user.requestedAt,
       channel: user.channel,
       kind: 'busy',
-      title: 'Change told of, not replicated yet',
+      title: 'Change notified, not replicated yet',
       detail: `Priority ${user.priority}.`,
     },
   ];

@@ -1,7 +1,7 @@
 import { counted, durationText, secondsSince } from './ages.ts';
 import type { Channel, Status } from './answers.ts';
 
-/** `busy`: changes are on their way, as they should. `late`: look at it. `bad`: a person must act. */
+/** `busy`: changes are on their way, as they should. `late`: check it. `bad`: a person must act. */
 export type Level = 'good' | 'busy' | 'late' | 'bad';
 
 export interface Verdict {
@@ -52,7 +52,7 @@ function answerOf({ channels, usersBehind }: Status, level: Level): string {
       : `${counted(usersBehind, 'user is', 'users are')} behind.`;
   if (channels.every(({ replicated }) => replicated)) return 'Everything is replicated.';
   if (channels.some(({ users }) => users === 0)) return 'Not known: no users are known yet.';
-  return 'Every change told of is replicated, but not everything is known to be.';
+  return 'Every known change is replicated, but some users are not proven equal yet.';
 }
 
 function findingsOf(channel: Channel, isOneOfMany: boolean): Finding[] {

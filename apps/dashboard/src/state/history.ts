@@ -7,7 +7,8 @@ import {
   samplesText,
   withSample,
 } from '../model/series.ts';
-import { connection, serverNow, status, takeEndedSyncs } from './live.ts';
+import { serverNow } from './clock.ts';
+import { connection, status, takeEndedSyncs } from './live.ts';
 
 const key = 'dsyncd-samples';
 

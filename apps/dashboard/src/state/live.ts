@@ -13,20 +13,6 @@ import {
 } from '../model/answers.ts';
 import { token } from './address.ts';
 
-/** What to add to this computer's clock to have the server's. */
-export const serverSkewMs = signal(0);
-
-/** Unix ms of the server's clock, once a second. */
-export const now = signal(Date.now());
-
-export const serverNow = (): number => Date.now() + serverSkewMs.value;
-
-export function startClock(): void {
-  setInterval(() => {
-    now.value = serverNow();
-  }, 1_000);
-}
-
 /** `refused`: dsyncd wants a token, or another one. */
 export type Connection = 'connecting' | 'live' | 'polling' | 'lost' | 'refused';
 
@@ -101,7 +87,7 @@ export async function repeat(over: AbortSignal, everyMs: number, task: () => Pro
     try {
       await task();
     } catch (error) {
-      // What matters of it is told by the status.
+      // The status shows what matters of it.
       if (!(error instanceof ApiError)) throw error;
     }
     await pauseFor(Math.max(everyMs, 10 * (performance.now() - startedAt)));

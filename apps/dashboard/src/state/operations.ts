@@ -34,7 +34,7 @@ async function operate(task: () => Promise<unknown>, done: string): Promise<void
   }
 }
 
-/** That a request lacks a token, the dialog itself mends; what else is wrong with it, the hint says. */
+/** The dialog fixes a missing token itself; for anything else the hint says what to do. */
 const reasonOf = ({ status, message, hint }: ApiError): string =>
   [message, ...(status === 401 || hint === undefined ? [] : [hint])]
     .map((text) => `${capitalized(text)}.`)

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { hashOf } from '../model/address.ts';
 import { durationText, relativeText, secondsSince } from '../model/ages.ts';
 import type { Channel, User } from '../model/answers.ts';
-import { now } from '../state/live.ts';
+import { now } from '../state/clock.ts';
 
 /** A name may be written from right to left: it must not turn what stands around it. */
 export const UserLink = ({ user }: { readonly user: string }) => (

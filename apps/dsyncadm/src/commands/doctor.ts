@@ -3,12 +3,12 @@ import { countOf, parseUserName } from '@dsyncd/core';
 import type { Result, Severity } from '@dsyncd/doctor';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { programVersion } from '../context.ts';
 import { notPossible, usageError } from '../errors.ts';
 import { addHelpParts, addJsonOption } from '../exit-codes.ts';
 import { parseWholeNumber } from '../input/arguments.ts';
 import { readTextFile } from '../input/files.ts';
 import { printable } from '../output/table.ts';
-import { programVersion } from '../program.ts';
 
 interface DoctorOptions {
   readonly doveconf?: string;
@@ -23,8 +23,8 @@ export function registerDoctor(parent: Command, context: CommandContext): void {
     .command('doctor')
     .summary('find what is wrong with the replication, here and on the other end')
     .description(
-      'Check this host and, over each channel, the other one: a line a check, with what is wrong and how to mend it. ' +
-        'Nothing is changed, but for --probe, which sends a canary mail there and back in a mailbox of its own. What the other end cannot be asked is told as "not checked": run doctor ' +
+      'Check this host and, over each channel, the other one: one line for each check, with what is wrong and what to do. ' +
+        'Nothing is changed, but for --probe, which sends a canary mail there and back in a mailbox of its own. What the other end cannot be asked is shown as "not checked": run doctor ' +
         'there, too. Run it as root, or as the user of dsyncd.',
     )
     .option('--channel <name>', 'only this channel; otherwise all of them')

@@ -94,7 +94,7 @@ function parseOneUid(text: string): ReturnType<typeof asUid> {
   if (range === undefined || range.from !== range.to || more.length > 0)
     throw usageError(
       `${JSON.stringify(text.slice(0, 40))} is not the UID of one mail`,
-      'two mails in one stream could not be told apart: fetch them one by one',
+      'two mails in one stream cannot be separated again: fetch them one by one',
     );
   return range.from;
 }

@@ -134,7 +134,7 @@ export function registerReplicatorReplicate(parent: Command, context: CommandCon
         'are quarantined.',
     )
     .argument('<mask>', 'users; * is any text, ? one character')
-    .option('-f, --full-sync', 'look at everything, whatever the last sync left')
+    .option('-f, --full-sync', 'compare everything, whatever the last sync left')
     .addOption(
       new Option('-p, --priority <priority>', 'place in the queue').choices(requestPriorities).default('low'),
     );

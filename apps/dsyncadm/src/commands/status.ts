@@ -22,7 +22,7 @@ export function registerStatus(parent: Command, context: CommandContext): void {
       'Say whether everything is replicated; if not, who is behind, since when, why, and what to do. ' +
         'Users who need a person come first, then those who wait longest.',
     )
-    .argument('[mask]', 'users to look at; * is any text, ? one character', '*')
+    .argument('[mask]', 'users to show; * is any text, ? one character', '*')
     .option('--limit <count>', 'users to show', parseWholeNumber, 20)
     .option('--lag-max <seconds>', 'a change that waits longer is a problem', parseWholeNumber, 300);
   addHelpParts(addJsonOption(addReplicatorOptions(command)), {

@@ -53,8 +53,8 @@ async function syncOnce(context: CommandContext, destination: string, options: S
 }
 
 /** The state is of use to a queue only. */
-function withoutState({ state: _, ...told }: SyncResult): object {
-  return told;
+function withoutState({ state: _, ...shown }: SyncResult): object {
+  return shown;
 }
 
 function failureError(

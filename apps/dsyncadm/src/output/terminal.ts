@@ -20,7 +20,7 @@ const widthColumnsMin = 30;
 
 export function processTerminal(process: NodeJS.Process): Terminal {
   const { stdin, stdout, stderr } = process;
-  // A reader that went away is told by write() below; without a listener it would end the process.
+  // write() below reports a reader that went away; without a listener it would end the process.
   stdout.on('error', () => {});
   const print = (text: string | Uint8Array): Promise<void> => write(stdout, text);
   return {

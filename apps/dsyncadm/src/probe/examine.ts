@@ -88,7 +88,7 @@ function judge(reports: readonly ChannelReport[], configured: readonly string[],
   if (held !== undefined)
     return warning(
       `it holds back channel ${held.channel}: ${held.breaker.lastReason ?? 'the peer does not answer'}`,
-      'mend what is told of the peer below; dsyncd then goes on by itself',
+      'fix what is shown for the peer below; dsyncd then goes on by itself',
     );
   const users = Math.max(...reports.map((report) => report.users));
   return ok(`answers at ${path} and knows ${countOf(users, 'user')}`);

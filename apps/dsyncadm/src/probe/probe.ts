@@ -41,7 +41,7 @@ export async function* probe(
   channel: ChannelConfig,
   options: ProbeOptions,
 ): AsyncGenerator<ProbeResult> {
-  const told = (check: string, finding: Finding & { readonly tookMs?: number }): ProbeResult => ({
+  const resultOf = (check: string, finding: Finding & { readonly tookMs?: number }): ProbeResult => ({
     check: `probe-${check}`,
     channel: channel.name,
     ...finding,
@@ -50,7 +50,7 @@ export async function* probe(
   try {
     ends = await endsOf(scene, context, channel, options.user);
   } catch (error) {
-    yield told('start', error instanceof NotCheckable ? unchecked(error.message) : problemOf(error));
+    yield resultOf('start', error instanceof NotCheckable ? unchecked(error.message) : problemOf(error));
     return;
   }
   const leftHere: unknown[] = [];
@@ -59,7 +59,7 @@ export async function* probe(
   try {
     for (const step of stepsOf(ends, first, renamed)) {
       const finding = await take(scene, channel, step, options);
-      yield told(step.name, finding);
+      yield resultOf(step.name, finding);
       if (finding.severity === 'problem') break;
     }
   } finally {
@@ -67,12 +67,12 @@ export async function* probe(
       await ends.cleaner.remove(name).catch((error: unknown) => leftHere.push(error));
   }
   if (leftHere.length > 0)
-    yield told(
+    yield resultOf(
       'clean-up',
       problemOf(leftHere[0], `delete the mailbox ${first} of ${options.user}, if it is there`),
     );
   const left = await leftBehind(scene, ends, [first, renamed], options.timeoutMs);
-  if (left !== undefined) yield told('clean-up', left);
+  if (left !== undefined) yield resultOf('clean-up', left);
 }
 
 async function take(
@@ -123,7 +123,7 @@ async function seenBefore(
   }
 }
 
-/** What was removed here goes there by the channel, too; when that is what is broken, a Dovecot there is told itself. */
+/** What was removed here goes there by the channel, too; when the channel is what is broken, the Dovecot there is asked directly. */
 async function leftBehind(
   scene: Scene,
   { eye, back }: Ends,
@@ -215,7 +215,7 @@ export async function whyNotThere(
     };
   }
   return {
-    reason: 'dsyncd was not told of the change',
+    reason: 'dsyncd was not notified of the change',
     remedy: 'see notify-protocols and notify-places above, and the log of Dovecot or of the mail process',
   };
 }

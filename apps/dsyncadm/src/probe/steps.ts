@@ -14,12 +14,12 @@ export interface Ends {
 
 export interface Step {
   readonly name: string;
-  /** What is told of success: "... there after 0.2 s". */
+  /** What is shown on success: "... there after 0.2 s". */
   readonly what: string;
   readonly where: 'there' | 'here';
   /** Before that the change would prove nothing. */
   readonly waitMs?: number;
-  /** A text in answer is told with the success. */
+  /** A text in answer is shown with the success. */
   change(): Promise<unknown>;
   isSeen(): Promise<boolean>;
 }
