@@ -61,7 +61,6 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       .map((line) => line.replace(/^.* \.\//, ''));
     for (const wanted of [
       'usr/lib/dsyncd/node_modules/better-sqlite3/build/Release/better_sqlite3.node',
-      'usr/lib/dsyncd/node_modules/fs-ext/build/Release/fs_ext.node',
       'usr/lib/dsyncd/build/dsyncd.js',
       'usr/lib/dsyncd/build/dashboard/index.html',
       'lib/systemd/system/dsyncd.service',

@@ -15,7 +15,6 @@ const entries = {
 /** Not bundled: they bring compiled code, or files that they look for beside their own. */
 export const unbundled = [
   'better-sqlite3',
-  'fs-ext',
   'ssh2',
   'bullmq',
   'ioredis',

@@ -30,8 +30,7 @@ const arrows = Object.entries(mayImport).map(([name, allowed]) => ({
 
 /** One npm package has one place that knows it. */
 const homes = {
-  'better-sqlite3': 'queue|mailstore',
-  'fs-ext': 'mailstore',
+  'better-sqlite3': 'process|queue|mailstore',
   ssh2: 'transport',
   pino: 'telemetry',
   'smol-toml': 'config',

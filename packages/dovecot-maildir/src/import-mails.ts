@@ -1,13 +1,13 @@
 /** Takes over what Dovecot changed in one mailbox: new mails, flags, keywords, expunges. */
 
 import { asUid, type MailGuid, type Uid } from '@dsyncd/core';
-import type { MailboxMail, MailChange, MailRecord, UserMail } from '@dsyncd/mailstore';
+import type { MailChange, MailRecord } from '@dsyncd/mailstore';
 import { expungesOf, mailsOf } from './all-mails.ts';
 import { matchMails, mergeState, sameState } from './compare-mails.ts';
 import { type ExportedMailbox, inRanges, type MailState, uidRanges } from './export-record.ts';
 import { exportedBase } from './mail-file-name.ts';
 import { changedError, type FolderMail, type MaildirFolder, scanMails } from './read-maildir.ts';
-import { saveFresh } from './save-fresh.ts';
+import { type ImportedMailbox, saveFresh } from './save-fresh.ts';
 
 export interface MailsImport {
   readonly record: ExportedMailbox;
@@ -15,14 +15,6 @@ export interface MailsImport {
   readonly flagsChanged: number;
   readonly expunged: number;
   readonly problems: readonly string[];
-}
-
-export interface ImportedMailbox {
-  readonly mail: UserMail;
-  readonly mailbox: MailboxMail;
-  readonly folder: MaildirFolder;
-  /** What both sides had when they were last compared. */
-  readonly base: ExportedMailbox;
 }
 
 const changesAtOnce = 500;

@@ -1,9 +1,17 @@
 /** Saves the mails that only Dovecot has, and keeps UIDs apart that both sides gave to different mails. */
 
 import { asUid } from '@dsyncd/core';
-import type { MailChange, MailRecord, StagedBody } from '@dsyncd/mailstore';
-import type { ImportedMailbox } from './import-mails.ts';
-import { type FolderMail, stageFile } from './read-maildir.ts';
+import type { MailboxMail, MailChange, MailRecord, StagedBody, UserMail } from '@dsyncd/mailstore';
+import type { ExportedMailbox } from './export-record.ts';
+import { type FolderMail, type MaildirFolder, stageFile } from './read-maildir.ts';
+
+export interface ImportedMailbox {
+  readonly mail: UserMail;
+  readonly mailbox: MailboxMail;
+  readonly folder: MaildirFolder;
+  /** What both sides had when they were last compared. */
+  readonly base: ExportedMailbox;
+}
 
 export interface FreshMails extends ImportedMailbox {
   readonly fresh: readonly FolderMail[];

@@ -1,8 +1,8 @@
-/** Errors that only a store on disk has, and how errors of the system and of SQLite become ours. */
+/** Errors that only a store on disk has, and what errors of the system and of SQLite mean. */
 
 import { closeSync, openSync, statfsSync } from 'node:fs';
 import { DsyncdError, type FailureKind, InvariantError, quote } from '@dsyncd/core';
-import type { HomePlace, WireError } from './wire.ts';
+import type { HomePlace } from './wire.ts';
 
 const fullCodes = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 const accessCodes = ['EACCES', 'EPERM', 'EROFS', 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'];
@@ -38,10 +38,17 @@ export const indexNewerError = (place: HomePlace, file: string, version: number)
 export const storeClosedError = (): DsyncdError =>
   new DsyncdError('DSYNCD_STORE_CLOSED', 'the mail store is closed', { outcome: 'transient' });
 
-export const workerDiedError = (cause: unknown): DsyncdError =>
+export const threadEndedError = (cause: unknown): DsyncdError =>
+  systemCode(cause) === 'ERR_MODULE_NOT_FOUND' ? notBuiltError(cause) : diedError(cause);
+
+/** Node 20 starts no thread from TypeScript: source that is run directly uses the built thread. */
+const notBuiltError = (cause: unknown): DsyncdError =>
+  new DsyncdError('DSYNCD_STORE_NOT_BUILT', text(cause), { outcome: 'operator', hint: 'run: npx tsc -b' });
+
+const diedError = (cause: unknown): DsyncdError =>
   new DsyncdError('DSYNCD_STORE_WORKER_DIED', `a worker thread of the mail store ended: ${text(cause)}`, {
     outcome: 'transient',
-    hint: 'it is started anew; the log has the reason',
+    hint: 'the next call starts a new one; the log has the reason',
     cause,
   });
 
@@ -117,23 +124,3 @@ const errorPath = (error: unknown): string | undefined =>
   typeof error === 'object' && error !== null && 'path' in error && typeof error.path === 'string'
     ? error.path
     : undefined;
-
-export function toWireError(error: Error): WireError {
-  if (!(error instanceof DsyncdError))
-    return { message: error.message, ...(error.stack ? { stack: error.stack } : {}) };
-  return {
-    code: error.code,
-    message: error.message,
-    outcome: error.outcome,
-    hint: error.hint,
-  };
-}
-
-export function fromWireError(wire: WireError): Error {
-  if (wire.code === undefined || wire.outcome === undefined)
-    return new InvariantError(wire.stack === undefined ? wire.message : `${wire.message}\n${wire.stack}`);
-  return new DsyncdError(wire.code, wire.message, {
-    outcome: wire.outcome,
-    hint: wire.hint,
-  });
-}

@@ -1,64 +1,51 @@
 /** A worker thread of the store: does the disk's work so that the event loop never waits for it. */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { fail } from '@dsyncd/core';
-import { isOutOfFiles, storeError, toWireError } from './disk-errors.ts';
+import { answerCalls } from '@dsyncd/process';
+import { isOutOfFiles, storeError } from './disk-errors.ts';
 import { indexFile } from './names-on-disk.ts';
-import { type Answer, type Call, type HomePlace, unasked, type WorkerSettings } from './wire.ts';
+import type { HomePlace, WorkerSettings } from './wire.ts';
 import { attempt } from './worker/body-files.ts';
 import { BusyHomes } from './worker/busy-homes.ts';
 import { writeDueNotes } from './worker/notes.ts';
 import { IndexCache } from './worker/open-index.ts';
 import { homeOperations, indexOperations, type Operations } from './worker/operations.ts';
 import { leftoverAgeMs, sweep, takeSweepTurn } from './worker/sweep.ts';
+import { releaseSyncLocks } from './worker/sync-lock-file.ts';
 import { ensureInbox } from './worker/tree-operations.ts';
 import { ReplacedError, type UserIndex } from './worker/user-index.ts';
 
 type Work = (first: unknown, ...rest: readonly unknown[]) => unknown;
 
-const port = parentPort ?? fail('this file is for worker threads');
 const cache = new IndexCache((workerData as WorkerSettings).openIndexesMax);
 const onIndex = indexOperations as unknown as Readonly<Record<string, Work>>;
 const onHome = homeOperations as unknown as Readonly<Record<string, Work>>;
 
 const busyHomes = new BusyHomes();
 
-let answers: Answer[] = [];
-
-port.on('message', (calls: readonly Call[]) => {
-  for (const call of calls) start(call);
-  flush();
+const reportFailure = answerCalls({
+  perform: (operation, [place, ...args]) =>
+    operation === 'close'
+      ? close()
+      : busyHomes.run((place as HomePlace).home, () => perform(operation, place as HomePlace, args)),
+  asError(cause, [place]) {
+    const error = storeErrorAt(place as HomePlace, cause);
+    // The next call needs some.
+    if (isOutOfFiles(error)) cache.giveBack();
+    return error;
+  },
 });
 
-/** Answers of calls that came together go back together. */
-function flush(): void {
-  if (answers.length === 0) return;
-  port.postMessage(answers);
-  answers = [];
+function close(): void {
+  cache.closeAll();
+  releaseSyncLocks();
 }
 
-function start(call: Call): void {
-  const [id, , place] = call;
-  const onError = (cause: unknown): void => {
-    const error = storeError(cause, place, indexFile(place.home));
-    // Whoever comes next is to have some.
-    if (isOutOfFiles(error)) cache.giveBack();
-    answers.push([id, false, toWireError(error)]);
-  };
-  try {
-    const result = busyHomes.run(place.home, () => perform(call));
-    if (!(result instanceof Promise)) {
-      answers.push([id, true, result]);
-      return;
-    }
-    result.then((value: unknown) => answers.push([id, true, value]), onError).finally(flush);
-  } catch (error) {
-    onError(error);
-  }
-}
+const storeErrorAt = (place: HomePlace, cause: unknown): Error =>
+  storeError(cause, place, indexFile(place.home));
 
-function perform([, operation, place, args]: Call): unknown {
-  if (operation === 'close') return cache.closeAll();
+function perform(operation: string, place: HomePlace, args: readonly unknown[]): unknown {
   if (operation === 'open') return open(place, args as Operations['open']['args']);
   const home = onHome[operation];
   if (home !== undefined) return home(place, ...args);
@@ -112,8 +99,5 @@ function sweepSlowly(place: HomePlace, olderThanAt: number): void {
       while (!steps.next().done) await new Promise(setImmediate);
     });
   const swept = (async () => busyHomes.run(place.home, work))();
-  swept.catch((error: unknown) => {
-    answers.push([unasked, false, toWireError(storeError(error, place, indexFile(place.home)))]);
-    flush();
-  });
+  swept.catch((error: unknown) => reportFailure(storeErrorAt(place, error)));
 }

@@ -1,23 +1,14 @@
 import { resolve } from 'node:path';
-import {
-  asMailboxGuid,
-  type Clock,
-  fail,
-  type Logger,
-  type MailboxGuid,
-  type Random,
-  silentLogger,
-  type UserName,
-} from '@dsyncd/core';
+import { type Clock, fail, type Logger, type Random, silentLogger, type UserName } from '@dsyncd/core';
 import { defaultStoreLimits, type MailStore, type StoreLimits } from '../port.ts';
 import { listUsers } from './find-homes.ts';
+import { Home, type StoreParts } from './home.ts';
 import { MaildirUser } from './maildir-user.ts';
 import { openIndexesOf } from './open-files-limit.ts';
 import { StageMemory } from './stage-body.ts';
+import { newStoreThread, type StoreThread } from './store-thread.ts';
 import { SyncLocks } from './sync-locks.ts';
-import type { HomePlace, RebuildReport } from './wire.ts';
-import type { Operations } from './worker/operations.ts';
-import { WorkerLink } from './worker-link.ts';
+import type { RebuildReport } from './wire.ts';
 
 export interface MaildirStoreOptions {
   /** The folder of a user; the same for every process, as its files are the only thing that they share. */
@@ -56,19 +47,18 @@ export function openMaildirStore(options: MaildirStoreOptions): MaildirStore {
   const logger = options.logger ?? silentLogger;
   const { workers = workersDefault } = options;
   const settings = { openIndexesMax: openIndexesOf(workers) };
-  const links = Array.from({ length: workers }, () => new WorkerLink(logger, settings));
-  const linkOf = (home: string): WorkerLink =>
-    links[hash(home) % links.length] ?? fail('a store needs at least one worker');
+  const threads = Array.from({ length: workers }, () => newStoreThread(logger, settings));
+  const threadOf = (home: string): StoreThread =>
+    threads[hash(home) % threads.length] ?? fail('a store needs at least one worker');
   const locks = new SyncLocks(clock, {
-    open: (place) => linkOf(place.home).call('openLockFile', place),
-    isPresent: (place, descriptor) => linkOf(place.home).call('isPresentLockFile', place, descriptor),
-    close: (place, descriptor) => linkOf(place.home).call('closeLockFile', place, descriptor),
+    take: (place) => threadOf(place.home).call('takeSyncLock', place),
+    release: (place) => threadOf(place.home).call('releaseSyncLock', place),
   });
   const limits = { ...defaultStoreLimits, ...options.limits };
   const parts: StoreParts = { clock, random, limits, locks, memory: new StageMemory() };
   const homeOf = (user: UserName): Home => {
     const home = resolve(options.home(user));
-    return new Home({ user, home }, parts, linkOf(home));
+    return new Home({ user, home }, parts, threadOf(home));
   };
   return {
     async open(user, { create = false } = {}) {
@@ -88,7 +78,7 @@ export function openMaildirStore(options: MaildirStoreOptions): MaildirStore {
     },
     async rebuildIndex(user) {
       const home = homeOf(user);
-      const lock = await locks.take(home.place, rebuildLockTimeoutMs);
+      const lock = await home.lock(rebuildLockTimeoutMs);
       try {
         return await home.call('rebuildIndex', clock.now());
       } finally {
@@ -97,7 +87,7 @@ export function openMaildirStore(options: MaildirStoreOptions): MaildirStore {
     },
     sweep: (user, olderThanMs) => homeOf(user).call('sweepNow', clock.now(), olderThanMs),
     async close() {
-      await Promise.all(links.map((link) => link.close()));
+      await Promise.all(threads.map((thread) => thread.close()));
     },
   };
 }
@@ -107,62 +97,4 @@ function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193) >>> 0;
   return value;
-}
-
-/** What all handles of a store share. */
-export interface StoreParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits: StoreLimits;
-  readonly memory: StageMemory;
-  readonly locks: SyncLocks;
-}
-
-/** One user's home, with the worker that does its work. */
-export class Home {
-  readonly place: HomePlace;
-  readonly #parts: StoreParts;
-  readonly #link: WorkerLink;
-
-  constructor(place: HomePlace, parts: StoreParts, link: WorkerLink) {
-    this.place = place;
-    this.#parts = parts;
-    this.#link = link;
-  }
-
-  get limits(): StoreLimits {
-    return this.#parts.limits;
-  }
-
-  get random(): Random {
-    return this.#parts.random;
-  }
-
-  get memory(): StageMemory {
-    return this.#parts.memory;
-  }
-
-  get locks(): SyncLocks {
-    return this.#parts.locks;
-  }
-
-  call<Name extends keyof Operations>(
-    operation: Name,
-    ...args: Operations[Name]['args']
-  ): Promise<Operations[Name]['result']> {
-    return this.#link.call(operation, this.place, ...args);
-  }
-
-  nowSeconds(): number {
-    return Math.floor(this.#parts.clock.now() / 1000);
-  }
-
-  newGuid(): MailboxGuid {
-    return asMailboxGuid(this.#parts.random.hex(16));
-  }
-
-  /** No two processes come to the same, nor one that started anew with the same process id. */
-  newTmpName(): string {
-    return `${this.nowSeconds()}.${process.pid}.${process.hrtime.bigint()}.${this.#parts.random.hex(8)}`;
-  }
 }

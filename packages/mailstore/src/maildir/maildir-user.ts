@@ -35,7 +35,7 @@ import type {
   UserMail,
 } from '../port.ts';
 import { emptyFlagModSeqs } from '../store-rules.ts';
-import type { Home } from './maildir-store.ts';
+import type { Home } from './home.ts';
 import { MaildirStage, stageBody } from './stage-body.ts';
 import type { MailRow, WireChange, WireSave } from './wire.ts';
 import type { TreeContext } from './worker/tree-operations.ts';
@@ -51,7 +51,7 @@ export class MaildirUser implements UserMail {
   }
 
   async lock(timeoutMs: number): Promise<SyncLock> {
-    const lock = await this.#home.locks.take(this.#home.place, timeoutMs);
+    const lock = await this.#home.lock(timeoutMs);
     this.#locks.add(lock);
     return {
       release: async () => {

@@ -1,18 +1,16 @@
 import type { Clock, UserName } from '@dsyncd/core';
 import { lockedError } from '../errors.ts';
 import type { SyncLock } from '../port.ts';
-import { tryFlock } from './flock.ts';
 import type { HomePlace } from './wire.ts';
 
 const pollMinMs = 1;
 const pollMaxMs = 50;
 
-/** Opening and closing go to a thread; see {@link tryFlock} for why locking does not. */
+/** The lock that keeps other processes out, held by the thread that does the user's work. */
 interface LockFile {
-  open(place: HomePlace): Promise<number>;
-  /** Whether the descriptor's file is still the home's lock file. */
-  isPresent(place: HomePlace, descriptor: number): Promise<boolean>;
-  close(place: HomePlace, descriptor: number): Promise<void>;
+  /** @returns false while another process has it. */
+  take(place: HomePlace): Promise<boolean>;
+  release(place: HomePlace): Promise<void>;
 }
 
 /**
@@ -43,20 +41,19 @@ export class SyncLocks {
 
   async #takeFile(place: HomePlace, timeLimit: TimeLimit, timeoutMs: number): Promise<SyncLock> {
     try {
-      const descriptor = await this.#poll(place, timeLimit);
-      if (descriptor === undefined) throw lockedError(place.user as UserName, timeoutMs);
-      return this.#held(place, descriptor);
+      if (await this.#poll(place, timeLimit)) return this.#held(place);
+      throw lockedError(place.user as UserName, timeoutMs);
     } catch (error) {
       this.#passTurn(place.home);
       throw error;
     }
   }
 
-  #held(place: HomePlace, descriptor: number): SyncLock {
+  #held(place: HomePlace): SyncLock {
     let released: Promise<void> | undefined;
     const release = async (): Promise<void> => {
       try {
-        await this.#file.close(place, descriptor);
+        await this.#file.release(place);
       } finally {
         this.#passTurn(place.home);
       }
@@ -69,26 +66,13 @@ export class SyncLocks {
     };
   }
 
-  async #poll(place: HomePlace, timeLimit: TimeLimit): Promise<number | undefined> {
-    const descriptor = await this.#file.open(place);
-    try {
-      if (tryFlock(descriptor)) return descriptor;
-      if ((await this.#waitForFile(descriptor, timeLimit)) && (await this.#file.isPresent(place, descriptor)))
-        return descriptor;
-    } catch (error) {
-      await this.#file.close(place, descriptor);
-      throw error;
-    }
-    await this.#file.close(place, descriptor);
-    return timeLimit.isOver ? undefined : this.#poll(place, timeLimit);
-  }
-
-  async #waitForFile(descriptor: number, timeLimit: TimeLimit): Promise<boolean> {
-    for (let waitMs = pollMinMs; !timeLimit.isOver; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
+  /** @returns false when the time is up. */
+  async #poll(place: HomePlace, timeLimit: TimeLimit): Promise<boolean> {
+    for (let waitMs = pollMinMs; ; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
+      if (await this.#file.take(place)) return true;
+      if (timeLimit.isOver) return false;
       await this.#clock.sleep(waitMs);
-      if (tryFlock(descriptor)) return true;
     }
-    return false;
   }
 
   /** @returns false when the time is up. */

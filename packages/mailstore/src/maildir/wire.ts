@@ -1,6 +1,6 @@
 /** What passes between the store and its worker threads. */
 
-import type { FailureKind, MailboxGuid, MailGuid, Uid } from '@dsyncd/core';
+import type { MailboxGuid, MailGuid, Uid } from '@dsyncd/core';
 import type { MailboxStatus, MailChange, MailPlace } from '../port.ts';
 
 /** What a worker is started with. */
@@ -75,19 +75,3 @@ export interface RebuildReport {
   /** Where the damaged index is now; missing when there was none. */
   readonly movedTo?: string;
 }
-
-export interface WireError {
-  readonly code?: string;
-  readonly message: string;
-  readonly outcome?: FailureKind;
-  readonly hint?: string;
-  readonly stack?: string;
-}
-
-export type Call = readonly [id: number, operation: string, place: HomePlace, args: readonly unknown[]];
-export type Answer =
-  | readonly [id: number, isOk: true, value: unknown]
-  | readonly [id: number, isOk: false, error: WireError];
-
-/** Id of an answer to no call: a failure of the worker's own work, for the log. */
-export const unasked = 0;

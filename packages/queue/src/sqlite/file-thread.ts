@@ -1,104 +1,63 @@
-import { Worker } from 'node:worker_threads';
-import { DsyncdError, type FailureKind } from '@dsyncd/core';
-import type { FileAnswer, FileCall, FileCalls, FileProblem, FileRequest } from './messages.ts';
-
-/** Node cannot run TypeScript: from source, the built worker beside it is started. */
-const workerUrl = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/sqlite/queue-file.worker.js', import.meta.url)
-  : new URL('./queue-file.worker.js', import.meta.url);
+import { DsyncdError } from '@dsyncd/core';
+import { threadFile, WorkerThread } from '@dsyncd/process';
+import type { FileCalls } from './messages.ts';
 
 /** Rows pass through the thread and are gone: a small nursery keeps its memory small. */
 const maxYoungGenerationSizeMb = 8;
 
-interface Pending {
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: DsyncdError) => void;
-}
-
-/** The file thread, seen from the main thread: calls are answered in the order in which they were made. */
+/**
+ * The thread that writes the queue file, seen from the main thread. The file is open in it: once it has ended, every call
+ * fails, and the program has to be started anew.
+ */
 export class FileThread {
-  readonly #file: string;
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  #nextId = 1;
-  #dead: DsyncdError | undefined;
-  #isClosing = false;
-  #onDeath: ((error: DsyncdError) => void) | undefined;
+  readonly #thread: WorkerThread<FileCalls>;
+  #ended: DsyncdError | undefined;
+  #onEnd: ((error: DsyncdError) => void) | undefined;
 
   constructor(file: string) {
-    this.#file = file;
-    // Conditions and loaders of the main thread (a test runner's) are none of the worker's.
-    this.#worker = new Worker(workerUrl, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb } });
-    this.#worker.on('message', (answer: FileAnswer) => this.#settle(answer));
-    this.#worker.on('error', (error) => this.#die(error));
-    this.#worker.on('exit', () => this.#die(undefined));
-  }
-
-  /** @throws {DsyncdError} with the SQLite or system error's text; `code` tells {@link isDamage}. */
-  call<Name extends FileCall>(
-    call: Name,
-    ...[argument]: Parameters<FileCalls[Name]>
-  ): Promise<ReturnType<FileCalls[Name]>> {
-    if (this.#dead !== undefined) return Promise.reject(this.#dead);
-    const request: FileRequest = { id: this.#nextId++, call, argument };
-    return new Promise((resolve, reject) => {
-      this.#pending.set(request.id, { resolve, reject });
-      this.#worker.postMessage(request);
+    const error = (cause: Error | undefined): DsyncdError => this.#endedError(file, cause);
+    this.#thread = new WorkerThread<FileCalls>({
+      file: threadFile(import.meta.url, 'queue-file.worker'),
+      resourceLimits: { maxYoungGenerationSizeMb },
+      closedError: () => error(undefined),
+      endedError: error,
+      onEnd: (ended) => {
+        this.#ended = ended;
+        this.#onEnd?.(ended);
+      },
     });
   }
 
-  /** The file is in use from now on: tells when the thread ends though nobody has closed it. */
-  watch(onDeath: (error: DsyncdError) => void): void {
-    this.#onDeath = onDeath;
-    if (this.#dead !== undefined) onDeath(this.#dead);
+  /** @throws {DsyncdError} with the SQLite or system error's text; see {@link isDamage}. */
+  call<Name extends keyof FileCalls>(
+    name: Name,
+    ...args: Parameters<FileCalls[Name]>
+  ): Promise<Awaited<ReturnType<FileCalls[Name]>>> {
+    return this.#ended === undefined ? this.#thread.call(name, ...args) : Promise.reject(this.#ended);
   }
 
-  async close(): Promise<void> {
-    if (this.#dead !== undefined) return;
-    this.#isClosing = true;
-    const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
-    await this.call('close');
-    await exited;
+  /** The file is in use from now on: `onEnd` is called when the thread ends though nobody has closed it. */
+  watch(onEnd: (error: DsyncdError) => void): void {
+    this.#onEnd = onEnd;
+    if (this.#ended !== undefined) onEnd(this.#ended);
   }
 
-  #settle(answer: FileAnswer): void {
-    const pending = this.#pending.get(answer.id);
-    this.#pending.delete(answer.id);
-    if ('error' in answer) pending?.reject(fileError(this.#file, answer.error));
-    else pending?.resolve(answer.value as never);
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
-  #die(cause: Error | undefined): void {
-    if (this.#dead !== undefined) return;
-    const error = new DsyncdError(
+  #endedError(file: string, cause: Error | undefined): DsyncdError {
+    return new DsyncdError(
       'DSYNCD_QUEUE_THREAD',
-      `the thread that writes the queue file ${this.#file} ended${cause === undefined ? '' : `: ${cause.message}`}`,
+      `the thread that writes the queue file ${file} ended${cause === undefined ? '' : `: ${cause.message}`}`,
       {
         // One that has worked will work again after a new start.
-        outcome: this.#onDeath === undefined ? 'operator' : 'transient',
+        outcome: this.#onEnd === undefined ? 'operator' : 'transient',
         hint: 'restart dsyncd; from a source tree, build it first',
         cause,
       },
     );
-    this.#dead = error;
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
-    if (!this.#isClosing) this.#onDeath?.(error);
   }
-}
-
-/** Errors that say themselves what they mean, and which need a person. */
-const passedOn = new Set(['DSYNCD_QUEUE_LOCKED', 'DSYNCD_QUEUE_FOREIGN']);
-
-function fileError(file: string, { code, message, hint }: FileProblem): DsyncdError {
-  const options = hint === undefined ? {} : { hint };
-  if (passedOn.has(code)) return new DsyncdError(code, message, { outcome: 'operator', ...options });
-  const outcome: FailureKind = /^(SQLITE_(FULL|BUSY)|ENOSPC|EDQUOT)/.test(code) ? 'transient' : 'operator';
-  const ours = /^SQLITE_(CORRUPT|NOTADB)/.test(code) ? 'DSYNCD_QUEUE_DAMAGED' : 'DSYNCD_QUEUE_FILE';
-  return new DsyncdError(ours, `the queue file ${file} cannot be used: ${message} (${code})`, {
-    outcome,
-    ...options,
-  });
 }
 
 export const isDamage = (error: unknown): boolean =>

@@ -1,4 +1,4 @@
-/** What main thread and file thread say to each other. Keys are {@link recordKey}s. */
+/** What passes between main thread and file thread. Keys are {@link recordKey}s. */
 
 import type { StoredChannel } from '../model/scheduler.ts';
 import { rowWidth } from '../model/user-records.ts';
@@ -50,7 +50,7 @@ export interface OpenedFile {
   readonly damaged: { readonly movedTo: string; readonly reason: string } | undefined;
 }
 
-/** What can be asked of the file thread, and what it answers. */
+/** The calls that the file thread answers. */
 export interface FileCalls {
   open(place: FilePlace): OpenedFile;
   users(afterId: number): UsersPage;
@@ -63,23 +63,4 @@ export interface FileCalls {
   /** Gives up a damaged file and starts an empty one; answers where the damaged one is. */
   moveAside(): string;
   close(): void;
-}
-
-export type FileCall = keyof FileCalls;
-
-export interface FileRequest {
-  readonly id: number;
-  readonly call: FileCall;
-  readonly argument: unknown;
-}
-
-export type FileAnswer =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: FileProblem };
-
-/** An error as it passes between threads. */
-export interface FileProblem {
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string;
 }

@@ -1,13 +1,12 @@
 import { existsSync, renameSync } from 'node:fs';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
-import { makePrivate } from '@dsyncd/process';
+import { type FileLock, makePrivate, tryLockFile } from '@dsyncd/process';
 import Database from 'better-sqlite3';
 import {
   type CommitBatch,
   type FailureRow,
   type FileCalls,
   type FilePlace,
-  type FileProblem,
   messageRowWidth,
   type OpenedFile,
   type UsersPage,
@@ -35,10 +34,14 @@ const lockTimeoutMs = 1_000;
 export class QueueFile implements FileCalls {
   #file = '';
   #fileBytesMax = 0;
-  #lock: Database.Database | undefined;
+  #lock: FileLock | undefined;
   #database: Database.Database | undefined;
   #commit: ((batch: CommitBatch) => void) | undefined;
   #channelCount = 0;
+
+  get path(): string {
+    return this.#file;
+  }
 
   open({ file, fileBytesMax }: FilePlace): OpenedFile {
     this.#file = file;
@@ -128,7 +131,7 @@ export class QueueFile implements FileCalls {
 
   close(): void {
     this.#database?.close();
-    this.#lock?.close();
+    this.#lock?.release();
   }
 
   get #db(): Database.Database {
@@ -200,20 +203,13 @@ const isDamage = (error: unknown): error is Error =>
   typeof error.code === 'string' &&
   /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 
-function takeLock(lockFile: string): Database.Database {
-  makePrivate(lockFile);
-  const lock = new Database(lockFile, { timeout: lockTimeoutMs });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')) throw error;
-    throw new DsyncdError('DSYNCD_QUEUE_LOCKED', `another process uses the queue: ${lockFile} is locked`, {
-      outcome: 'operator',
-      hint: 'one dsyncd per state_dir: stop the other one, or give this one its own state_dir',
-    });
-  }
+function takeLock(lockFile: string): FileLock {
+  const lock = tryLockFile(lockFile, lockTimeoutMs);
+  if (lock !== undefined) return lock;
+  throw new DsyncdError('DSYNCD_QUEUE_LOCKED', `another process uses the queue: ${lockFile} is locked`, {
+    outcome: 'operator',
+    hint: 'one dsyncd per state_dir: stop the other one, or give this one its own state_dir',
+  });
 }
 
 /** @throws {DsyncdError} `DSYNCD_QUEUE_FOREIGN` for a file of something else or of a later version. */
@@ -250,11 +246,20 @@ function freeName(name: string): string {
   for (let count = 1; ; count++) if (!existsSync(`${name}-${count}`)) return `${name}-${count}`;
 }
 
-/** What went wrong as fields that can pass to another thread. */
-export function problemOf(error: unknown): FileProblem {
-  const hint = error instanceof DsyncdError ? error.hint : systemErrorHint(error);
+/** What went wrong with the queue file, as an error that an operator can act on. */
+export function queueFileError(file: string, error: unknown): DsyncdError {
+  // These say themselves what they mean.
+  if (error instanceof DsyncdError) return error;
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
   const message = error instanceof Error ? error.message : String(error);
-  return { code, message, hint };
+  const isDamaged = /^SQLITE_(CORRUPT|NOTADB)/.test(code);
+  return new DsyncdError(
+    isDamaged ? 'DSYNCD_QUEUE_DAMAGED' : 'DSYNCD_QUEUE_FILE',
+    `the queue file ${file} cannot be used: ${message} (${code})`,
+    {
+      outcome: /^(SQLITE_(FULL|BUSY)|ENOSPC|EDQUOT)/.test(code) ? 'transient' : 'operator',
+      hint: systemErrorHint(error),
+    },
+  );
 }

@@ -1,11 +1,8 @@
 /** What a worker can be asked to do. Each call is one hop there and back. */
 
-import { closeSync } from 'node:fs';
 import type { MailboxGuid, MailboxPath } from '@dsyncd/core';
 import type { MailboxStatus } from '../../port.ts';
-import type { HomePlace } from '../wire.ts';
 import { apply } from './apply.ts';
-import { isPresentLockFile, openLockFile } from './lock-file.ts';
 import { lostBodies, readBody, restoreBody } from './lost-bodies.ts';
 import {
   findBodies,
@@ -19,6 +16,7 @@ import {
 } from './mail-reads.ts';
 import { rebuildIndex } from './rebuild.ts';
 import { leftoverAgeMs, sweep } from './sweep.ts';
+import { releaseSyncLock, takeSyncLock } from './sync-lock-file.ts';
 import {
   changeAllNames,
   changeIdentity,
@@ -67,10 +65,8 @@ export const indexOperations = {
 
 /** On a home whose index may be missing or damaged. */
 export const homeOperations = {
-  openLockFile: (place: HomePlace): number => openLockFile(place.home),
-  isPresentLockFile: (place: HomePlace, descriptor: number): boolean =>
-    isPresentLockFile(place.home, descriptor),
-  closeLockFile: (_place: HomePlace, descriptor: number): void => closeSync(descriptor),
+  takeSyncLock,
+  releaseSyncLock,
   rebuildIndex,
 } as const;
 
