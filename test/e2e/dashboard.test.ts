@@ -132,7 +132,7 @@ describe.skipIf(chromiumFile === undefined)('the dashboard', { timeout: 90_000 }
     await dialog.getByText('Enter the token.').waitFor();
     await dialog.getByLabel('Token of the role').fill('wrong-but-long-enough');
     await page.keyboard.press('Enter');
-    await dialog.getByText('The token is none of ours').waitFor();
+    await dialog.getByText('Invalid token').waitFor();
     expect(await callApi(a, '/v1/channels/default')).toMatchObject({ paused: false });
     await dialog.getByLabel('Token of the role').fill(a.http.token);
     await page.keyboard.press('Enter');

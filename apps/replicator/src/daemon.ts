@@ -4,13 +4,13 @@ import { startAlerts } from '@dsyncd/alerts';
 import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
 import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
 import { findProblems } from '@dsyncd/doctor';
-import { hasImported } from '@dsyncd/engine';
-import { changeBatch, type NotifyListener } from '@dsyncd/notify';
-import { type Daemon, endWith, programVersion, takeInheritedFiles } from '@dsyncd/process';
+import type { NotifyListener } from '@dsyncd/notify';
+import { type Daemon, endWith, ListenedUntil, programVersion, takeInheritedFiles } from '@dsyncd/process';
 import {
   type Channel,
   doveadmSocketName,
   FirstSyncWatch,
+  FleetDuties,
   HangWatch,
   HostProblems,
   listenDoveadm,
@@ -25,9 +25,7 @@ import {
   type WorkerPoolOptions,
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
-import { FleetDuties } from './fleet-duties.ts';
 import { openHttp } from './http.ts';
-import { ListenedUntil } from './listened-until.ts';
 import { startListeners } from './listeners.ts';
 import { openMailSide } from './mail-side.ts';
 import { openQueue, queueSettings } from './open-queue.ts';
@@ -59,7 +57,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const { queue, respell, intake, sink, closeSink, fleetParts, close } = await openQueue({
     config,
     channels,
-    events: { onEmptied: () => duties.emptied(), onVanished: () => duties.vanished() },
+    duties,
     onSink: async (early) => {
       listeners = await startListeners(config, inherited, early, logger);
     },
@@ -83,13 +81,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     logger,
     ...poolSettings(config),
     hangs: new HangWatch({ queue, channels, clock: systemClock }),
-    onSynced: async ({ user, channel }, result) => {
-      if (result.peer !== undefined) intake.peerSeen(channel, result.peer);
-      if (result.properUser !== undefined)
-        await intake.request(changeBatch([{ user: result.properUser, priority: 'high' }]));
-      if (hasImported(result)) await intake.imported(user, channel);
-    },
-    onEnded: (sync) => http?.syncEnded(sync),
+    intake,
   });
   const known = { clock: systemClock, version: programVersion(), dsyncds: new Set<string>() };
   const problems = new HostProblems(
@@ -152,7 +144,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const refreshing = refresh.start();
   // A Dovecot may be down or slow; what is waiting for it in the queue is not held up by that.
   if (config.mailEngine === 'builtin') await refreshing;
-  pool.start();
+  pool.start(http);
   const respelt = respell(stopping.signal);
   const missed = new MissedChanges({
     queue,
@@ -207,7 +199,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       problems.stop();
       firstSyncs.stop();
       const missedSettled = missed.stop();
-      // What is written from now on, nobody hears; what was written before is read out.
+      // Nothing that is written from now on is read; what was written before is.
       const closedAt = systemClock.now();
       await Promise.all(Object.values(listeners).map((listener) => listener.close()));
       await http?.close();

@@ -4,8 +4,7 @@ import { type DsyncdError, type Logger, systemClock, systemRandom } from '@dsync
 import type { HttpApiParts } from '@dsyncd/http-api';
 import type { NotifySink } from '@dsyncd/notify';
 import { openSqliteQueue, type QueueSettings, type ReplicationQueue } from '@dsyncd/queue';
-import { type Channel, Intake } from '@dsyncd/replicator';
-import type { FleetEvents } from './redis-queue.ts';
+import { type Channel, type FleetDuties, Intake } from '@dsyncd/replicator';
 
 export interface QueueSide {
   readonly queue: ReplicationQueue;
@@ -25,7 +24,8 @@ export interface QueueSide {
 export interface QueueParts {
   readonly config: Config;
   readonly channels: () => readonly Channel[];
-  readonly events: Pick<FleetEvents, 'onEmptied' | 'onVanished'>;
+  /** What a queue on Redis asks this replicator to do. */
+  readonly duties: Pick<FleetDuties, 'emptied' | 'vanished'>;
   /** The sink is there; with a queue on Redis, the queue may come later. */
   readonly onSink: (sink: NotifySink) => Promise<void>;
   /** The queue stores nothing more; only a new start of the program helps. */
@@ -35,7 +35,7 @@ export interface QueueParts {
 
 /** Opens the queue where the configuration says it is. */
 export async function openQueue(parts: QueueParts): Promise<QueueSide> {
-  const { config, channels, events, onSink, onBroken, logger } = parts;
+  const { config, channels, duties, onSink, onBroken, logger } = parts;
   if (config.redis === undefined) {
     const queue = await openSqliteQueue({
       file: join(config.stateDir, 'queue.sqlite'),
@@ -61,13 +61,14 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
   const { openFleetParts, openFleetQueue, openOutageSink } = await import('./redis-queue.ts');
   const sink = await openOutageSink(config, logger);
   await onSink(sink);
-  const onReturned = (): void =>
+  const returned = (): void =>
     void sink
       .repeatRecent()
       .catch((error: unknown) => logger.error({ error }, 'the last notifications are not repeated'));
   const settings = queueSettings(config);
   const { redis, hostname } = config;
-  const queue = await openFleetQueue({ redis, hostname, settings, logger }, { ...events, onReturned });
+  const events = { emptied: () => duties.emptied(), vanished: () => duties.vanished(), returned };
+  const queue = await openFleetQueue({ redis, hostname, settings, logger }, events);
   const intake = new Intake({ queue, channels, clock: systemClock, logger });
   sink.connect({
     sink: intake,

@@ -4,7 +4,7 @@ import { DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/cor
 import type { HttpApiParts } from '@dsyncd/http-api';
 import { OutageSink, OutageSpool } from '@dsyncd/notify';
 import type { QueueSettings, ReplicationQueue } from '@dsyncd/queue';
-import { openFleet, openRedisQueue, type RedisFleet } from '@dsyncd/queue-redis';
+import { openFleet, openRedisQueue, type RedisFleet, type RedisQueueEvents } from '@dsyncd/queue-redis';
 
 const retryMs = 1_000;
 
@@ -17,12 +17,6 @@ export const openOutageSink = async ({ stateDir }: Config, logger: Logger): Prom
     logger,
   });
 
-export interface FleetEvents {
-  readonly onEmptied: () => void;
-  readonly onReturned: () => void;
-  readonly onVanished: () => void;
-}
-
 export interface FleetQueueParts {
   readonly redis: RedisConfig;
   readonly hostname: string;
@@ -32,19 +26,19 @@ export interface FleetQueueParts {
 
 /**
  * Opens the queue on Redis; while that is down, waits for it.
- * @throws {DsyncdError} for what somebody has to mend: a wrong password, version or name.
+ * @throws {DsyncdError} for what a person has to fix: a wrong password, version or name.
  */
 export async function openFleetQueue(
   { redis, hostname, settings, logger }: FleetQueueParts,
-  events: FleetEvents,
+  events: RedisQueueEvents,
 ): Promise<ReplicationQueue> {
   const { backend, prefix, leaseMs } = redis;
-  let isTold = false;
+  let isLogged = false;
   for (;;) {
     try {
       return await openRedisQueue({
         ...(await readRedisAccess(redis)),
-        ...events,
+        events,
         backend,
         prefix,
         hostname,
@@ -55,8 +49,9 @@ export async function openFleetQueue(
       });
     } catch (error) {
       if (!(error instanceof DsyncdError) || error.outcome !== 'transient') throw error;
-      if (!isTold) logger.error({ error }, 'the queue is not there: waiting for it, notifications are kept');
-      isTold = true;
+      if (!isLogged)
+        logger.error({ error }, 'the queue is not there: waiting for it, notifications are kept');
+      isLogged = true;
       await systemClock.sleep(retryMs);
     }
   }
@@ -67,7 +62,7 @@ export interface FleetParts {
   readonly board: NonNullable<HttpApiParts['board']>;
 }
 
-/** For looking at the fleet. */
+/** What shows the fleet. */
 export async function openFleetParts(redis: RedisConfig, logger: Logger): Promise<FleetParts> {
   const { backend, prefix } = redis;
   const access = await readRedisAccess(redis);

@@ -110,7 +110,7 @@ function isHostOfOurs(host: string | undefined): boolean {
 }
 
 const unknownToken = (): Problem =>
-  new Problem(401, 'DSYNCD_HTTP_TOKEN', 'the token is none of ours', {
+  new Problem(401, 'DSYNCD_HTTP_TOKEN', 'invalid token', {
     hint: 'send "Authorization: Bearer TOKEN" with the content of a token file of [listeners.http]',
   });
 

@@ -1,5 +1,6 @@
 export { type FileLock, tryLockFile } from './file-lock.ts';
 export { isOpenAt, takeInheritedFiles } from './inherited-files.ts';
+export * from './listened-until.ts';
 export { makePrivate } from './private-file.ts';
 export * from './run.ts';
 export * from './service-manager.ts';

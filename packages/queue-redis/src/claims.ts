@@ -159,7 +159,7 @@ export class Claims {
   }
 
   /**
-   * Answers how many users are ready now, or undefined when the claim was none of ours any more.
+   * Answers how many users are ready now, or undefined when the claim is no longer ours.
    * Rejects when Redis did not take the outcome in time.
    */
   async complete(claim: Claim, completion: Completion): Promise<number | undefined> {
@@ -248,8 +248,8 @@ export class Claims {
     this.#unsure.clear();
   }
 
-  /** Looks what the other replicators do, for {@link running}. */
-  async lookAround(): Promise<void> {
+  /** Reads which syncs the other replicators run, for {@link running}. */
+  async readOthers(): Promise<void> {
     const flat = (await this.#options.scripts.run('leases', this.input())) as string[];
     const mine = `${this.#options.session()}/`;
     const others: RunningSync[] = [];

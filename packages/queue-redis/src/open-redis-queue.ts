@@ -103,14 +103,14 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
       wake.others();
     },
     onBeat: async (id) => {
-      await Promise.all([claims.lookAround(), presence.beat(id), adjustClock()]);
+      await Promise.all([claims.readOthers(), presence.beat(id), adjustClock()]);
     },
-    onVanished: () => options.onVanished?.(),
+    onVanished: () => options.events?.vanished?.(),
     onLost: async () => {
       claims.drop();
       if ((await commands.hsetnx(`${base}:meta`, 'format', '1')) === 0) return;
       logger.error({ redis: place.place }, 'Redis has come back empty: every user is to be synced anew');
-      options.onEmptied?.();
+      options.events?.emptied?.();
     },
   });
   let isToRefresh = false;
@@ -163,7 +163,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     commands.on('ready', () => {
       loadScripts().catch(() => {});
       idle.serve();
-      options.onReturned?.();
+      options.events?.returned?.();
     });
     await waiters.open();
     await session.open();

@@ -34,12 +34,17 @@ export interface RedisQueueOptions extends RedisServer {
    * its syncs are given to others within twice that time. @defaultValue 10,000
    */
   readonly leaseMs?: number;
-  /** Redis came back without what it knew: make the users known again. Only one replicator is told. */
-  readonly onEmptied?: () => void;
+  readonly events?: Partial<RedisQueueEvents>;
+}
+
+/** What this replicator has to do about the queue on Redis. */
+export interface RedisQueueEvents {
+  /** Redis came back without what it knew: make the users known again. Only one replicator gets this. */
+  emptied(): void;
   /** The connection was lost and is back; what Redis took shortly before may be gone. */
-  readonly onReturned?: () => void;
-  /** Another replicator was found dead. What it was being told at that moment may never have reached the queue. */
-  readonly onVanished?: () => void;
+  returned(): void;
+  /** Another replicator was found dead. What it had just taken may never have reached the queue. */
+  vanished(): void;
 }
 
 export const redisLimits = {

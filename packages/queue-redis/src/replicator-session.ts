@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Logger, systemClock } from '@dsyncd/core';
 import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { patiently } from './connection.ts';
+import { waitForClosing } from './connection.ts';
 import type { Member } from './fleet-view.ts';
 
 interface SessionData extends Partial<Member> {
@@ -95,7 +95,7 @@ export class Session {
         this.#job = job;
         break;
       }
-      await this.#bury(job, job.data.session);
+      await this.#reclaimDeadSession(job, job.data.session);
     }
     await this.#options.join(session);
     this.#id = session;
@@ -106,7 +106,7 @@ export class Session {
   }
 
   /** BullMQ has given us the job of a replicator that is dead. */
-  async #bury(job: Job<SessionData>, session: string): Promise<void> {
+  async #reclaimDeadSession(job: Job<SessionData>, session: string): Promise<void> {
     await this.#options.leave(session);
     await job.moveToCompleted(null, this.#token, false);
     if (session === this.#id) return;
@@ -132,7 +132,7 @@ export class Session {
       const { session } = job.data;
       if (session === undefined) await job.moveToCompleted(null, this.#token, false);
       else {
-        await this.#bury(job, session);
+        await this.#reclaimDeadSession(job, session);
         if (session === this.#id) await this.renew();
       }
     }
@@ -159,7 +159,7 @@ export class Session {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelBeat?.();
-    await patiently(this.#signOff());
+    await waitForClosing(this.#signOff());
     await this.#worker.close(true);
     await this.#queue.close();
   }

@@ -10,14 +10,8 @@ import {
   type UserName,
   type UserStatus,
 } from '@dsyncd/core';
-import type { Completion, UserPage, UserQuery } from '@dsyncd/queue';
-
-/** Bits of a record's flags, as in the model. */
-const failed = 4;
-const quarantined = 8;
-const fullSynced = 32;
-const paused = 64;
-const doubted = 128;
+import { bucket, type Completion, flag, type UserPage, type UserQuery } from '@dsyncd/queue';
+import { fieldAt, type RecordField } from './lua/constants.ts';
 
 export interface RawStatus {
   readonly counts: Readonly<Record<string, string>>;
@@ -34,14 +28,14 @@ export function channelStatus(channel: string, raw: RawStatus): ChannelStatus {
   const count = (bucket: number | string): number => Number(raw.counts[bucket] ?? 0);
   return {
     channel,
-    queuedSync: count(7),
-    queuedHigh: count(6),
-    queuedLow: count(5),
-    queuedFailed: count(4),
-    queuedFullResync: count(8),
-    quarantined: count(3),
-    pausedUsers: count(9),
-    running: count(2),
+    queuedSync: count(bucket.sync),
+    queuedHigh: count(bucket.high),
+    queuedLow: count(bucket.low),
+    queuedFailed: count(bucket.failed),
+    queuedFullResync: count(bucket.fullResync),
+    quarantined: count(bucket.quarantined),
+    pausedUsers: count(bucket.paused),
+    running: count(bucket.running),
     users: raw.users,
     standings: standingCounts((_, index) => count(`s${index + 1}`)),
     paused: raw.paused,
@@ -67,39 +61,39 @@ export function userStatus(
   interval: number,
 ): UserStatus {
   const r = JSON.parse(text) as number[];
-  const at = (index: number): number => r[index] ?? 0;
-  const instant = (index: number): number | undefined => (at(index) > 0 ? at(index) : undefined);
-  const [flags, priority, requested, hold] = [at(0), at(1), at(2), at(6)];
-  const isHeld = (flags & (quarantined | paused)) !== 0;
-  const isFullSynced = (flags & fullSynced) !== 0;
-  const isDoubted = (flags & doubted) !== 0;
-  const unprovenSince = at(12);
-  const periodic = isDoubted || unprovenSince > 0 ? 0 : at(4) + (isFullSynced ? interval : 0);
+  const at = (field: RecordField): number => r[fieldAt[field]] ?? 0;
+  const instant = (field: RecordField): number | undefined => at(field) || undefined;
+  const [flags, priority, requested, hold] = [at('FLAGS'), at('PRIO'), at('ASKED'), at('HOLD')];
+  const isHeld = (flags & (flag.quarantined | flag.paused)) !== 0;
+  const isFullSynced = (flags & flag.fullSynced) !== 0;
+  const isDoubted = (flags & flag.doubted) !== 0;
+  const unprovenSince = at('UNPROVEN');
+  const periodic = isDoubted || unprovenSince > 0 ? 0 : at('FULLBASE') + (isFullSynced ? interval : 0);
   const dueAt = priority > 0 || hold > 0 ? hold : periodic;
   const facts = {
-    failed: (flags & failed) !== 0,
-    quarantined: (flags & quarantined) !== 0,
-    paused: (flags & paused) !== 0,
-    quickRetriesInRow: at(8),
+    failed: (flags & flag.failed) !== 0,
+    quarantined: (flags & flag.quarantined) !== 0,
+    paused: (flags & flag.paused) !== 0,
+    quickRetriesInRow: at('QUICK_RETRIES'),
   };
   return {
     user: user as UserName,
     priority: priorities[running === 1 ? laterPriority : priority] ?? 'none',
-    lastFastSyncAt: instant(3),
-    lastFullSyncAt: isFullSynced ? instant(4) : undefined,
-    lastSuccessAt: instant(5),
+    lastFastSyncAt: instant('FAST'),
+    lastFullSyncAt: isFullSynced ? instant('FULLBASE') : undefined,
+    lastSuccessAt: instant('SUCCESS'),
     ...facts,
-    requestedAt: earliest(instant(2), instant(12)),
+    requestedAt: earliest(instant('ASKED'), instant('UNPROVEN')),
     standing: standingOf({
       ...facts,
-      requestedAt: instant(2),
+      requestedAt: instant('ASKED'),
       doubted: isDoubted,
       fullSynced: isFullSynced,
       unproven: unprovenSince > 0,
     }),
     failure: failure === null ? undefined : (JSON.parse(failure) as Completion['failure']),
-    failuresInRow: at(7),
-    nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : instant(4),
+    failuresInRow: at('FAILS'),
+    nextSyncAt: isHeld ? undefined : dueAt > 0 ? dueAt : requested > 0 ? requested : instant('FULLBASE'),
     running: running === 1,
   };
 }
@@ -123,7 +117,7 @@ export function readCursor(cursor: string | undefined): PageStart {
   const [, scan, skip] = /^(\d{1,20})-(\d{1,9})$/.exec(cursor) ?? [];
   if (scan !== undefined && skip !== undefined && BigInt(scan) < 2n ** 64n)
     return { scan, skip: Number(skip) };
-  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'the cursor is none of ours', {
+  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'invalid cursor', {
     outcome: 'operator',
     hint: 'take `next` of the page before, or start without a cursor',
   });

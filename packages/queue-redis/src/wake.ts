@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Logger, systemClock } from '@dsyncd/core';
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { patiently } from './connection.ts';
+import { waitForClosing } from './connection.ts';
 
 export const wakeQueueName = 'wake';
 const pauseMs = 20;
@@ -107,7 +107,7 @@ export class Wake {
     this.#isClosed = true;
     this.#becameIdle?.();
     await this.#worker.close(true);
-    await patiently(this.#loop);
+    await waitForClosing(this.#loop);
     await this.#queue.close();
   }
 }

@@ -113,7 +113,7 @@ describe('when Redis comes back empty', () => {
   it('whoever knows the users is asked for them, and the queue works on', async () => {
     const place = await Place.make();
     let emptied = 0;
-    const queue = await place.open({ onEmptied: () => emptied++ });
+    const queue = await place.open({ events: { emptied: () => emptied++ } });
     await request(queue);
     const claim = await nextClaim(queue);
     await place.server.end('SIGKILL');

@@ -1,8 +1,9 @@
 export { ClockWatch, clockStepMsMin, type SetBack } from './clock-watch.ts';
 export { closedError, noRoomError, noSuchChannel, requireRoom } from './errors.ts';
 export { type MemoryQueueOptions, openMemoryQueue } from './memory-queue.ts';
+export { bucket } from './model/channel-counts.ts';
 export { backoffMs, quickRetryMs, timing } from './model/timing.ts';
-export { failureLimits } from './model/user-records.ts';
+export { failureLimits, flag } from './model/user-records.ts';
 export { withOneSpelling } from './one-spelling.ts';
 export type * from './port.ts';
 export * from './port.ts';

@@ -64,8 +64,8 @@ export class ScheduledQueue implements ReplicationQueue {
   request(channelName: string, requests: readonly SyncRequest[]): Promise<LeftOut> {
     return this.#each(channelName, requests, (channel, request, now) => {
       const { user, priority, full = false, byOperator = false } = request;
-      const wish = { priority: priorityCodes[priority], full, byOperator };
-      return this.#scheduler.request(channel, user, wish, now);
+      const asked = { priority: priorityCodes[priority], full, byOperator };
+      return this.#scheduler.request(channel, user, asked, now);
     });
   }
 
@@ -218,9 +218,9 @@ export class ScheduledQueue implements ReplicationQueue {
     options: { readonly priority: RequestPriority; readonly full: boolean },
   ): Promise<number> {
     const channel = this.#channel(channelName);
-    const wish = { priority: priorityCodes[options.priority], full: options.full, byOperator: true };
+    const asked = { priority: priorityCodes[options.priority], full: options.full, byOperator: true };
     const wanted = this.#spelt(mask);
-    return this.#inTurns(channel, (range) => this.#scheduler.replicate(channel, wanted, wish, range));
+    return this.#inTurns(channel, (range) => this.#scheduler.replicate(channel, wanted, asked, range));
   }
 
   pauseUsers(channelName: string, mask: string): Promise<number> {

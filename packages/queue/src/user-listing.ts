@@ -75,7 +75,7 @@ export async function pageOfUsers(
 export function readCursor(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
   if (/^\d{1,10}$/.test(cursor)) return Number(cursor);
-  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'the cursor is none of ours', {
+  throw new DsyncdError('DSYNCD_QUEUE_CURSOR', 'invalid cursor', {
     outcome: 'operator',
     hint: 'take `next` of the page before, or start without a cursor',
   });

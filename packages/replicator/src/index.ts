@@ -1,6 +1,7 @@
 export * from './channel.ts';
 export * from './doveadm-listener.ts';
 export * from './doveadm-service.ts';
+export * from './fleet-duties.ts';
 export * from './intake.ts';
 export * from './left-out-users.ts';
 export * from './running-progress.ts';

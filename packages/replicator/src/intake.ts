@@ -1,6 +1,7 @@
 import { type Clock, type Logger, priorities, type UserName } from '@dsyncd/core';
+import { hasImported, type SyncResult } from '@dsyncd/engine';
 import { type ChangeBatch, ChangeColumns, changeBatch, type NotifySink } from '@dsyncd/notify';
-import type { ReplicationQueue } from '@dsyncd/queue';
+import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 import { LeftOutUsers } from './left-out-users.ts';
 
@@ -30,11 +31,6 @@ export class Intake implements NotifySink {
     this.leftOut = new LeftOutUsers(options);
   }
 
-  /** Remembers who is at the other end of a channel. */
-  peerSeen(channel: string, hostname: string): void {
-    this.#peerOf.set(channel, hostname);
-  }
-
   async request(batch: ChangeBatch): Promise<void> {
     if (batch.origins.size === 0) return this.#enqueue(this.#concerned(undefined), batch);
     const byOrigin = new Map<string | undefined, ChangeColumns>();
@@ -47,8 +43,12 @@ export class Intake implements NotifySink {
     await Promise.all([...byOrigin].map(([origin, part]) => this.#enqueue(this.#concerned(origin), part)));
   }
 
-  /** A sync on `channel` changed this host: the other channels of a chain get it too. */
-  async imported(user: UserName, channel: string): Promise<void> {
+  /** After each sync: remembers the peer, and brings what the sync imported to the other channels of a chain. */
+  async synced({ user, channel }: Claim, result: SyncResult): Promise<void> {
+    if (result.peer !== undefined) this.#peerOf.set(channel, result.peer);
+    if (result.properUser !== undefined)
+      await this.request(changeBatch([{ user: result.properUser, priority: 'high' }]));
+    if (!hasImported(result)) return;
     const others = this.#options.channels().filter(({ name, chain }) => chain && name !== channel);
     await this.#enqueue(
       others.map(({ name }) => name),

@@ -18,10 +18,13 @@ export interface WorkerPoolOptions {
   readonly attemptTimeoutMs: (channel: string) => number;
   /** Ends syncs whose peer hangs while another channel waits for the same user. Missing: nothing but the timeouts does. */
   readonly hangs?: { watch(claim: Claim, giveUp: (reason: Error) => void): WatchedSync };
-  /** After each sync, before its outcome is stored. */
-  readonly onSynced?: (claim: Claim, result: SyncResult) => void | Promise<void>;
-  /** For whoever counts and shows: after the outcome is stored. */
-  readonly onEnded?: (sync: EndedSync) => void;
+  /** Gets each result before its outcome is stored: what a sync brought in may concern other channels. */
+  readonly intake?: { synced(claim: Claim, result: SyncResult): Promise<void> };
+}
+
+/** What counts and shows ended syncs. */
+export interface SyncHistory {
+  syncEnded(sync: EndedSync): void;
 }
 
 /**
@@ -35,6 +38,7 @@ export class WorkerPool {
   readonly #workers = new Set<Promise<void>>();
   readonly #timeout = new GrowingTimeout();
   readonly progress: RunningProgress;
+  #history: SyncHistory | undefined;
   #connsMax: number;
   #attemptTimeoutMs: WorkerPoolOptions['attemptTimeoutMs'];
 
@@ -45,7 +49,13 @@ export class WorkerPool {
     this.#attemptTimeoutMs = options.attemptTimeoutMs;
   }
 
-  start(): void {
+  /** @param history - gets each sync after its outcome is stored */
+  start(history?: SyncHistory): void {
+    this.#history = history;
+    this.#fill();
+  }
+
+  #fill(): void {
     while (this.#workers.size < this.#connsMax && !this.#stopped.signal.aborted) this.#startWorker();
   }
 
@@ -53,7 +63,7 @@ export class WorkerPool {
   resize(settings: Pick<WorkerPoolOptions, 'connsMax' | 'attemptTimeoutMs'>): void {
     this.#connsMax = settings.connsMax;
     this.#attemptTimeoutMs = settings.attemptTimeoutMs;
-    this.start();
+    this.#fill();
   }
 
   /** Claims nothing more, gives running syncs `graceMs` to finish, then cuts them off; they are due again. */
@@ -88,7 +98,7 @@ export class WorkerPool {
     const { queue, clock } = this.#options;
     const startedAt = clock.now();
     const result = await this.#attempt(claim);
-    await this.#options.onSynced?.(claim, result);
+    await this.#options.intake?.synced(claim, result);
     if (this.#cutOff.signal.aborted && outcomeRules[result.outcome].isFailure) {
       await queue.abandon(claim);
       return;
@@ -102,7 +112,7 @@ export class WorkerPool {
     });
     const ended = { claim, result, startedAt, endedAt: clock.now() };
     this.#log(ended);
-    this.#options.onEnded?.(ended);
+    this.#history?.syncEnded(ended);
   }
 
   async #attempt(claim: Claim): Promise<SyncResult> {

@@ -50,10 +50,9 @@ describe('the time that a sync may take', () => {
       logger: silentLogger,
       connsMax: 1,
       attemptTimeoutMs: () => 600_000,
-      onEnded: (sync) => void ended.push(sync),
     });
     await queue.request('default', [{ user: ann.user, priority: 'high' }]);
-    pool.start();
+    pool.start({ syncEnded: (sync) => void ended.push(sync) });
     await vi.waitFor(
       async () => {
         clock.advance(30_000);

@@ -141,6 +141,6 @@ function parseList(text: string): unknown[] {
 }
 
 const noCursor = (): Problem =>
-  new Problem(400, 'DSYNCD_QUEUE_CURSOR', 'the cursor is none of ours', {
+  new Problem(400, 'DSYNCD_QUEUE_CURSOR', 'invalid cursor', {
     hint: 'take `next` of the page before, with the same channel, or start without a cursor',
   });

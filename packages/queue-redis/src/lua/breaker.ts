@@ -1,5 +1,3 @@
-import { timing } from '@dsyncd/queue';
-
 /** The circuit breaker of a channel, shared by all replicators; as `model/breaker.ts` of `@dsyncd/queue`. */
 export const breaker = `
 local CULPRITS_MAX = 1024
@@ -10,7 +8,7 @@ local function gateAt(ch)
   local b = call('HMGET', key('breaker', ch), 'state', 'retryAt')
   if not b[1] then return -math.huge end
   if b[1] ~= 'open' then return math.huge end
-  local retryAt, latest = tonumber(b[2]), now + ${timing.breakerMaxMs}
+  local retryAt, latest = tonumber(b[2]), now + C.BREAKER_MAX_MS
   if retryAt <= latest then return retryAt end
   -- A clock that was ahead said so: it is not waited for.
   call('HSET', key('breaker', ch), 'retryAt', latest)
@@ -31,7 +29,7 @@ local function breakerSucceeded(ch, by)
   for _, user in ipairs(released) do
     local r = user ~= by and get(ch, user) or nil
     if r and has(r, FAILED) then
-      r[HOLD] = math.min(r[HOLD], now + ${timing.quickRetryFirstMs})
+      r[HOLD] = math.min(r[HOLD], now + C.QUICK_RETRY_FIRST_MS)
       place(ch, user, r)
     end
   end
@@ -44,9 +42,9 @@ local function breakerFailed(ch, user, reason, isProbe, fraction)
   call('HSET', b, 'reason', reason or '')
   if call('SCARD', c) < CULPRITS_MAX then call('SADD', c, user) end
   local was = call('HMGET', b, 'state', 'delayMs')
-  local trips = not was[1] and failures >= ${timing.breakerFailuresMin} and call('SCARD', c) > 1
+  local trips = not was[1] and failures >= C.BREAKER_FAILURES_MIN and call('SCARD', c) > 1
   if not trips and not isProbe then return false end
-  local delay = math.min(${timing.breakerMaxMs}, math.max(${timing.breakerFirstMs}, tonumber(was[2] or 0) * 2))
+  local delay = math.min(C.BREAKER_MAX_MS, math.max(C.BREAKER_FIRST_MS, tonumber(was[2] or 0) * 2))
   local retryAt = now + math.floor(delay * (1 - fraction / 4) + 0.5)
   call('HSET', b, 'state', 'open', 'delayMs', delay, 'retryAt', retryAt)
   return true

@@ -1,5 +1,3 @@
-import { timing } from '@dsyncd/queue';
-
 /** A claim promotes so many users a channel at most; the rest follow with the next claims. */
 const promotedMax = 100;
 
@@ -107,7 +105,7 @@ for _, ch in ipairs(a.channels) do call('SADD', base .. 'channels', ch) end
 local before = call('HGET', KEYS[1], 'interval')
 local latest = tonumber(call('HGET', KEYS[1], 'clock') or 0)
 call('HSET', KEYS[1], 'interval', interval, 'clock', now)
-return before == tostring(interval) and latest <= now + CLOCK_SLACK and 1 or 0
+return before == tostring(interval) and latest <= now + C.CLOCK_SLACK and 1 or 0
 `;
 
 /** A replicator is gone: its leases end. Its id never comes back, so that whatever it still sends is refused. */
@@ -178,8 +176,8 @@ end
 -- As planProof of the model.
 local function planProof()
   if r[UNPROVEN] == 0 then return 0 end
-  local pause = a.proofAfterMs or ${timing.proofPauseMs}
-  local isOverdue = now - r[UNPROVEN] >= ${timing.proofPausesMax} * pause
+  local pause = a.proofAfterMs or C.PROOF_PAUSE_MS
+  local isOverdue = now - r[UNPROVEN] >= C.PROOF_PAUSES_MAX * pause
   if isOverdue then mark(r, WANTS_FULL) end
   if more then return 0 end
   return isOverdue and now or now + pause

@@ -1,5 +1,6 @@
 import { breaker } from './breaker.ts';
 import { abandon, abandonScript, claimScript, completeScript, joinScript, leaveScript } from './claims.ts';
+import { withConstants } from './constants.ts';
 import { records } from './records.ts';
 import {
   addScript,
@@ -26,7 +27,7 @@ import { waiters } from './waiters.ts';
 const library = `${records}${breaker}${waiters}${requests}${abandon}${statusOf}`;
 
 /** Every change of the queue is one of these: Redis runs each to its end with nothing in between. */
-export const scripts = {
+const texts = {
   request: library + requestScript,
   add: library + addScript,
   remove: library + removeScript,
@@ -48,4 +49,8 @@ export const scripts = {
   leases: library + leasesScript,
 } as const;
 
-export type ScriptName = keyof typeof scripts;
+export type ScriptName = keyof typeof texts;
+
+export const scripts = Object.fromEntries(
+  Object.entries(texts).map(([name, text]) => [name, withConstants(text)]),
+) as Readonly<Record<ScriptName, string>>;

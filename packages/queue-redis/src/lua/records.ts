@@ -1,8 +1,4 @@
-import { changingSyncsMin, type Standing, standings } from '@dsyncd/core';
-import { clockStepMsMin, timing } from '@dsyncd/queue';
-
-/** How a user stands is a number here: 0 for not counted, then in the order of the words. */
-const number = (standing: Standing): number => 1 + standings.indexOf(standing);
+import { constants } from './constants.ts';
 
 /**
  * What every script begins with: the records of users and where each user stands.
@@ -18,13 +14,7 @@ local a = cjson.decode(ARGV[1])
 local now, interval = a.now, a.interval
 local base = string.sub(KEYS[1], 1, -5)
 local call = redis.call
-local WANTS_FULL, FAILED, QUARANTINED, HAS_STATE, FULL_SYNCED, PAUSED, DOUBTED = 2, 4, 8, 16, 32, 64, 128
-local FLAGS, PRIO, ASKED, FAST, FULLBASE, SUCCESS, HOLD, FAILS, QUICK_RETRIES, BUCKET, STANDING, PLACE, UNPROVEN =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
--- Clocks of hosts differ by less.
-local CLOCK_SLACK = ${clockStepMsMin}
-local AGEING = {${timing.ageingMs.slice(1).join(', ')}}
-
+${constants}
 -- Milliseconds; for signs of life, which hosts whose clocks differ compare.
 local function redisTime()
   local time = call('TIME')
@@ -59,7 +49,7 @@ end
 
 local function create(ch)
   if a.usersMax and call('HLEN', key('users', ch)) >= a.usersMax then return nil end
-  local r = { 1, 0, 0, 0, now, 0, 0, 0, 0, 0, 0, 0, 0 }
+  local r = { KNOWN, 0, 0, 0, now, 0, 0, 0, 0, 0, 0, 0, 0 }
   remember(r)
   return r
 end
@@ -86,17 +76,18 @@ end
 local function rank(r, due)
   if r[PRIO] == 0 then return due end
   local aged = r[ASKED] - AGEING[r[PRIO]]
-  if r[FAST] == 0 then return aged - ${timing.neverSyncedHeadStartMs} end
+  if r[FAST] == 0 then return aged - C.NEVER_SYNCED_HEAD_START_MS end
   return aged
 end
 
 local function bucketOf(r, busyOn, ch, ready)
-  if busyOn == ch then return 2 end
-  if has(r, QUARANTINED) then return 3 end
-  if has(r, PAUSED) then return 9 end
-  if has(r, FAILED) then return 4 end
-  if r[PRIO] > 0 then return 4 + r[PRIO] end
-  return ready and 8 or 1
+  if busyOn == ch then return C.IN_RUNNING end
+  if has(r, QUARANTINED) then return C.IN_QUARANTINED end
+  if has(r, PAUSED) then return C.IN_PAUSED end
+  if has(r, FAILED) then return C.IN_FAILED end
+  -- low, high and sync follow each other.
+  if r[PRIO] > 0 then return C.IN_LOW + r[PRIO] - 1 end
+  return ready and C.IN_FULL_RESYNC or C.IN_IDLE
 end
 
 local function countBucket(ch, r, bucket)
@@ -109,14 +100,14 @@ end
 
 -- As standingOf in core says it.
 local function standingOf(r)
-  if has(r, QUARANTINED) then return ${number('quarantined')} end
-  if has(r, PAUSED) then return ${number('paused')} end
-  if has(r, FAILED) then return ${number('failing')} end
-  if not has(r, FULL_SYNCED) then return ${number('never synced')} end
-  if r[QUICK_RETRIES] >= ${changingSyncsMin} then return ${number('changing')} end
-  if r[ASKED] > 0 or r[QUICK_RETRIES] > 0 then return ${number('behind')} end
-  if has(r, DOUBTED) then return ${number('not known')} end
-  return r[UNPROVEN] > 0 and ${number('unproven')} or ${number('replicated')}
+  if has(r, QUARANTINED) then return C.IS_QUARANTINED end
+  if has(r, PAUSED) then return C.IS_PAUSED end
+  if has(r, FAILED) then return C.IS_FAILING end
+  if not has(r, FULL_SYNCED) then return C.IS_NEVER_SYNCED end
+  if r[QUICK_RETRIES] >= C.CHANGING_SYNCS_MIN then return C.IS_CHANGING end
+  if r[ASKED] > 0 or r[QUICK_RETRIES] > 0 then return C.IS_BEHIND end
+  if has(r, DOUBTED) then return C.IS_NOT_KNOWN end
+  return r[UNPROVEN] > 0 and C.IS_UNPROVEN or C.IS_REPLICATED
 end
 
 local function countStanding(ch, r, standing)
@@ -149,11 +140,11 @@ end
 local function waitMax(r)
   local failed, soon = 0, 0
   if r[FAILS] > 0 then
-    local first = math.min(${timing.backoffFirstMs}, a.failureInterval)
+    local first = math.min(C.BACKOFF_FIRST_MS, a.failureInterval)
     failed = math.min(a.failureInterval, first * 2 ^ math.min(r[FAILS] - 1, 30))
   end
   if r[QUICK_RETRIES] > 0 then
-    soon = math.min(${timing.quickRetryMaxMs}, ${timing.quickRetryFirstMs} * ${timing.quickRetryGrowth} ^ math.min(r[QUICK_RETRIES] - 1, 20))
+    soon = math.min(C.QUICK_RETRY_MAX_MS, C.QUICK_RETRY_FIRST_MS * C.QUICK_RETRY_GROWTH ^ math.min(r[QUICK_RETRIES] - 1, 20))
   end
   local most = math.max(failed, soon)
   return most > 0 and most or a.failureInterval
@@ -162,7 +153,7 @@ end
 -- Instants that a clock gave which was ahead are pulled back, so that nobody waits for it to be right again.
 local function rightTimes(r)
   for _, place in ipairs({ ASKED, FAST, FULLBASE, SUCCESS, UNPROVEN }) do
-    if r[place] > now + CLOCK_SLACK then r[place] = now end
+    if r[place] > now + C.CLOCK_SLACK then r[place] = now end
   end
   if r[HOLD] > now then r[HOLD] = math.min(r[HOLD], now + waitMax(r)) end
 end

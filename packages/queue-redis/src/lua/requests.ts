@@ -1,6 +1,4 @@
-import { timing } from '@dsyncd/queue';
-
-/** Wishes merge into the record; those that come while the user is being synced into its lease too. */
+/** Requests merge into the record; those that come while the user is being synced into its lease too. */
 export const requests = `
 local function hurry(r, prio, byOperator)
   if byOperator then
@@ -9,8 +7,8 @@ local function hurry(r, prio, byOperator)
     r[HOLD] = 0
     return was
   end
-  if prio < 3 or r[HOLD] == 0 then return false end
-  local earliest = r[FAST] + (has(r, FAILED) and ${timing.backoffFirstMs} or ${timing.quickRetryFirstMs})
+  if prio < C.SYNC_PRIORITY or r[HOLD] == 0 then return false end
+  local earliest = r[FAST] + (has(r, FAILED) and C.BACKOFF_FIRST_MS or C.QUICK_RETRY_FIRST_MS)
   if earliest >= r[HOLD] then return false end
   r[HOLD] = earliest
   return true
@@ -32,7 +30,7 @@ local function request(ch, user, prio, full, byOperator)
   local r = get(ch, user)
   local busyOn, id = running(user)
   local isPlain = not full and not byOperator
-  if r and not busyOn and isPlain and r[PRIO] >= prio and (prio < 3 or r[HOLD] == 0) then return false end
+  if r and not busyOn and isPlain and r[PRIO] >= prio and (prio < C.SYNC_PRIORITY or r[HOLD] == 0) then return false end
   local changed = not r
   if not r then
     r = create(ch)

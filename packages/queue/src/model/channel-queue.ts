@@ -11,7 +11,7 @@ import { Breaker } from './breaker.ts';
 import { type Bucket, bucket, ChannelCounts, countLags, standingOfRecord } from './channel-counts.ts';
 import { IndexedHeap } from './collections.ts';
 import { awaitsProof, dueAt, rank, syncType } from './due.ts';
-import { mergeWish, type RunningClaim } from './running-claim.ts';
+import { mergeRequest, type RunningClaim } from './running-claim.ts';
 import { limitWait, timing } from './timing.ts';
 import { FailureTexts, flag, UserRecords } from './user-records.ts';
 import type { UserTable } from './user-table.ts';
@@ -19,7 +19,7 @@ import type { UserTable } from './user-table.ts';
 const priorityBuckets = [bucket.idle, bucket.low, bucket.high, bucket.sync] as const;
 const syncPriority = 3;
 
-export interface Wish {
+export interface CodedRequest {
   /** Index into `priorities`, from 1. */
   readonly priority: number;
   readonly full: boolean;
@@ -89,7 +89,7 @@ export class ChannelQueue {
     this.place(user, now);
   }
 
-  /** Would this wish leave the user's record as it is? For the hot path: cheap, and only sure when true. */
+  /** Would this request leave the user's record as it is? For the hot path: cheap, and only sure when true. */
   isCovered(user: number, priority: number): boolean {
     return (
       (this.records.priority[user] as number) >= priority &&
@@ -98,44 +98,44 @@ export class ChannelQueue {
     );
   }
 
-  /** Merges a wish into the user's record; true when the record has changed. */
-  request(user: number, wish: Wish, now: number): boolean {
+  /** Merges a request into the user's record; true when the record has changed. */
+  request(user: number, asked: CodedRequest, now: number): boolean {
     const { records } = this;
     const isNew = this.add(user, now);
     const running = this.#users.runningOf(user);
     if (running !== undefined && running.channel === this.index && !running.isStale)
-      running.more = mergeWish(running.more, wish, now);
+      running.more = mergeRequest(running.more, asked, now);
     let hasChanged = isNew;
     // A change does not wait for the user to be quiet.
     if (awaitsProof(records, user)) records.notBefore[user] = 0;
-    if ((records.priority[user] as number) < wish.priority) {
-      records.priority[user] = wish.priority;
+    if ((records.priority[user] as number) < asked.priority) {
+      records.priority[user] = asked.priority;
       hasChanged = true;
     }
     if (records.requestedAt[user] === 0) {
       records.requestedAt[user] = now;
       hasChanged = true;
     }
-    if (wish.full && !records.has(user, flag.wantsFull)) {
+    if (asked.full && !records.has(user, flag.wantsFull)) {
       records.mark(user, flag.wantsFull);
       hasChanged = true;
     }
-    if (this.hurry(user, wish)) hasChanged = true;
+    if (this.hurry(user, asked)) hasChanged = true;
     if (hasChanged) this.place(user, now);
     return hasChanged;
   }
 
-  /** An operator's wish ends quarantine and waiting at once; a sync one shortens waiting, but does not hammer. */
-  hurry(user: number, wish: Wish): boolean {
+  /** An operator's request ends quarantine and waiting at once; a sync one shortens waiting, but does not hammer. */
+  hurry(user: number, asked: CodedRequest): boolean {
     const { records } = this;
     const notBefore = records.notBefore[user] as number;
-    if (wish.byOperator) {
+    if (asked.byOperator) {
       const wasHeld = records.has(user, flag.quarantined) || notBefore > 0;
       records.clear(user, flag.quarantined);
       records.notBefore[user] = 0;
       return wasHeld;
     }
-    if (wish.priority < syncPriority || notBefore === 0) return false;
+    if (asked.priority < syncPriority || notBefore === 0) return false;
     const pauseMs = records.has(user, flag.failed) ? timing.backoffFirstMs : timing.quickRetryFirstMs;
     const earliest = (records.lastFastAt[user] as number) + pauseMs;
     if (earliest >= notBefore) return false;

@@ -1,7 +1,7 @@
 import type { SyncType } from '@dsyncd/core';
 import { type SetBack, setBackInstant } from '../clock-watch.ts';
 import type { Claim, Completion } from '../port.ts';
-import type { Wish } from './channel-queue.ts';
+import type { CodedRequest } from './channel-queue.ts';
 
 /** Requests that came while the sync ran: they cause one more. Priorities are indexes. */
 export interface MoreWork {
@@ -43,10 +43,10 @@ export interface Finish {
 
 export type ClaimHead = Omit<Claim, 'state'> & { readonly hasState: boolean };
 
-export const mergeWish = (more: MoreWork | undefined, wish: Wish, now: number): MoreWork => ({
-  priority: Math.max(more?.priority ?? 0, wish.priority),
-  full: (more?.full ?? false) || wish.full,
-  byOperator: (more?.byOperator ?? false) || wish.byOperator,
+export const mergeRequest = (more: MoreWork | undefined, asked: CodedRequest, now: number): MoreWork => ({
+  priority: Math.max(more?.priority ?? 0, asked.priority),
+  full: (more?.full ?? false) || asked.full,
+  byOperator: (more?.byOperator ?? false) || asked.byOperator,
   requestedAt: more?.requestedAt ?? now,
 });
 

@@ -10,7 +10,7 @@ import {
 import type { SetBack } from '../clock-watch.ts';
 import { noRoomForChannel, noSuchChannel } from '../errors.ts';
 import type { Completion, QueueSettings } from '../port.ts';
-import { ChannelQueue, type Wish } from './channel-queue.ts';
+import { ChannelQueue, type CodedRequest } from './channel-queue.ts';
 import { channelsWithRoom, healthiestFor, soonest } from './fair-share.ts';
 import { finishSync } from './finish-sync.ts';
 import { type ClaimHead, type Finish, type RunningClaim, setClaimBack } from './running-claim.ts';
@@ -136,10 +136,10 @@ export class Scheduler {
     for (const channel of this.#channels) channel.reserve(userCount);
   }
 
-  request(channel: ChannelQueue, name: UserName, wish: Wish, now: number): number {
+  request(channel: ChannelQueue, name: UserName, asked: CodedRequest, now: number): number {
     const user = this.users.obtain(name);
     if (user === noRoom) return user;
-    if (channel.request(user, wish, now)) this.#onChange(channel.index, user);
+    if (channel.request(user, asked, now)) this.#onChange(channel.index, user);
     return user;
   }
 
@@ -192,8 +192,8 @@ export class Scheduler {
   }
 
   /** As {@link request} for known users of the range; answers those that the mask matches. */
-  replicate(channel: ChannelQueue, mask: string, wish: Wish, range: UserRange): readonly number[] {
-    return this.#change(channel, mask, range, (user) => channel.request(user, wish, range.now));
+  replicate(channel: ChannelQueue, mask: string, asked: CodedRequest, range: UserRange): readonly number[] {
+    return this.#change(channel, mask, range, (user) => channel.request(user, asked, range.now));
   }
 
   /** Stops known users of the range, or lets them go on; answers those that the mask matches. */

@@ -55,7 +55,7 @@ export function limitWait(
 ): void {
   const [failures, quickRetries] = [records.failures[user] as number, records.quickRetries[user] as number];
   const failedMs = failures > 0 ? backoffMsMax(failures, failureResyncIntervalMs) : 0;
-  const soonsMs = quickRetries > 0 ? quickRetryMs(quickRetries) : 0;
-  const maxMs = Math.max(failedMs, soonsMs) || failureResyncIntervalMs;
+  const quickMs = quickRetries > 0 ? quickRetryMs(quickRetries) : 0;
+  const maxMs = Math.max(failedMs, quickMs) || failureResyncIntervalMs;
   records.notBefore[user] = Math.min(records.notBefore[user] as number, now + maxMs);
 }

@@ -1,6 +1,6 @@
 import { type Clock, type Logger, systemClock } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
-import type { Channel } from '@dsyncd/replicator';
+import type { Channel } from './channel.ts';
 
 const retryMs = 5_000;
 
