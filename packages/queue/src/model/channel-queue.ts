@@ -11,20 +11,13 @@ import { Breaker } from './breaker.ts';
 import { type Bucket, bucket, ChannelCounts, countLags, standingOfRecord } from './channel-counts.ts';
 import { IndexedHeap } from './collections.ts';
 import { awaitsProof, dueAt, rank, syncType } from './due.ts';
-import { mergeRequest, type RunningClaim } from './running-claim.ts';
+import { type CodedRequest, mergeRequest, type RunningClaim } from './running-claim.ts';
 import { limitWait, timing } from './timing.ts';
 import { FailureTexts, flag, UserRecords } from './user-records.ts';
 import type { UserTable } from './user-table.ts';
 
 const priorityBuckets = [bucket.idle, bucket.low, bucket.high, bucket.sync] as const;
 const syncPriority = 3;
-
-export interface CodedRequest {
-  /** Index into `priorities`, from 1. */
-  readonly priority: number;
-  readonly full: boolean;
-  readonly byOperator: boolean;
-}
 
 export interface ChannelTiming {
   readonly fullSyncIntervalMs: number;

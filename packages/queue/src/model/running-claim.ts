@@ -1,7 +1,14 @@
 import type { SyncType } from '@dsyncd/core';
 import { type SetBack, setBackInstant } from '../clock-watch.ts';
 import type { Claim, Completion } from '../port.ts';
-import type { CodedRequest } from './channel-queue.ts';
+
+/** A request as the model sees it. */
+export interface CodedRequest {
+  /** Index into `priorities`, from 1. */
+  readonly priority: number;
+  readonly full: boolean;
+  readonly byOperator: boolean;
+}
 
 /** Requests that came while the sync ran: they cause one more. Priorities are indexes. */
 export interface MoreWork {

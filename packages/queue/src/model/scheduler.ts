@@ -10,10 +10,16 @@ import {
 import type { SetBack } from '../clock-watch.ts';
 import { noRoomForChannel, noSuchChannel } from '../errors.ts';
 import type { Completion, QueueSettings } from '../port.ts';
-import { ChannelQueue, type CodedRequest } from './channel-queue.ts';
+import { ChannelQueue } from './channel-queue.ts';
 import { channelsWithRoom, healthiestFor, soonest } from './fair-share.ts';
 import { finishSync } from './finish-sync.ts';
-import { type ClaimHead, type Finish, type RunningClaim, setClaimBack } from './running-claim.ts';
+import {
+  type ClaimHead,
+  type CodedRequest,
+  type Finish,
+  type RunningClaim,
+  setClaimBack,
+} from './running-claim.ts';
 import { timing } from './timing.ts';
 import { readRow } from './user-records.ts';
 import { noRoom, UserTable } from './user-table.ts';
