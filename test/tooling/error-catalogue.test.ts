@@ -40,6 +40,10 @@ function propertyOf(node: ts.Node | undefined, name: string): string | undefined
   return undefined;
 }
 
+/** A function that makes errors of several codes takes the outcome as an argument. */
+const outcomeAmong = (texts: readonly ts.Node[]): string | undefined =>
+  texts.map(textOf).find((text) => ['busy', 'transient', 'operator'].includes(text ?? ''));
+
 /** The codes that a file has as texts, with the outcome that stands beside them. */
 function usesIn(file: string): readonly Use[] {
   const text = readFileSync(join(root, file), 'utf8');
@@ -51,20 +55,11 @@ function usesIn(file: string): readonly Use[] {
       const { parent } = node;
       const beside = ts.isNewExpression(parent)
         ? propertyOf(parent.arguments?.[2], 'outcome')
-        : propertyOf(parent.parent, 'outcome');
+        : ts.isCallExpression(parent)
+          ? outcomeAmong(parent.arguments)
+          : propertyOf(parent.parent, 'outcome');
       uses.push({ code, file, outcome: beside });
     }
-    // mailstore builds the end of these codes: about('DISK_FULL', ...).
-    if (
-      ts.isCallExpression(node) &&
-      node.expression.getText() === 'about' &&
-      text.includes('`DSYNCD_STORE_${')
-    )
-      uses.push({
-        code: `DSYNCD_STORE_${textOf(node.arguments[0])}`,
-        file,
-        outcome: textOf(node.arguments[2]),
-      });
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));

@@ -59,8 +59,8 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
   // Neither the system nor SQLite said so: a mistake of our own.
   if (code === '' && error instanceof Error) return error;
   const where = `${errorPath(error) ?? file} of user ${quote(place.user)}`;
-  const about = (name: string, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
-    new DsyncdError(`DSYNCD_STORE_${name}`, `${what} ${where}: ${text(error)}`, {
+  const about = (storeCode: string, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
+    new DsyncdError(storeCode, `${what} ${where}: ${text(error)}`, {
       outcome,
       hint,
       cause: error,
@@ -69,31 +69,46 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
   if (starts(damageCodes)) return indexDamagedError(place, file, error);
   if (starts(fullCodes) || (code.startsWith('SQLITE_IOERR') && hasNoSpace(place.home)))
     return about(
-      'DISK_FULL',
+      'DSYNCD_STORE_DISK_FULL',
       'no room to write',
       'transient',
       'free space or raise the quota; it is then done by itself',
     );
   // SQLite says the same of a file that it may not open and of one too many.
   if (code.startsWith('SQLITE_CANTOPEN') && hasNoFile(place.home))
-    return about('FILES', 'too many open files at', 'transient', 'raise LimitNOFILE of the service');
+    return about(
+      'DSYNCD_STORE_FILES',
+      'too many open files at',
+      'transient',
+      'raise LimitNOFILE of the service',
+    );
   if (starts(accessCodes))
     return about(
-      'ACCESS',
+      'DSYNCD_STORE_ACCESS',
       'no access to',
       'operator',
       'check owner and mode of the file, and the user that the service runs as',
     );
   if (code.startsWith('SQLITE_BUSY'))
     return about(
-      'INDEX_BUSY',
+      'DSYNCD_STORE_INDEX_BUSY',
       'another process holds',
       'busy',
       'look for a process that hangs with the file open',
     );
   if (filesCodes.includes(code))
-    return about('FILES', 'too many open files at', 'transient', 'raise LimitNOFILE of the service');
-  return about('IO', 'cannot work on', 'transient', "if it comes back: check the disk and the kernel's log");
+    return about(
+      'DSYNCD_STORE_FILES',
+      'too many open files at',
+      'transient',
+      'raise LimitNOFILE of the service',
+    );
+  return about(
+    'DSYNCD_STORE_IO',
+    'cannot work on',
+    'transient',
+    "if it comes back: check the disk and the kernel's log",
+  );
 }
 
 /** The process has used up its files: it can neither open an index nor save a mail. */
