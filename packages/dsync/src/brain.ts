@@ -32,7 +32,7 @@ export async function runSlave(options: BrainOptions): Promise<BrainResult> {
     const { isReusable } = await follow(session, options);
     return resultOf(session, { isReusable });
   } catch (error) {
-    await tellFailure(session, error);
+    await reportFailure(session, error);
     throw error;
   }
 }
@@ -82,7 +82,7 @@ const failureItem = (error: unknown, requireFullResync: boolean): Finish => {
   };
 };
 
-async function tellFailure(session: Session, error: unknown): Promise<void> {
+async function reportFailure(session: Session, error: unknown): Promise<void> {
   try {
     await session.stream.sendLast(failureItem(error, session.requiresFullResync));
   } catch {

@@ -1,4 +1,4 @@
-import { checkWishes, handshakeOf, lockInOrder, oneWayOf, receiveHandshake } from './handshake.ts';
+import { handshakeOf, lockInOrder, oneWayOf, receiveHandshake, refuseUnsupported } from './handshake.ts';
 import { leftOutError } from './mailbox/left-out.ts';
 import {
   findMailbox,
@@ -23,7 +23,7 @@ export async function follow(
   await stream.flush();
   const peer = await receiveHandshake(session);
   session.peer = peer;
-  checkWishes(session, peer);
+  refuseUnsupported(session, peer);
   session.oneWay = oneWayOf(peer);
   session.syncType = peer.syncType ?? 'full';
   session.isDryRun = peer.features?.includes('dry-run-now') === true;

@@ -15,14 +15,14 @@ export function handshakeOf(session: Session, options: BrainOptions & Partial<Ma
     syncType: session.syncType,
     lockTimeoutSecs: Math.max(1, Math.round(options.lockTimeoutMs / 1000)),
     sendMailRequests: true,
-    ...wishOf(session.oneWay),
+    ...oneWayFields(session.oneWay),
     syncBox: options.mailbox?.join('/'),
     features,
   };
 }
 
 /** The handshake speaks of the slave's side: where we send, it receives. */
-const wishOf = (oneWay: OneWay | undefined): Partial<Handshake> =>
+const oneWayFields = (oneWay: OneWay | undefined): Partial<Handshake> =>
   oneWay === undefined
     ? {}
     : {
@@ -42,8 +42,8 @@ export async function receiveHandshake(session: Session): Promise<Handshake> {
   return handshake;
 }
 
-/** What a Dovecot can ask for and we do not do. */
-export function checkWishes(session: Session, peer: Handshake): void {
+/** Refuses what a Dovecot can ask for and this engine does not do. */
+export function refuseUnsupported(session: Session, peer: Handshake): void {
   const refused = (
     [
       ['a sync without mail requests', peer.sendMailRequests !== true],
@@ -51,11 +51,11 @@ export function checkWishes(session: Session, peer: Handshake): void {
       [
         'a sync of some mails only',
         [peer.syncSinceTimestamp, peer.syncUntilTimestamp, peer.syncMaxSize, peer.syncFlags].some(
-          (wish) => wish !== undefined,
+          (value) => value !== undefined,
         ),
       ],
     ] as const
-  ).find(([, isWished]) => isWished);
+  ).find(([, isAsked]) => isAsked);
   if (refused === undefined) return;
   throw new DsyncdError('DSYNCD_UNSUPPORTED', `${session.stream.peerName} asks for ${refused[0]}`, {
     outcome: 'operator',
@@ -64,10 +64,14 @@ export function checkWishes(session: Session, peer: Handshake): void {
 }
 
 export const cannotDryRun = (session: Session): DsyncdError =>
-  new DsyncdError('DSYNCD_UNSUPPORTED', `${session.stream.peerName} cannot do a dry run: it is no dsyncd`, {
-    outcome: 'operator',
-    hint: 'leave --dry-run out',
-  });
+  new DsyncdError(
+    'DSYNCD_UNSUPPORTED',
+    `${session.stream.peerName} cannot do a dry run: it is not a dsyncd`,
+    {
+      outcome: 'operator',
+      hint: 'leave --dry-run out',
+    },
+  );
 
 /**
  * Which side locks the user first: the one with the lesser host name (byte by byte), as in Dovecot.

@@ -12,7 +12,7 @@ const roundsMax = 12;
 type Change =
   | { readonly type: 'deliver'; readonly host: number }
   | { readonly type: 'expunge'; readonly host: number; readonly mail: number };
-type Deed =
+type Action =
   | Change
   | { readonly type: 'forget' }
   | { readonly type: 'lose states' }
@@ -32,10 +32,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 3, arbitrary: delivery },
   { weight: 1, arbitrary: expunge },
 );
-const deed: fc.Arbitrary<Deed> = fc.oneof(
+const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: delivery },
   { weight: 2, arbitrary: expunge },
-  { weight: 1, arbitrary: fc.constantFrom<Deed>({ type: 'forget' }, { type: 'lose states' }) },
+  { weight: 1, arbitrary: fc.constantFrom<Action>({ type: 'forget' }, { type: 'lose states' }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -71,8 +71,8 @@ class Story {
     return this.#delivered.filter((text) => !this.#expunged.has(text)).sort();
   }
 
-  async play(deeds: readonly Deed[]): Promise<void> {
-    for (const next of deeds) {
+  async play(actions: readonly Action[]): Promise<void> {
+    for (const next of actions) {
       const before = await this.#texts();
       await this.#do(next);
       const after = await this.#texts();
@@ -87,7 +87,7 @@ class Story {
     return Promise.all(this.world.hosts.map((each) => textsOf(each)));
   }
 
-  async #do(next: Deed): Promise<void> {
+  async #do(next: Action): Promise<void> {
     if (next.type === 'forget') await this.#pair.forget();
     else if (next.type === 'lose states') this.#pair.loseStates();
     else if (next.type === 'deliver' || next.type === 'expunge') await this.#change(next);
@@ -99,7 +99,7 @@ class Story {
         meanwhile:
           meanwhile === undefined
             ? undefined
-            : { atCall: meanwhile.atCall, deed: () => this.#change(meanwhile.change) },
+            : { atCall: meanwhile.atCall, action: () => this.#change(meanwhile.change) },
       };
       await this.#pair.sync(this.world.host(leader), kind, fault);
     }
@@ -141,16 +141,16 @@ class Story {
 
 test('no mail is lost or doubled without a record of an expunge, whatever a forgetful peer saves and a link cuts off', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(deed, { minLength: 1, maxLength: 30, size: 'max' }), async (deeds) => {
+    fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 30, size: 'max' }), async (actions) => {
       const story = await Story.begin();
-      await story.play(deeds);
+      await story.play(actions);
       await story.settle();
       for (const each of story.world.hosts) {
         const texts = await textsOf(each);
         expect(texts).toEqual([...new Set(texts)]);
         expect(texts).toEqual(expect.arrayContaining([...story.wanted]));
         // A mail that comes during a sync may take the UID of another one, which both then know by different UIDs.
-        const isCalm = deeds.every((each) => each.type !== 'sync' || each.meanwhile === undefined);
+        const isCalm = actions.every((each) => each.type !== 'sync' || each.meanwhile === undefined);
         if (isCalm) expect(texts.filter((text) => story.expungedHere.has(text))).toEqual([]);
       }
     }),

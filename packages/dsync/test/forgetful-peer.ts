@@ -13,7 +13,7 @@ export interface Fault {
   /** By their order: mails that the peer does not save; then it gives up, with what it did save. */
   readonly refused?: readonly boolean[];
   /** Something that happens before the call of that number to the store of our side. */
-  readonly meanwhile?: { readonly atCall: number; readonly deed: () => Promise<void> };
+  readonly meanwhile?: { readonly atCall: number; readonly action: () => Promise<void> };
 }
 
 export type SyncType = MasterOptions['syncType'];
@@ -115,7 +115,7 @@ function interrupted(user: UserMail, { meanwhile }: Fault): UserMail {
   if (meanwhile === undefined) return user;
   let calls = 0;
   const beforeCall = async (): Promise<void> => {
-    if (++calls === meanwhile.atCall) await meanwhile.deed();
+    if (++calls === meanwhile.atCall) await meanwhile.action();
   };
   const slow = (mailbox: MailboxMail): MailboxMail =>
     instead(mailbox, {

@@ -1,22 +1,22 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { act, type Chronicle, type Deed, deeds } from './deeds.ts';
+import { type Action, act, actions, type Chronicle } from './actions.ts';
 import { visible, World } from './world.ts';
 
 /** How often each law is tried; LAW_RUNS for a long night. */
 const numRuns = Number(process.env.LAW_RUNS ?? 150);
-const story = (withDeletes: boolean): fc.Arbitrary<Deed[]> =>
-  fc.array(deeds({ withDeletes }), { minLength: 1, maxLength: 40, size: 'max' });
+const story = (withDeletes: boolean): fc.Arbitrary<Action[]> =>
+  fc.array(actions({ withDeletes }), { minLength: 1, maxLength: 40, size: 'max' });
 
 async function play(
   hosts: number,
-  deedsToDo: readonly Deed[],
+  deedsToDo: readonly Action[],
 ): Promise<{ world: World; chronicle: Chronicle }> {
   const world = await new World(hosts).open();
   const chronicle = { delivered: new Set<string>(), touched: new Set<string>() };
   const watch = new UidWatch(world);
-  for (const deed of deedsToDo) {
-    await act(world, deed, chronicle);
+  for (const action of deedsToDo) {
+    await act(world, action, chronicle);
     await watch.check();
   }
   await world.settle();
@@ -108,8 +108,8 @@ test('it does not matter which side starts the sync', async () => {
       ] as const) {
         const world = await new World(2).open();
         const chronicle = { delivered: new Set<string>(), touched: new Set<string>() };
-        for (const deed of apart)
-          await act(world, { ...deed, host: 'host' in deed ? deed.host % 2 : 0 } as Deed, chronicle);
+        for (const action of apart)
+          await act(world, { ...action, host: 'host' in action ? action.host % 2 : 0 } as Action, chronicle);
         await world.sync(world.host(master), world.host(slave), { type: 'full' });
         await expectEqual(world);
         results.push(JSON.stringify(await visible(world.host(0).mail)).replace(/Subject: \d+/g, ''));

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { act, type Deed, deeds } from './deeds.ts';
+import { type Action, act, actions } from './actions.ts';
 import { visible, World } from './world.ts';
 
 const numRuns = Number(process.env.LAW_RUNS ?? 100);
-const storyOf = (withDeletes: boolean): fc.Arbitrary<Deed[]> =>
-  fc.array(deeds({ withDeletes }), { minLength: 1, maxLength: 40, size: 'max' });
+const storyOf = (withDeletes: boolean): fc.Arbitrary<Action[]> =>
+  fc.array(actions({ withDeletes }), { minLength: 1, maxLength: 40, size: 'max' });
 /** A mailbox that is deleted takes with it what the other side moved there, and an expunge only one of two copies. */
 const storyOfSingleMails = storyOf(false).map((story) => story.filter(({ type }) => type !== 'copy'));
 /** The parent stays where its mailbox was renamed, so it has to stay on the other side. */
-const desertedParent: Deed[] = [
+const desertedParent: Action[] = [
   { type: 'create', host: 0, name: 'Work/2026' },
   { type: 'sync', host: 1, peer: 0, kind: 'incremental', fault: 'none', at: 0 },
   { type: 'rename', host: 0, name: 'Work/2026', to: 'inbox/Sub' },
@@ -25,12 +25,12 @@ interface VisibleNode {
 
 /** Host 0 is the one that must not change. Its name sorts first; who leads decides who sends. */
 async function playAndSync(
-  deedsToDo: readonly Deed[],
+  deedsToDo: readonly Action[],
   direction: (typeof directions)[number],
   overwrites: boolean,
 ): Promise<{ source: VisibleNode[][]; target: VisibleNode[][] }> {
   const world = await new World(2).open();
-  for (const deed of deedsToDo) await act(world, deed, { delivered: new Set(), touched: new Set() });
+  for (const action of deedsToDo) await act(world, action, { delivered: new Set(), touched: new Set() });
   const [source, target] = [world.host(0), world.host(1)];
   const seen = { source: [await look(source)], target: [await look(target)] };
   for (let round = 0; round < 2; round++) {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { SimHost, World } from './world.ts';
 
 /** Something that a user, or a network, can do. */
-export type Deed =
+export type Action =
   | { readonly type: 'deliver'; readonly host: number; readonly box: number }
   | {
       readonly type: 'flag';
@@ -55,14 +55,14 @@ const box = fc.nat(3);
 const mail = fc.nat(6);
 const name = fc.constantFrom('Work', 'Work/2026', 'Private', 'Private/x/y', 'Größe', 'inbox/Sub');
 
-export interface DeedOptions {
+export interface ActionOptions {
   /** Deleting mailboxes takes mails with it that no one saw; laws about mails leave it out. */
   readonly withDeletes: boolean;
 }
 
-export const deeds = ({ withDeletes }: DeedOptions): fc.Arbitrary<Deed> => {
+export const actions = ({ withDeletes }: ActionOptions): fc.Arbitrary<Action> => {
   const of = <T extends string>(type: T) => fc.constant(type);
-  const mailDeeds = [
+  const mailActions = [
     { weight: 6, arbitrary: fc.record({ type: of('deliver'), host, box }) },
     {
       weight: 4,
@@ -83,7 +83,7 @@ export const deeds = ({ withDeletes }: DeedOptions): fc.Arbitrary<Deed> => {
     { weight: 1, arbitrary: fc.record({ type: of('copy'), host, box, mail, to: box }) },
     { weight: 2, arbitrary: fc.record({ type: of('move'), host, box, mail, to: box }) },
   ];
-  const nameDeeds = [
+  const nameActions = [
     { weight: 2, arbitrary: fc.record({ type: of('create'), host, name }) },
     { weight: withDeletes ? 1 : 0, arbitrary: fc.record({ type: of('delete'), host, name }) },
     { weight: 1, arbitrary: fc.record({ type: of('rename'), host, name, to: name }) },
@@ -93,7 +93,7 @@ export const deeds = ({ withDeletes }: DeedOptions): fc.Arbitrary<Deed> => {
       arbitrary: fc.record({ type: of('attribute'), host, box, value: fc.constantFrom('v', 'w', undefined) }),
     },
   ];
-  const worldDeeds = [
+  const worldActions = [
     { weight: 3, arbitrary: fc.record({ type: of('tick') }) },
     {
       weight: 6,
@@ -107,7 +107,7 @@ export const deeds = ({ withDeletes }: DeedOptions): fc.Arbitrary<Deed> => {
       }),
     },
   ];
-  const weighted = [...mailDeeds, ...nameDeeds, ...worldDeeds] as fc.WeightedArbitrary<Deed>[];
+  const weighted = [...mailActions, ...nameActions, ...worldActions] as fc.WeightedArbitrary<Action>[];
   return fc.oneof(...weighted);
 };
 
@@ -125,61 +125,61 @@ const tolerated = new Set([
   'DSYNCD_STORE_INBOX_STAYS',
 ]);
 
-export async function act(world: World, deed: Deed, chronicle: Chronicle): Promise<void> {
+export async function act(world: World, action: Action, chronicle: Chronicle): Promise<void> {
   try {
-    await doDeed(world, deed, chronicle);
+    await doAction(world, action, chronicle);
   } catch (error) {
     // A user who tries what cannot be done gets an error, that is all.
     if (!(error instanceof DsyncdError) || !tolerated.has(error.code)) throw error;
   }
 }
 
-async function doDeed(world: World, deed: Deed, chronicle: Chronicle): Promise<void> {
-  if (deed.type === 'tick') {
+async function doAction(world: World, action: Action, chronicle: Chronicle): Promise<void> {
+  if (action.type === 'tick') {
     world.nowSeconds++;
     return;
   }
-  const host = world.host(deed.host);
+  const host = world.host(action.host);
   const { mail } = host;
-  switch (deed.type) {
+  switch (action.type) {
     case 'sync': {
-      const peer = world.host(deed.peer);
+      const peer = world.host(action.peer);
       if (peer === host) return;
       await world.sync(host, peer, {
-        type: deed.kind,
-        ...(deed.fault === 'cut' ? { cutAfter: deed.at } : {}),
-        forgetState: deed.fault === 'forget',
-        damageState: deed.fault === 'damage',
+        type: action.kind,
+        ...(action.fault === 'cut' ? { cutAfter: action.at } : {}),
+        forgetState: action.fault === 'forget',
+        damageState: action.fault === 'damage',
       });
       return;
     }
     case 'create':
-      await mail.createMailbox(deed.name.split('/'));
+      await mail.createMailbox(action.name.split('/'));
       return;
     case 'rename':
-      return mail.rename(deed.name.split('/'), deed.to.split('/'));
+      return mail.rename(action.name.split('/'), action.to.split('/'));
     case 'delete': {
-      const mailbox = await mail.mailboxByPath(normal(deed.name));
+      const mailbox = await mail.mailboxByPath(normal(action.name));
       if (mailbox !== undefined) await mail.deleteMailbox(mailbox.guid);
-      else await mail.deleteDirectory(deed.name.split('/'));
+      else await mail.deleteDirectory(action.name.split('/'));
       return;
     }
     case 'subscribe':
-      return mail.setSubscribed(deed.name.split('/'), deed.set);
+      return mail.setSubscribed(action.name.split('/'), action.set);
     case 'deliver':
-      return deliver(host, await pickBox(host, deed.box), chronicle);
+      return deliver(host, await pickBox(host, action.box), chronicle);
     case 'attribute': {
       const attribute = {
         type: 'private' as const,
         key: 'comment',
         changedAt: world.nowSeconds,
-        value: deed.value,
+        value: action.value,
       };
-      await (await pickBox(host, deed.box)).apply([{ type: 'attribute', attribute }]);
+      await (await pickBox(host, action.box)).apply([{ type: 'attribute', attribute }]);
       return;
     }
     default:
-      return touchMail(host, deed, chronicle);
+      return touchMail(host, action, chronicle);
   }
 }
 
@@ -209,26 +209,28 @@ async function deliver(host: SimHost, mailbox: MailboxMail, chronicle: Chronicle
   if (saved !== undefined) chronicle.delivered.add(saved.guid);
 }
 
-type MailDeed = Extract<Deed, { type: 'flag' | 'keyword' | 'expunge' | 'copy' | 'move' }>;
+type MailAction = Extract<Action, { type: 'flag' | 'keyword' | 'expunge' | 'copy' | 'move' }>;
 
-async function touchMail(host: SimHost, deed: MailDeed, chronicle: Chronicle): Promise<void> {
-  const mailbox = await pickBox(host, deed.box);
+async function touchMail(host: SimHost, action: MailAction, chronicle: Chronicle): Promise<void> {
+  const mailbox = await pickBox(host, action.box);
   const mails = await mailbox.mails(1 as Uid, 1000);
-  const record = mails[deed.mail % Math.max(mails.length, 1)];
+  const record = mails[action.mail % Math.max(mails.length, 1)];
   if (record === undefined) return;
   const { uid } = record;
-  if (deed.type === 'flag') {
-    const bits = 1 << deed.bit;
-    await mailbox.apply([{ type: 'flags', uid, ...(deed.set ? { addFlags: bits } : { removeFlags: bits }) }]);
-  } else if (deed.type === 'keyword') {
-    const names = [deed.name];
+  if (action.type === 'flag') {
+    const bits = 1 << action.bit;
     await mailbox.apply([
-      { type: 'flags', uid, ...(deed.set ? { addKeywords: names } : { removeKeywords: names }) },
+      { type: 'flags', uid, ...(action.set ? { addFlags: bits } : { removeFlags: bits }) },
+    ]);
+  } else if (action.type === 'keyword') {
+    const names = [action.name];
+    await mailbox.apply([
+      { type: 'flags', uid, ...(action.set ? { addKeywords: names } : { removeKeywords: names }) },
     ]);
   } else {
     chronicle.touched.add(record.guid);
-    if (deed.type !== 'expunge') await copy(await pickBox(host, deed.to), mailbox, record);
-    if (deed.type !== 'copy') await mailbox.apply([{ type: 'expunge', uid }]);
+    if (action.type !== 'expunge') await copy(await pickBox(host, action.to), mailbox, record);
+    if (action.type !== 'copy') await mailbox.apply([{ type: 'expunge', uid }]);
   }
 }
 
