@@ -2,7 +2,7 @@ export * from './imap-client.ts';
 export * from './lmtp-client.ts';
 export * from './rig/certificates.ts';
 export * from './rig/dovecot.ts';
-export { type DovecotPlace, dovecotConfig, type MailFormat, mailFormats } from './rig/dovecot-config.ts';
+export * from './rig/dovecot-config.ts';
 export * from './rig/dovecot-host.ts';
 export * from './rig/dovecot-listing.ts';
 export * from './rig/dovecots-own-replicator.ts';

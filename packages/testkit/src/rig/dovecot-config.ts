@@ -1,7 +1,25 @@
-import type { DovecotOptions } from './dovecot.ts';
-
 export const mailFormats = ['sdbox', 'mdbox', 'maildir'] as const;
 export type MailFormat = (typeof mailFormats)[number];
+
+export const dovecotVersions = ['2.3', '2.4'] as const;
+export type DovecotVersion = (typeof dovecotVersions)[number];
+
+export interface DovecotOptions {
+  readonly version: DovecotVersion;
+  readonly users: readonly string[];
+  /** Default `sdbox`. */
+  readonly mailFormat?: MailFormat;
+  /** What the host calls itself in a sync; must differ from the other side's. Default: the machine's name. */
+  readonly hostname?: string;
+  /** Of its doveadm service. Default `secret`. */
+  readonly secret?: string;
+  /** With it the doveadm service listens with TLS too. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string };
+  /** Whom it trusts as a client. */
+  readonly caFile?: string;
+  /** Further lines for the top of its configuration. */
+  readonly settings?: readonly string[];
+}
 
 /** Where one instance has what. */
 export interface DovecotPlace {

@@ -3,8 +3,8 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Dovecot, type DovecotVersion } from './dovecot.ts';
-import type { MailFormat } from './dovecot-config.ts';
+import { Dovecot } from './dovecot.ts';
+import type { DovecotVersion, MailFormat } from './dovecot-config.ts';
 import { freePort, Program } from './program.ts';
 
 const deploy = new URL('../../../../deploy/', import.meta.url);

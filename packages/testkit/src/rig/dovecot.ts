@@ -6,29 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LmtpClient } from '../lmtp-client.ts';
 import { until } from '../until.ts';
-import { type DovecotPlace, dovecotConfig, type MailFormat } from './dovecot-config.ts';
+import {
+  type DovecotOptions,
+  type DovecotPlace,
+  type DovecotVersion,
+  dovecotConfig,
+} from './dovecot-config.ts';
 import { dovecot24Folder, dovecot24Problem, inDovecot24, startDovecot24 } from './dovecot24.ts';
 import { freePort } from './program.ts';
-
-export const dovecotVersions = ['2.3', '2.4'] as const;
-export type DovecotVersion = (typeof dovecotVersions)[number];
-
-export interface DovecotOptions {
-  readonly version: DovecotVersion;
-  readonly users: readonly string[];
-  /** Default `sdbox`. */
-  readonly mailFormat?: MailFormat;
-  /** What the host calls itself in a sync; must differ from the other side's. Default: the machine's name. */
-  readonly hostname?: string;
-  /** Of its doveadm service. Default `secret`. */
-  readonly secret?: string;
-  /** With it the doveadm service listens with TLS too. */
-  readonly certificate?: { readonly certFile: string; readonly keyFile: string };
-  /** Whom it trusts as a client. */
-  readonly caFile?: string;
-  /** Further lines for the top of its configuration. */
-  readonly settings?: readonly string[];
-}
 
 export interface DoveadmOutput {
   readonly status: number;

@@ -13,7 +13,7 @@ import { GentleLife, playHost } from './host-life.ts';
 import { Hunter } from './hunter.ts';
 import { Ledger } from './ledger.ts';
 import { readMails, type SourceMail, sampleMail } from './mail-source.ts';
-import { isFlawless, printReport } from './report.ts';
+import { type DemoResult, isFlawless, printReport } from './report.ts';
 import { SharedQueue } from './shared-queue.ts';
 
 export interface DemoOptions {
@@ -31,24 +31,6 @@ export type Meanwhile = (delivered: () => number, total: number) => Promise<void
 export interface ScenarioOptions extends Pick<DemoOptions, 'kill' | 'seed'> {
   readonly mails?: readonly SourceMail[];
   readonly meanwhile?: Meanwhile;
-}
-
-export interface DemoResult {
-  readonly delivered: number;
-  /** Mails that LMTP refused for good, with its reply. */
-  readonly refused: readonly string[];
-  readonly actions: ReadonlyMap<string, number>;
-  readonly kills: number;
-  readonly syncs: ReadonlyMap<string, number>;
-  readonly conflicts: readonly string[];
-  readonly lagsMs: readonly number[];
-  readonly compared: readonly ComparedMailbox[];
-  /** Mails whose bytes on a host are not those that were sent. */
-  readonly damaged: readonly string[];
-  /** Mails that were acknowledged and not expunged, and are not there (as often as they were delivered). */
-  readonly lost: readonly string[];
-  /** Mails that are there more often than they were delivered. */
-  readonly doubled: readonly string[];
 }
 
 const userNames = ['anna', 'bert', 'carla', 'dieter'].map((name) => `${name}@example.com`);

@@ -1,4 +1,22 @@
-import type { DemoResult } from './demo.ts';
+import type { ComparedMailbox } from './compare.ts';
+
+export interface DemoResult {
+  readonly delivered: number;
+  /** Mails that LMTP refused for good, with its reply. */
+  readonly refused: readonly string[];
+  readonly actions: ReadonlyMap<string, number>;
+  readonly kills: number;
+  readonly syncs: ReadonlyMap<string, number>;
+  readonly conflicts: readonly string[];
+  readonly lagsMs: readonly number[];
+  readonly compared: readonly ComparedMailbox[];
+  /** Mails whose bytes on a host are not those that were sent. */
+  readonly damaged: readonly string[];
+  /** Mails that were acknowledged and not expunged, and are not there (as often as they were delivered). */
+  readonly lost: readonly string[];
+  /** Mails that are there more often than they were delivered. */
+  readonly doubled: readonly string[];
+}
 
 const shownConflictsMax = 12;
 

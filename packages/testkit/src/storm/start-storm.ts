@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import type { DovecotVersion } from '../rig/dovecot.ts';
-import type { MailFormat } from '../rig/dovecot-config.ts';
+import type { DovecotVersion, MailFormat } from '../rig/dovecot-config.ts';
 import { DovecotHost } from '../rig/dovecot-host.ts';
 import { startDovecotsOwnReplicator } from '../rig/dovecots-own-replicator.ts';
 import { dovecotStormHost, dovecotStormMail, replicatorSays } from './dovecot-storm-host.ts';
