@@ -2,8 +2,8 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { DsyncdError, type FailureKind, InvariantError } from '@dsyncd/core';
 
 /** The calls that a thread answers, by name; `close` gives back what the thread holds. */
-// biome-ignore lint/suspicious/noExplicitAny: each call has arguments of its own
-type Calls<Table> = { readonly [Name in keyof Table]: (...args: any[]) => unknown };
+
+type Calls<Table> = { readonly [Name in keyof Table]: (...args: never[]) => unknown };
 
 export type ThreadCall = readonly [id: number, name: string, args: readonly unknown[]];
 export type ThreadAnswer =
