@@ -33,6 +33,7 @@ import type { ScriptRunner } from './script-runner.ts';
 import {
   channelStatus,
   eachUser,
+  namesInPieces,
   type PageStart,
   type Piece,
   pageOfUsers,
@@ -72,11 +73,8 @@ export class RedisQueue implements ReplicationQueue {
     const rows = requests.map(({ user, priority, full, byOperator }): Row => {
       return [user, priorityCodes[priority], full === true ? 1 : 0, byOperator === true ? 1 : 0];
     });
-    const leftOut = await this.#merge([channel], rows);
-    return positionsOf(
-      requests.map(({ user }) => user),
-      leftOut,
-    );
+    const names = requests.map(({ user }) => user);
+    return positionsOf(names, await this.#merge([channel], rows));
   }
 
   async requestMany({ channels, names, priorities: levels }: RequestBatch): Promise<RequestResult> {
@@ -174,12 +172,9 @@ export class RedisQueue implements ReplicationQueue {
     const known = new Set<string>();
     for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
       const names = users.slice(start, start + redisLimits.rowsPerScript);
-      const [, found] = (await scripts.run('page', claims.input({ channel, names, keysOnly: true }))) as [
-        string,
-        string[],
-      ];
+      const found = await scripts.run('page', claims.input({ channel, names, keysOnly: true }));
       this.#refuseWhenClosed();
-      for (const name of found) known.add(name);
+      for (const name of (found as [string, string[]])[1]) known.add(name);
     }
     return users.filter((user) => !known.has(user));
   }
@@ -218,23 +213,15 @@ export class RedisQueue implements ReplicationQueue {
     for await (const names of this.#names(channel, '*')) yield* names as readonly UserName[];
   }
 
-  /** Names that the mask matches, each once, in pieces. */
-  async *#names(channel: string, mask: string): AsyncIterable<readonly string[]> {
+  #names(channel: string, mask: string): AsyncIterable<readonly string[]> {
     const { scripts, claims } = this.#parts;
-    const isWanted = compileMask(mask);
     const query = hasWildcard(mask) ? {} : { names: [mask] };
-    // HSCAN may give a user twice while the hash grows.
-    const seen = new Set<string>();
-    for (let cursor = '0'; ; ) {
+    return namesInPieces(mask, async (cursor) => {
       const input = claims.input({ channel, cursor, count: usersPerScan, keysOnly: true, ...query });
-      const [next, names] = (await scripts.run('page', input)) as [string, string[]];
+      const piece = (await scripts.run('page', input)) as [string, string[]];
       this.#refuseWhenClosed();
-      const fresh = names.filter((name) => isWanted(name) && !seen.has(name));
-      for (const name of fresh) seen.add(name);
-      if (fresh.length > 0) yield fresh;
-      if (next === '0') return;
-      cursor = next;
-    }
+      return piece;
+    });
   }
 
   async channelStatus(channel: string): Promise<ChannelStatus> {

@@ -1,6 +1,7 @@
 import {
   type BreakerStatus,
   type ChannelStatus,
+  compileMask,
   DsyncdError,
   fitsFilter,
   priorities,
@@ -171,4 +172,24 @@ export async function pageOfUsers(
     skip = 0;
   }
   return { users, next: writeCursor({ scan, skip }) };
+}
+
+/**
+ * Names that the mask matches, each once, in pieces: a scan of Redis may give a user twice while the hash grows.
+ * @param read - the piece at a cursor, and the cursor of the next; "0" begins and ends
+ */
+export async function* namesInPieces(
+  mask: string,
+  read: (cursor: string) => Promise<readonly [next: string, names: readonly string[]]>,
+): AsyncGenerator<readonly string[]> {
+  const isWanted = compileMask(mask);
+  const seen = new Set<string>();
+  for (let cursor = '0'; ; ) {
+    const [next, names] = await read(cursor);
+    const fresh = names.filter((name) => isWanted(name) && !seen.has(name));
+    for (const name of fresh) seen.add(name);
+    if (fresh.length > 0) yield fresh;
+    if (next === '0') return;
+    cursor = next;
+  }
 }

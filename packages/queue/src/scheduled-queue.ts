@@ -2,7 +2,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type ChannelStatus,
   type Clock,
-  hasWildcard,
   type OutcomeKind,
   priorityCodes,
   type RequestBatch,
@@ -16,7 +15,7 @@ import { ClockWatch, type SetBack } from './clock-watch.ts';
 import { closedError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { ChannelQueue } from './model/channel-queue.ts';
-import type { ClaimHead, Finish } from './model/running-claim.ts';
+import type { ClaimHead } from './model/running-claim.ts';
 import type { Scheduler, UserRange } from './model/scheduler.ts';
 import { flag } from './model/user-records.ts';
 import { noRoom } from './model/user-table.ts';
@@ -69,14 +68,9 @@ export class ScheduledQueue implements ReplicationQueue {
     });
   }
 
-  async requestMany({
-    channels: channelNames,
-    names,
-    priorities: levels,
-  }: RequestBatch): Promise<RequestResult> {
-    const channels = channelNames.map((name) => this.#channel(name));
+  async requestMany({ channels: onto, names, priorities }: RequestBatch): Promise<RequestResult> {
+    const channels = onto.map((name) => this.#channel(name));
     const now = this.#clock.now();
-    const scheduler = this.#scheduler;
     const journal = this.#journal;
     let batch = 0;
     let refusedCount = 0;
@@ -84,7 +78,7 @@ export class ScheduledQueue implements ReplicationQueue {
     const leftOut: number[] = [];
     for (let index = 0; index < names.length; index++) {
       const name = names[index] as string;
-      const user = scheduler.notify(channels, name, levels[index] ?? 0, now);
+      const user = this.#scheduler.notify(channels, name, priorities[index] ?? 0, now);
       if (user === noRoom) {
         leftOut.push(index);
         continue;
@@ -144,14 +138,11 @@ export class ScheduledQueue implements ReplicationQueue {
     // The user's record was noted in the same turn as its state: both go into one transaction.
     if (finish?.state !== undefined) this.#journal.noteState(channel, user, finish.state);
     this.#waiters.syncEnded(claim.id, completion.outcome);
-    if (finish !== undefined) this.#answerHopeless(claim, finish);
+    if (finish?.laterWaiters !== undefined)
+      this.#waiters.answerUser(claim.channel, claim.user, finish.laterWaiters);
+    if (finish?.isHeldBack) this.#waiters.answerChannel(claim.channel, 'transient');
     this.#claimers.serve();
     if (finish !== undefined) await this.#journal.settled(this.#journal.batchOf(channel, user));
-  }
-
-  #answerHopeless({ channel, user }: Claim, { laterWaiters, isHeldBack }: Finish): void {
-    if (laterWaiters !== undefined) this.#waiters.answerUser(channel, user, laterWaiters);
-    if (isHeldBack) this.#waiters.answerChannel(channel, 'transient');
   }
 
   async abandon(claim: Claim): Promise<void> {
@@ -219,7 +210,7 @@ export class ScheduledQueue implements ReplicationQueue {
   ): Promise<number> {
     const channel = this.#channel(channelName);
     const asked = { priority: priorityCodes[options.priority], full: options.full, byOperator: true };
-    const wanted = this.#spelt(mask);
+    const wanted = this.#scheduler.users.maskOf(mask);
     return this.#inTurns(channel, (range) => this.#scheduler.replicate(channel, wanted, asked, range));
   }
 
@@ -234,7 +225,7 @@ export class ScheduledQueue implements ReplicationQueue {
   async #setUsersPaused(channelName: string, mask: string, isPaused: boolean): Promise<number> {
     const channel = this.#channel(channelName);
     const { users } = this.#scheduler;
-    const wanted = this.#spelt(mask);
+    const wanted = this.#scheduler.users.maskOf(mask);
     return this.#inTurns(channel, (range) => {
       const found = this.#scheduler.setUsersPaused(channel, wanted, isPaused, range);
       if (isPaused)
@@ -286,18 +277,14 @@ export class ScheduledQueue implements ReplicationQueue {
   }
 
   async *userStatus(channelName: string, mask: string): AsyncIterable<UserStatus> {
-    yield* eachUser(this.#listing(channelName), this.#spelt(mask));
+    yield* eachUser(this.#listing(channelName), this.#scheduler.users.maskOf(mask));
   }
 
   async userPage(channelName: string, query: UserQuery): Promise<UserPage> {
-    return pageOfUsers(this.#listing(channelName), { ...query, mask: this.#spelt(query.mask) });
-  }
-
-  /** A mask in the one spelling; a whole name as it is known, which may be one of before that waits to be respelt. */
-  #spelt(mask: string): string {
-    const { users } = this.#scheduler;
-    const known = hasWildcard(mask) ? undefined : users.idOf(mask);
-    return (known === undefined ? undefined : users.nameOf(known)) ?? users.spelt(mask as UserName);
+    return pageOfUsers(this.#listing(channelName), {
+      ...query,
+      mask: this.#scheduler.users.maskOf(query.mask),
+    });
   }
 
   #listing(channelName: string): UserListing {

@@ -1,4 +1,4 @@
-import type { SyncType } from '@dsyncd/core';
+import { priorities, type SyncType } from '@dsyncd/core';
 import { type SetBack, setBackInstant } from '../clock-watch.ts';
 import type { Claim, Completion } from '../port.ts';
 
@@ -49,6 +49,19 @@ export interface Finish {
 }
 
 export type ClaimHead = Omit<Claim, 'state'> & { readonly hasState: boolean };
+
+/** The claim as a worker gets it, with names instead of numbers. */
+export const headOf = (
+  { claimId, type, priority, requestedAt, hasState }: RunningClaim,
+  names: Pick<Claim, 'channel' | 'user' | 'lastFullSyncAt'>,
+): ClaimHead => ({
+  ...names,
+  id: claimId,
+  type,
+  priority: priorities[priority] ?? 'none',
+  requestedAt: requestedAt === 0 ? undefined : requestedAt,
+  hasState,
+});
 
 export const mergeRequest = (more: MoreWork | undefined, asked: CodedRequest, now: number): MoreWork => ({
   priority: Math.max(more?.priority ?? 0, asked.priority),

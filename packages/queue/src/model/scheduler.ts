@@ -17,6 +17,7 @@ import {
   type ClaimHead,
   type CodedRequest,
   type Finish,
+  headOf,
   type RunningClaim,
   setClaimBack,
 } from './running-claim.ts';
@@ -143,9 +144,13 @@ export class Scheduler {
   }
 
   request(channel: ChannelQueue, name: UserName, asked: CodedRequest, now: number): number {
+    return this.#known(channel, name, (user) => channel.request(user, asked, now));
+  }
+
+  /** @param change - true when it changed the user's record */
+  #known(channel: ChannelQueue, name: UserName, change: (user: number) => boolean): number {
     const user = this.users.obtain(name);
-    if (user === noRoom) return user;
-    if (channel.request(user, asked, now)) this.#onChange(channel.index, user);
+    if (user !== noRoom && change(user)) this.#onChange(channel.index, user);
     return user;
   }
 
@@ -171,18 +176,12 @@ export class Scheduler {
 
   /** Answers the user, or {@link noRoom}, as {@link request} does. */
   add(channel: ChannelQueue, name: UserName, now: number): number {
-    const user = this.users.obtain(name);
-    if (user === noRoom) return user;
-    if (channel.add(user, now)) this.#onChange(channel.index, user);
-    return user;
+    return this.#known(channel, name, (user) => channel.add(user, now));
   }
 
   /** Whether the user is replicated is not known: it is synced soon, though nobody asked. Answers as {@link add}. */
   doubt(channel: ChannelQueue, name: UserName, now: number): number {
-    const user = this.users.obtain(name);
-    if (user === noRoom) return user;
-    if (channel.doubt(user, now)) this.#onChange(channel.index, user);
-    return user;
+    return this.#known(channel, name, (user) => channel.doubt(user, now));
   }
 
   /** Answers the id that the user had, or undefined when it was not known. */
@@ -273,16 +272,7 @@ export class Scheduler {
     this.users.start(user, claim);
     this.#claims.set(claim.claimId, claim);
     for (const each of this.#channels) if (each.knows(user)) each.place(user, now);
-    return {
-      id: claim.claimId,
-      channel: channel.name,
-      user: name,
-      type,
-      priority: priorities[claim.priority] ?? 'none',
-      requestedAt: claim.requestedAt === 0 ? undefined : claim.requestedAt,
-      lastFullSyncAt: channel.lastFullSyncAt(user),
-      hasState: claim.hasState,
-    };
+    return headOf(claim, { channel: channel.name, user: name, lastFullSyncAt: channel.lastFullSyncAt(user) });
   }
 
   runningClaim(claimId: number): RunningClaim | undefined {

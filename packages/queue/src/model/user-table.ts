@@ -1,4 +1,11 @@
-import { fail, formatUserName, type Random, type UserName, type UsernameFormat } from '@dsyncd/core';
+import {
+  fail,
+  formatUserName,
+  hasWildcard,
+  type Random,
+  type UserName,
+  type UsernameFormat,
+} from '@dsyncd/core';
 import { growUint8 } from './collections.ts';
 import { NameTable } from './name-table.ts';
 import type { RunningClaim } from './running-claim.ts';
@@ -52,6 +59,12 @@ export class UserTable {
     const one = this.spelt(name as UserName);
     const other = one === name ? id : this.#names.find(one);
     return other < 0 ? undefined : other;
+  }
+
+  /** A mask in the one spelling; a whole name as it is known, which may be an older spelling that waits for `respell`. */
+  maskOf(mask: string): string {
+    const known = hasWildcard(mask) ? undefined : this.idOf(mask);
+    return (known === undefined ? undefined : this.nameOf(known)) ?? this.spelt(mask as UserName);
   }
 
   /** The one spelling of the name. */
