@@ -28,7 +28,22 @@ const changesMax = 2 * limits.mailsPerMailboxMax;
 
 /**
  * Both directions of one mailbox at once: our changes and the bodies that the peer asks for go out
- * while its changes and bodies come in.
+ * while its changes and bodies come in. Each direction goes down its column; an arrow is a {@link Step} that the other
+ * column waits for.
+ *
+ * ```
+ *   send                                    receive
+ *   attributes, changes                     attributes, changes -> importer
+ *      |  exported ------------------------->  |
+ *      |                                    importer.finishChanges (may give our mails other UIDs)
+ *      |  <------------------------- ours      |
+ *   requests for the bodies that we want    the peer's requests
+ *      |  <----------------------- theirs      |
+ *   bodies that the peer wants              bodies that we want -> importer
+ *      |  sent ---------------------------->   |
+ *   done                                    importer.finish (from here on mails may go)
+ * ```
+ * An error in either column fails every step, aborts the stream and undoes what the importer holds.
  */
 export async function exchangeMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
   const { mailbox, snapshot, remote, since } = exchange;
