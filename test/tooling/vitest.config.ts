@@ -41,8 +41,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     sequence: { sequencer: SlowFirst },
     pool: 'forks',
-    // Loading the packages anew for each of 200 files took two minutes of processor time.
-    isolate: false,
     // Two cores: the third works while slow tests wait for a Dovecot.
     maxWorkers: 3,
   },
