@@ -1,4 +1,5 @@
 export * from './byte-text.ts';
+export * from './deferred.ts';
 export * from './destination.ts';
 export * from './error.ts';
 export * from './error-catalogue.ts';

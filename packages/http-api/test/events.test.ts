@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { systemClock } from '@dsyncd/core';
+import { noCounts, systemClock } from '@dsyncd/core';
 import { until } from '@dsyncd/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { EventSink } from '../src/event-hub.ts';
@@ -151,16 +151,6 @@ describe('GET /v1/events', () => {
   });
 });
 
-const counts = {
-  mailsReceived: 0,
-  mailsSent: 0,
-  bodiesSpared: 0,
-  flagsChanged: 0,
-  expunged: 0,
-  mailboxesChanged: 0,
-  bytesReceived: 0,
-  bytesSent: 0,
-};
 const longSync = {
   claim: {
     id: 0,
@@ -177,7 +167,7 @@ const longSync = {
     full: true,
     conflicts: [],
     notes: [],
-    counts,
+    counts: noCounts,
     failure: { code: 'DSYNCD_X', reason: 'r'.repeat(300), hint: 'h'.repeat(300) },
   },
   startedAt: 0,

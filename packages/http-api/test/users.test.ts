@@ -1,4 +1,4 @@
-import { parseUserName } from '@dsyncd/core';
+import { noCounts, parseUserName } from '@dsyncd/core';
 import { describe, expect, it } from 'vitest';
 import { historySyncsPerUserMax, historyUsersMax } from '../src/views/sync-history.ts';
 import { ApiBench, ann, bob, broken } from './api-bench.ts';
@@ -143,7 +143,7 @@ describe('GET /v1/users/:user', () => {
       Array.from({ length: historySyncsPerUserMax }, (_, index) => `mx${historySyncsPerUserMax - index}`),
     );
     const claim = { id: 0, channel: 'default', type: 'full', priority: 'low', state: undefined } as const;
-    const result = { outcome: 'ok', full: true, conflicts: [], notes: [], counts: zeros } as const;
+    const result = { outcome: 'ok', full: true, conflicts: [], notes: [], counts: noCounts } as const;
     const end = (user: string): void =>
       bench.api.syncEnded({
         claim: { ...claim, user: parseUserName(user), requestedAt: undefined, lastFullSyncAt: undefined },
@@ -157,14 +157,3 @@ describe('GET /v1/users/:user', () => {
     expect(await history()).toHaveLength(0);
   });
 });
-
-const zeros = {
-  mailsReceived: 0,
-  mailsSent: 0,
-  bodiesSpared: 0,
-  flagsChanged: 0,
-  expunged: 0,
-  mailboxesChanged: 0,
-  bytesReceived: 0,
-  bytesSent: 0,
-};

@@ -16,14 +16,16 @@ export interface FileLock {
  * @param timeoutMs - how long to wait, which blocks the thread
  */
 export function tryLockFile(file: string, timeoutMs = 0): FileLock | undefined {
-  makePrivate(file);
-  const inode = inodeOf(file);
+  const found = statSync(file, { throwIfNoEntry: false });
+  // Each sync takes such a lock: one look is enough for a file that is as it should be.
+  if (found === undefined || (found.mode & 0o077) !== 0) makePrivate(file);
+  const inode = found?.ino ?? inodeOf(file);
   const database = new Database(file, { timeout: timeoutMs });
   try {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    if (isBusy(error)) return undefined;
+    if (isSqliteBusy(error)) return undefined;
     throw error;
   }
   if (inodeOf(file) === inode) return { release: () => void database.close() };
@@ -34,5 +36,6 @@ export function tryLockFile(file: string, timeoutMs = 0): FileLock | undefined {
 
 const inodeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.ino;
 
-const isBusy = (error: unknown): boolean =>
+/** Has another connection locked the database? */
+export const isSqliteBusy = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');

@@ -1,4 +1,4 @@
-export { type FileLock, tryLockFile } from './file-lock.ts';
+export { type FileLock, isSqliteBusy, tryLockFile } from './file-lock.ts';
 export { isOpenAt, takeInheritedFiles } from './inherited-files.ts';
 export * from './listened-until.ts';
 export { makePrivate } from './private-file.ts';

@@ -1,4 +1,4 @@
-import type { StandingCounts } from '@dsyncd/core';
+import type { BreakerStatus, ChannelStatus } from '@dsyncd/core';
 
 /** What the metrics page asks for at the moment when it is read. Instants and spans in milliseconds. */
 export interface MetricReadings {
@@ -9,28 +9,13 @@ export interface MetricReadings {
   readonly http: HttpReading;
 }
 
-export interface ChannelReading {
-  readonly channel: string;
-  readonly queuedSync: number;
-  readonly queuedHigh: number;
-  readonly queuedLow: number;
-  readonly queuedFailed: number;
-  readonly queuedFullResync: number;
-  readonly quarantined: number;
-  readonly pausedUsers: number;
-  readonly running: number;
-  readonly users: number;
-  readonly standings: StandingCounts;
-  readonly paused: boolean;
+export interface ChannelReading extends Omit<ChannelStatus, 'oldestRequestAt' | 'breaker'> {
   readonly oldestLagMs: number;
   /** One for each of {@link lagLimitsMs}: users whose oldest change waits longer. */
   readonly lagCounts: readonly number[];
   /** Undefined until the users have been looked through. */
   readonly verification: VerificationReading | undefined;
-  readonly breaker: {
-    readonly state: 'closed' | 'open' | 'half-open';
-    readonly consecutiveFailures: number;
-  };
+  readonly breaker: Pick<BreakerStatus, 'state' | 'consecutiveFailures'>;
 }
 
 /** When users were compared in full the last time. */

@@ -4,7 +4,7 @@ import { type MailboxMail, systemFlags, type UserMail } from '@dsyncd/mailstore'
 import type { createPeer } from '@dsyncd/transport';
 import type { CommandContext } from '../context.ts';
 
-/** Does to the canary mailbox what a user does; each deed is notified as any other change. */
+/** Does to the canary mailbox what a user does; each action is notified as any other change. */
 export interface ProbeHand {
   create(mailbox: string): Promise<void>;
   save(mailbox: string, mail: string): Promise<void>;

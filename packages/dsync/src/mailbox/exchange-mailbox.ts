@@ -1,5 +1,13 @@
 import { Readable } from 'node:stream';
-import { bytesOfText, byteTextLength, DsyncdError, limits, textOfBytes } from '@dsyncd/core';
+import {
+  bytesOfText,
+  byteTextLength,
+  type Deferred,
+  DsyncdError,
+  deferred,
+  limits,
+  textOfBytes,
+} from '@dsyncd/core';
 import type { MailboxMail, MailboxStatus } from '@dsyncd/mailstore';
 import type { Attribute, DsyncStream, MailboxHeader, MailRequest } from '@dsyncd/protocol';
 import { checkPeerUid } from '../peer-limits.ts';
@@ -74,11 +82,11 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
   );
   const steps = {
     /** Our changes are all sent: from here on the import may renumber our mails. */
-    exported: new Step<void>(),
-    ours: new Step<readonly MailRequest[]>(),
-    theirs: new Step<readonly MailRequest[]>(),
+    exported: deferred<void>(),
+    ours: deferred<readonly MailRequest[]>(),
+    theirs: deferred<readonly MailRequest[]>(),
     /** The peer has every body that it asked for: from here on mails may go. */
-    sent: new Step<void>(),
+    sent: deferred<void>(),
   };
   const sending = send(session, exchange, steps);
   const receiving = receive(session, exchange, importer, steps);
@@ -87,7 +95,7 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
     if (importer.leftOut !== undefined) session.leftOut.push(importer.leftOut);
     return result;
   } catch (error) {
-    for (const step of Object.values(steps)) step.fail(error);
+    for (const step of Object.values(steps)) step.reject(error);
     session.stream.abort(error);
     await Promise.allSettled([sending, receiving]);
     await importer.abort();
@@ -96,19 +104,7 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
 }
 
 /** Something that one direction waits for the other to do. */
-class Step<T> {
-  readonly done: Promise<T>;
-  finish: (value: T) => void = () => {};
-  fail: (error: unknown) => void = () => {};
-
-  constructor() {
-    this.done = new Promise<T>((resolve, reject) => {
-      this.finish = resolve;
-      this.fail = reject;
-    });
-    this.done.catch(() => {});
-  }
-}
+type Step<T> = Deferred<T>;
 
 interface Steps {
   readonly exported: Step<void>;
@@ -121,16 +117,16 @@ async function send(session: Session, exchange: MailboxExchange, steps: Steps): 
   const { stream } = session;
   const { mailbox } = exchange;
   if (!session.isOnlyReceiving) await sendChanges(session, exchange);
-  steps.exported.finish();
-  for (const request of await steps.ours.done) await stream.send(request);
+  steps.exported.resolve();
+  for (const request of await steps.ours.promise) await stream.send(request);
   await stream.sendEnd();
   await stream.flush();
   if (!session.isOnlyReceiving) {
-    await sendMails(session, mailbox, await steps.theirs.done);
+    await sendMails(session, mailbox, await steps.theirs.promise);
     await stream.sendEnd();
     await stream.flush();
   }
-  steps.sent.finish();
+  steps.sent.resolve();
 }
 
 async function sendChanges(session: Session, exchange: MailboxExchange): Promise<void> {
@@ -210,15 +206,15 @@ async function receive(
     checkPeerUid(snapshot, change, remote.guid);
     await importer.addChange(change);
   }
-  await steps.exported.done;
-  steps.ours.finish(await importer.finishChanges());
-  steps.theirs.finish(session.isOnlyReceiving ? [] : await receiveRequests(session));
+  await steps.exported.promise;
+  steps.ours.resolve(await importer.finishChanges());
+  steps.theirs.resolve(session.isOnlyReceiving ? [] : await receiveRequests(session));
   for await (const item of session.list('mail', {
     countMax: limits.mailsPerMailboxMax,
     bytesMax: Number.POSITIVE_INFINITY,
   }))
     await importer.addMail(item, item.hasStream ? stream.body() : undefined);
-  await steps.sent.done;
+  await steps.sent.promise;
   return importer.finish();
 }
 

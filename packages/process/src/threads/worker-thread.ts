@@ -2,7 +2,6 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { DsyncdError, type FailureKind, InvariantError } from '@dsyncd/core';
 
 /** The calls that a thread answers, by name; `close` gives back what the thread holds. */
-
 type Calls<Table> = { readonly [Name in keyof Table]: (...args: never[]) => unknown };
 
 export type ThreadCall = readonly [id: number, name: string, args: readonly unknown[]];

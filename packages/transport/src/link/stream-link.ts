@@ -1,10 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
-import { type Clock, DsyncdError, InvariantError, systemClock } from '@dsyncd/core';
+import { type Clock, type Deferred, DsyncdError, deferred, InvariantError, systemClock } from '@dsyncd/core';
 import { type ByteLink, type DoveadmLog, FrameReader, type LinkOver } from '@dsyncd/protocol';
 import { ReceivedChunks, WriteBatch } from './buffers.ts';
 import { abortError, describeStreamError } from './link-errors.ts';
 import { type Stall, StallTimer } from './stall-timer.ts';
-import { createWaiter, type Waiter } from './waiter.ts';
 
 export interface StreamLinkOptions {
   readonly peerName: string;
@@ -43,8 +42,8 @@ export class StreamLink implements ByteLink {
   readonly #received = new ReceivedChunks();
   #bytesRead = 0;
   #bytesWritten = 0;
-  #reader: Waiter<Uint8Array | undefined> | undefined;
-  #drain: Waiter<void> | undefined;
+  #reader: Deferred<Uint8Array | undefined> | undefined;
+  #drain: Deferred<void> | undefined;
   #isFinishing = false;
   #ended = false;
   #failure: DsyncdError | undefined;
@@ -114,7 +113,7 @@ export class StreamLink implements ByteLink {
     if (this.#ended) return Promise.resolve(undefined);
     if (this.#reader !== undefined)
       return Promise.reject(new InvariantError(`two reads at once of ${this.peerName}`));
-    this.#reader = createWaiter();
+    this.#reader = deferred();
     this.#stall.onWait();
     return this.#reader.promise;
   }
@@ -230,7 +229,7 @@ export class StreamLink implements ByteLink {
 
   #awaitDrain(): Promise<void> {
     if (this.#drain === undefined) {
-      this.#drain = createWaiter();
+      this.#drain = deferred();
       this.#stall.onWait();
     }
     return this.#drain.promise;

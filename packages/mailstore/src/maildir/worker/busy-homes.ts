@@ -1,4 +1,5 @@
 import { DsyncdError } from '@dsyncd/core';
+import { isSqliteBusy } from '@dsyncd/process';
 
 /** Transactions are short: who waits this long waits for a process that hangs. */
 const patienceMs = 20_000;
@@ -65,6 +66,4 @@ export class BusyHomes {
 }
 
 const isBusy = (error: unknown): boolean =>
-  error instanceof DsyncdError
-    ? error.code === 'DSYNCD_STORE_INDEX_BUSY'
-    : error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
+  error instanceof DsyncdError ? error.code === 'DSYNCD_STORE_INDEX_BUSY' : isSqliteBusy(error);

@@ -1,11 +1,11 @@
 /** A promise with the means to settle it. */
-export interface Waiter<T> {
+export interface Deferred<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-export function createWaiter<T>(): Waiter<T> {
+export function deferred<T>(): Deferred<T> {
   let resolve: (value: T) => void = () => {};
   let reject: (reason: unknown) => void = () => {};
   const promise = new Promise<T>((onResolve, onReject) => {
