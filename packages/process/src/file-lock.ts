@@ -22,6 +22,7 @@ export function tryLockFile(file: string, timeoutMs = 0): FileLock | undefined {
   const inode = found?.ino ?? inodeOf(file);
   const database = new Database(file, { timeout: timeoutMs });
   try {
+    if (found === undefined || found.size === 0) database.exec(writeFirstPage);
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
@@ -33,6 +34,9 @@ export function tryLockFile(file: string, timeoutMs = 0): FileLock | undefined {
   database.close();
   return undefined;
 }
+
+/** For a database without pages SQLite makes and removes a journal at each lock, which doubles what a lock costs. */
+const writeFirstPage = 'PRAGMA synchronous = OFF; PRAGMA page_size = 512; PRAGMA user_version = 1;';
 
 const inodeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.ino;
 
