@@ -39,9 +39,9 @@ afterEach(async () => {
   removeFolder(folder);
 });
 
-function start(task: 'save' | 'churn' | 'lock') {
+function start(task: 'save' | 'churn' | 'lock' | 'guard') {
   const child = spawn(process.execPath, [writer, dist, folder, user, task], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);
   const lines = createInterface({ input: child.stdout });
@@ -196,6 +196,25 @@ describe('the sync lock', () => {
     child.kill('SIGKILL');
     await exited;
     await (await waiting).release();
+  });
+
+  it('goes with the thread that held it: others may take it, and its holder can write nothing more', async () => {
+    const { child, lines, exited } = start('guard');
+    const steps = lines[Symbol.asyncIterator]();
+    expect((await steps.next()).value).toBe('"locked"');
+    await expect(mail.lock(0)).rejects.toMatchObject({ code: 'DSYNCD_STORE_LOCKED' });
+    child.stdin.write('end the thread\n');
+    expect((await steps.next()).value).toBe('"ended"');
+    const lock = await mail.lock(0);
+    child.stdin.write('go on\n');
+    expect(JSON.parse(String((await steps.next()).value))).toEqual({
+      written: 'DSYNCD_STORE_WORKER_DIED',
+      locked: 'DSYNCD_STORE_LOCKED',
+      read: 'done',
+    });
+    expect(await exited).toEqual([0, null]);
+    expect((await mail.tree()).nodes.map(({ path }) => path)).toEqual([['INBOX']]);
+    await lock.release();
   });
 
   it('survives that threads of other stores come and go, which once crashed the process', async () => {

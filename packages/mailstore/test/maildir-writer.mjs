@@ -1,10 +1,23 @@
 // A process that writes to a store until it is told to stop or killed; says each answered step on a line of stdout.
 // Arguments: build folder of the package, folder of the homes, user, task.
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import threads from 'node:worker_threads';
 
 const [, , dist, folder, user, task] = process.argv;
+/** Threads of the store, which a task may end as a lack of memory would. */
+const started = [];
+threads.Worker = class extends threads.Worker {
+  constructor(...args) {
+    super(...args);
+    started.push(this);
+  }
+};
+syncBuiltinESMExports();
+
 const { openMaildirStore } = await import(pathToFileURL(join(dist, 'index.js')));
 const { systemClock, systemRandom } = await import(import.meta.resolve('@dsyncd/core'));
 
@@ -55,6 +68,28 @@ const tasks = {
     // Holds on until it is killed.
     setInterval(() => {}, 60_000);
     await new Promise(() => {});
+  },
+  /** Loses the thread that holds its lock, and tries to go on; a step for each line of stdin. */
+  async guard() {
+    const lock = await mail.lock(0);
+    say('locked');
+    await once(process.stdin, 'data');
+    await Promise.all(started.map((thread) => thread.terminate()));
+    say('ended');
+    await once(process.stdin, 'data');
+    const codeOf = (call) =>
+      call.then(
+        () => 'done',
+        ({ code }) => code,
+      );
+    const written = await codeOf(mail.createMailbox(['written without a lock']));
+    await lock.release();
+    const next = await store.open(user);
+    const locked = await codeOf(next.lock(0));
+    const read = await codeOf(next.tree());
+    await next.close();
+    say({ written, locked, read });
+    process.stdin.destroy();
   },
 };
 
