@@ -34,7 +34,7 @@ export default defineConfig({
     globalSetup: ['test/tooling/bundled-programs.mjs'],
     include:
       process.env.TRIALS === 'true'
-        ? ['packages/*/test/**/*.trial.ts']
+        ? ['packages/*/test/**/*.trial.ts', 'apps/*/test/**/*.trial.mjs']
         : ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     // Not to judge speed: a busy machine is no failure.
     testTimeout: 90_000,
