@@ -65,31 +65,40 @@ export class Scene {
    * of a mere parent of one.
    */
   async converge(type: SyncType = 'incremental', options: ListOptions = {}): Promise<MailSnapshot> {
-    const types = [type, 'incremental', 'normal', 'incremental', 'normal'] as const;
-    for (const [index, next] of types.entries()) {
-      if (!(await this.sync(next)) && (await this.isEqual(options))) break;
-      if (index < types.length - 1) continue;
-      await this.expectEqual(options);
-      throw new Error(`the last sync says that another one should follow: ${this.#said}`);
-    }
-    const before = await this.expectEqual(options);
+    const before = await this.#untilEqual(type, options);
+    const kept = withoutBodies(before);
+    // Bodies are read again after the last one: to read them takes longer than any sync.
     for (const again of ['incremental', 'full', 'incremental'] as const) {
       if ((await this.sync(again)) && again !== 'incremental')
         throw new Error(`a further ${again} sync says that something changed: ${this.#said}`);
-      const after = await this.expectEqual(options);
-      const [difference] = differences(before, after);
+      const after = await this.expectEqual({ ...options, withBodies: false });
+      const [difference] = differences(kept, after);
       if (difference !== undefined) throw new Error(`a further ${again} sync changed: ${difference}`);
+    }
+    if (options.withBodies === true) {
+      const [difference] = differences(before, await this.expectEqual(options));
+      if (difference !== undefined) throw new Error(`further syncs changed a body: ${difference}`);
     }
     return before;
   }
 
-  async isEqual(options: ListOptions = {}): Promise<boolean> {
+  async #untilEqual(type: SyncType, options: ListOptions): Promise<MailSnapshot> {
+    for (const next of [type, 'incremental', 'normal', 'incremental', 'normal'] as const) {
+      if (await this.sync(next)) continue;
+      const { ours, theirs } = await this.#list(options);
+      if (differences(ours, theirs).length === 0) return ours;
+    }
+    await this.expectEqual(options);
+    throw new Error(`the last sync says that another one should follow: ${this.#said}`);
+  }
+
+  async #list(options: ListOptions): Promise<{ ours: MailSnapshot; theirs: MailSnapshot }> {
     const [ours, theirs] = await Promise.all([this.ours.list(options), this.theirs.list(options)]);
-    return differences(ours, theirs).length === 0;
+    return { ours, theirs };
   }
 
   async expectEqual(options: ListOptions = {}): Promise<MailSnapshot> {
-    const [ours, theirs] = await Promise.all([this.ours.list(options), this.theirs.list(options)]);
+    const { ours, theirs } = await this.#list(options);
     const found = differences(ours, theirs);
     if (found.length > 0) throw new Error(`ours (A) and theirs (B) differ:\n${found.join('\n')}`);
     return ours;
@@ -102,3 +111,14 @@ export const differences = (a: MailSnapshot, b: MailSnapshot): string[] =>
   compareSnapshots('', a, b)
     .filter(({ isEqual }) => !isEqual)
     .map(({ mailbox, difference }) => `${mailbox}: ${difference}`);
+
+/** Lines of mails end in the hash of the body, where bodies were read. */
+const withoutBodies = ({ mailboxes, names }: MailSnapshot): MailSnapshot => ({
+  names,
+  mailboxes: new Map(
+    [...mailboxes].map(([name, mailbox]) => [
+      name,
+      { ...mailbox, mails: mailbox.mails.map((line) => line.replace(/ body=\w+$/, '')) },
+    ]),
+  ),
+});

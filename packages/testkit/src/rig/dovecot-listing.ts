@@ -71,18 +71,23 @@ const hashText = (text: string): string =>
   ` body=${createHash('sha256').update(text.replaceAll('\r\n', '\n')).digest('hex')}`;
 
 async function attributesOf(dovecot: Dovecot, user: string, mailbox: string): Promise<string[]> {
-  const attributes = new Set<string>();
-  for (const scope of ['private', 'shared']) {
-    const keyPrefix = `/${scope}`;
-    for (const { key } of await dovecot.api('mailboxMetadataList', { user, mailbox, keyPrefix })) {
-      const parameters = { user, mailbox, key: `${keyPrefix}/${key}` };
-      const [row] = await dovecot.api('mailboxMetadataGet', parameters);
-      const value = row?.value ?? '';
-      // It also lists what a mailbox could have.
-      if (value !== '') attributes.add(`${scope} ${key}=${value}`);
-    }
-  }
-  return [...attributes].sort();
+  const scopes = ['private', 'shared'];
+  const listed = await dovecot.apiCalls(
+    scopes.map((scope) => ['mailboxMetadataList', { user, mailbox, keyPrefix: `/${scope}` }]),
+  );
+  const found = listed.flatMap((rows, index) => rows.map(({ key }) => ({ scope: scopes[index], key })));
+  const values = await dovecot.apiCalls(
+    found.map(({ scope, key }) => ['mailboxMetadataGet', { user, mailbox, key: `/${scope}/${key}` }]),
+  );
+  const attributes = found.map(({ scope, key }, index) => ({ scope, key, value: values[index]?.[0]?.value }));
+  // It also lists what a mailbox could have.
+  return [
+    ...new Set(
+      attributes
+        .filter(({ value = '' }) => value !== '')
+        .map(({ scope, key, value }) => `${scope} ${key}=${value}`),
+    ),
+  ].sort();
 }
 
 /** What a user has in a built-in store, in the same form as {@link listDovecot}. */

@@ -21,6 +21,9 @@ export interface DoveadmOutput {
   readonly stderr: string;
 }
 
+type ApiParameters = Readonly<Record<string, unknown>>;
+type ApiRows = readonly Readonly<Record<string, string>>[];
+
 /**
  * Why no Dovecot of that version can be started here; undefined when one can. With CI=true that is
  * an error at once, so that no integration test is skipped unseen.
@@ -191,23 +194,32 @@ export class Dovecot {
    * @param parameters - the option names of the API
    * @returns the rows that it prints; throws the exit code when it fails
    */
-  async api(
-    command: string,
-    parameters: Readonly<Record<string, unknown>>,
-  ): Promise<readonly Readonly<Record<string, string>>[]> {
+  async api(command: string, parameters: ApiParameters): Promise<ApiRows> {
+    const [rows = []] = await this.apiCalls([[command, parameters]]);
+    return rows;
+  }
+
+  /** The same for several commands, in one request; answers the rows of each. */
+  async apiCalls(
+    commands: readonly (readonly [command: string, parameters: ApiParameters])[],
+  ): Promise<readonly ApiRows[]> {
+    if (commands.length === 0) return [];
     const answer = await fetch(`http://127.0.0.1:${this.place.doveadmHttpPort}/doveadm/v1`, {
       method: 'POST',
       headers: {
         authorization: `Basic ${Buffer.from(`doveadm:${this.secret}`).toString('base64')}`,
         'content-type': 'application/json',
       },
-      body: JSON.stringify([[command, parameters, 'tag']]),
+      body: JSON.stringify(commands.map(([command, parameters], tag) => [command, parameters, String(tag)])),
     });
     const text = await answer.text();
-    const what = `doveadm ${command} ${JSON.stringify(parameters).slice(0, 200)}`;
+    const what = `doveadm ${JSON.stringify(commands).slice(0, 200)}`;
     if (!answer.ok) throw new Error(`${what}: HTTP ${answer.status} ${text}`);
-    const [[kind, rows] = []] = JSON.parse(text) as [string, Readonly<Record<string, string>>[]][];
-    if (kind !== 'doveadmResponse' || rows === undefined) throw new Error(`${what}: ${text}`);
+    const answers = JSON.parse(text) as [kind: string, rows: ApiRows, tag: string][];
+    const rows = answers.flatMap(([kind, each, tag], index) =>
+      kind === 'doveadmResponse' && tag === String(index) ? [each] : [],
+    );
+    if (rows.length !== commands.length) throw new Error(`${what}: ${text}`);
     return rows;
   }
 
