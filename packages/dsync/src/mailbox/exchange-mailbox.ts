@@ -1,20 +1,12 @@
 import { Readable } from 'node:stream';
-import {
-  bytesOfText,
-  byteTextLength,
-  type Deferred,
-  DsyncdError,
-  deferred,
-  limits,
-  textOfBytes,
-} from '@dsyncd/core';
+import { bytesOfText, byteTextLength, DsyncdError, limits, textOfBytes } from '@dsyncd/core';
 import type { MailboxMail, MailboxStatus } from '@dsyncd/mailstore';
 import type { Attribute, DsyncStream, MailboxHeader, MailRequest } from '@dsyncd/protocol';
 import { checkPeerUid } from '../peer-limits.ts';
 import type { Session } from '../session.ts';
 import { type CommonPoint, exportAttributes, exportChanges } from './export.ts';
 import { MailboxImport } from './import.ts';
-import type { Importer, ImportOptions, ImportResult } from './importer.ts';
+import type { BodyImporter, ChangeImporter, ImportOptions, ImportResult } from './importer.ts';
 import { LeavingOut } from './left-out.ts';
 import { MailboxOverwrite } from './overwrite.ts';
 import { sendMails } from './send-mails.ts';
@@ -35,28 +27,111 @@ const attributeLinesBytesMax = 3 * attributesBytesMax;
 const changesMax = 2 * limits.mailsPerMailboxMax;
 
 /**
- * Both directions of one mailbox at once: our changes and the bodies that the peer asks for go out
- * while its changes and bodies come in. Each direction goes down its column; an arrow is a {@link Step} that the other
- * column waits for.
+ * One mailbox, in three steps. In each step both sides send and receive at once, and a step begins when the one before it
+ * has ended in both directions: its type asks for what only that one gives.
  *
  * ```
- *   send                                    receive
- *   attributes, changes                     attributes, changes -> importer
- *      |  exported ------------------------->  |
- *      |                                    importer.finishChanges (may give our mails other UIDs)
- *      |  <------------------------- ours      |
- *   requests for the bodies that we want    the peer's requests
- *      |  <----------------------- theirs      |
- *   bodies that the peer wants              bodies that we want -> importer
- *      |  sent ---------------------------->   |
- *   done                                    importer.finish (from here on mails may go)
+ *   state      send                     receive                    then
+ *   changes    attributes, changes   |  attributes, changes     -> importer.finishChanges: may give our mails other UIDs
+ *      |  Compared
+ *   requests   bodies that we want   |  bodies the peer wants
+ *      |  Asked
+ *   bodies     bodies the peer wants |  bodies that we want     -> importer.finish: from here on mails may go
+ *      |  ImportResult
+ *   done
  * ```
- * An error in either column fails every step, aborts the stream and undoes what the importer holds.
+ * Nothing is waited for that could come earlier: a peer sends no body before it has all of our requests. One way, each step
+ * has one direction: the receiver sends requests alone, and the sender ({@link sendMailbox}) all but these.
+ *
+ * An error in either direction ends the other, aborts the stream and undoes what the importer holds.
  */
 export async function exchangeMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
-  const { mailbox, snapshot, remote, since } = exchange;
   if (session.isOnlySending) return sendMailbox(session, exchange);
-  const importOptions: ImportOptions = {
+  const importer = importerOf(session, exchange);
+  try {
+    const compared = await exchangeChanges(session, exchange, importer);
+    const asked = await exchangeRequests(session, compared);
+    const result = await exchangeBodies(session, exchange, asked, importer);
+    if (importer.leftOut !== undefined) session.leftOut.push(importer.leftOut);
+    return result;
+  } catch (error) {
+    session.stream.abort(error);
+    await importer.abort();
+    throw error;
+  }
+}
+
+/** Both sides have the other's changes. */
+interface Compared {
+  readonly weWant: readonly MailRequest[];
+}
+
+/** Both sides know which bodies the other wants. */
+interface Asked {
+  readonly peerWants: readonly MailRequest[];
+}
+
+async function exchangeChanges(
+  session: Session,
+  exchange: MailboxExchange,
+  importer: ChangeImporter,
+): Promise<Compared> {
+  const sending = session.isOnlyReceiving ? undefined : sendChanges(session, exchange);
+  await atOnce(session, sending, receiveChanges(session, exchange, importer));
+  return { weWant: await importer.finishChanges() };
+}
+
+async function exchangeRequests(session: Session, compared: Compared): Promise<Asked> {
+  const receiving = session.isOnlyReceiving ? { peerWants: [] } : receiveRequests(session);
+  return atOnce(session, sendRequests(session, compared), receiving);
+}
+
+async function exchangeBodies(
+  session: Session,
+  { mailbox }: MailboxExchange,
+  asked: Asked,
+  importer: BodyImporter,
+): Promise<ImportResult> {
+  const sending = session.isOnlyReceiving ? undefined : sendBodies(session, mailbox, asked);
+  await atOnce(session, sending, receiveBodies(session, importer));
+  return importer.finish();
+}
+
+/** Both directions of one step. @returns what was received, when both have ended; the first error of either ends both. */
+async function atOnce<T>(
+  { stream }: Session,
+  sending: Promise<void> | undefined,
+  receiving: T | Promise<T>,
+): Promise<T> {
+  try {
+    const [, received] = await Promise.all([sending, receiving]);
+    return received;
+  } catch (error) {
+    stream.abort(error);
+    await Promise.allSettled([sending, receiving]);
+    throw error;
+  }
+}
+
+/** One way: the peer asks for bodies and sends nothing of its own. */
+async function sendMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
+  const { mailbox, snapshot } = exchange;
+  await sendChanges(session, exchange);
+  const asked = await receiveRequests(session);
+  await sendBodies(session, mailbox, asked);
+  return {
+    lastCommonUid: snapshot.uidNext - 1,
+    localModSeq: snapshot.highestModSeq,
+    messagesCount: snapshot.messagesCount,
+    isChangedMeanwhile: false,
+    conflicts: 0,
+    renumbered: 0,
+    offeredAnew: 0,
+  };
+}
+
+function importerOf(session: Session, { mailbox, snapshot, remote, since }: MailboxExchange): LeavingOut {
+  const options: ImportOptions = {
     user: session.user,
     mailbox,
     snapshot,
@@ -76,57 +151,8 @@ export async function exchangeMailbox(session: Session, exchange: MailboxExchang
         }
       : {}),
   };
-  const importer = new LeavingOut(
-    session.isOverwritten ? new MailboxOverwrite(importOptions) : new MailboxImport(importOptions),
-    snapshot,
-  );
-  const steps = {
-    /** Our changes are all sent: from here on the import may renumber our mails. */
-    exported: deferred<void>(),
-    ours: deferred<readonly MailRequest[]>(),
-    theirs: deferred<readonly MailRequest[]>(),
-    /** The peer has every body that it asked for: from here on mails may go. */
-    sent: deferred<void>(),
-  };
-  const sending = send(session, exchange, steps);
-  const receiving = receive(session, exchange, importer, steps);
-  try {
-    const [, result] = await Promise.all([sending, receiving]);
-    if (importer.leftOut !== undefined) session.leftOut.push(importer.leftOut);
-    return result;
-  } catch (error) {
-    for (const step of Object.values(steps)) step.reject(error);
-    session.stream.abort(error);
-    await Promise.allSettled([sending, receiving]);
-    await importer.abort();
-    throw error;
-  }
-}
-
-/** Something that one direction waits for the other to do. */
-type Step<T> = Deferred<T>;
-
-interface Steps {
-  readonly exported: Step<void>;
-  readonly ours: Step<readonly MailRequest[]>;
-  readonly theirs: Step<readonly MailRequest[]>;
-  readonly sent: Step<void>;
-}
-
-async function send(session: Session, exchange: MailboxExchange, steps: Steps): Promise<void> {
-  const { stream } = session;
-  const { mailbox } = exchange;
-  if (!session.isOnlyReceiving) await sendChanges(session, exchange);
-  steps.exported.resolve();
-  for (const request of await steps.ours.promise) await stream.send(request);
-  await stream.sendEnd();
-  await stream.flush();
-  if (!session.isOnlyReceiving) {
-    await sendMails(session, mailbox, await steps.theirs.promise);
-    await stream.sendEnd();
-    await stream.flush();
-  }
-  steps.sent.resolve();
+  const importer = session.isOverwritten ? new MailboxOverwrite(options) : new MailboxImport(options);
+  return new LeavingOut(importer, snapshot);
 }
 
 async function sendChanges(session: Session, exchange: MailboxExchange): Promise<void> {
@@ -151,41 +177,23 @@ async function sendAttribute(stream: DsyncStream, attribute: Attribute): Promise
   await stream.sendBody(Readable.from([bytesOfText(value)], { objectMode: false }));
 }
 
-/** One way: the peer asks for bodies and tells nothing of its own. */
-async function sendMailbox(session: Session, exchange: MailboxExchange): Promise<ImportResult> {
-  const { stream } = session;
-  const { mailbox, snapshot } = exchange;
-  await sendChanges(session, exchange);
-  await sendMails(session, mailbox, await receiveRequests(session));
+async function sendRequests({ stream }: Session, { weWant }: Compared): Promise<void> {
+  for (const request of weWant) await stream.send(request);
   await stream.sendEnd();
   await stream.flush();
-  return {
-    lastCommonUid: snapshot.uidNext - 1,
-    localModSeq: snapshot.highestModSeq,
-    messagesCount: snapshot.messagesCount,
-    isChangedMeanwhile: false,
-    conflicts: 0,
-    renumbered: 0,
-    offeredAnew: 0,
-  };
 }
 
-async function receiveRequests(session: Session): Promise<readonly MailRequest[]> {
-  const requests: MailRequest[] = [];
-  for await (const request of session.list('request', {
-    countMax: limits.mailsPerMailboxMax,
-    bytesMax: limits.peerListBytesMax,
-  }))
-    requests.push(request);
-  return requests;
+async function sendBodies(session: Session, mailbox: MailboxMail, { peerWants }: Asked): Promise<void> {
+  await sendMails(session, mailbox, peerWants);
+  await session.stream.sendEnd();
+  await session.stream.flush();
 }
 
-async function receive(
+async function receiveChanges(
   session: Session,
   { snapshot, remote }: MailboxExchange,
-  importer: Importer,
-  steps: Steps,
-): Promise<ImportResult> {
+  importer: ChangeImporter,
+): Promise<void> {
   const { stream } = session;
   await importer.start();
   let attributesBytes = 0;
@@ -206,16 +214,24 @@ async function receive(
     checkPeerUid(snapshot, change, remote.guid);
     await importer.addChange(change);
   }
-  await steps.exported.promise;
-  steps.ours.resolve(await importer.finishChanges());
-  steps.theirs.resolve(session.isOnlyReceiving ? [] : await receiveRequests(session));
+}
+
+async function receiveBodies(session: Session, importer: BodyImporter): Promise<void> {
   for await (const item of session.list('mail', {
     countMax: limits.mailsPerMailboxMax,
     bytesMax: Number.POSITIVE_INFINITY,
   }))
-    await importer.addMail(item, item.hasStream ? stream.body() : undefined);
-  await steps.sent.promise;
-  return importer.finish();
+    await importer.addMail(item, item.hasStream ? session.stream.body() : undefined);
+}
+
+async function receiveRequests(session: Session): Promise<Asked> {
+  const peerWants: MailRequest[] = [];
+  for await (const request of session.list('request', {
+    countMax: limits.mailsPerMailboxMax,
+    bytesMax: limits.peerListBytesMax,
+  }))
+    peerWants.push(request);
+  return { peerWants };
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

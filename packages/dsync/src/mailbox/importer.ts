@@ -26,8 +26,8 @@ export interface ImportOptions {
   readonly expungeLate?: (changes: readonly MailChange[]) => void;
 }
 
-/** What takes one mailbox's changes and bodies in. */
-export interface Importer {
+/** What takes one mailbox's changes in; the first step of an exchange has only this. */
+export interface ChangeImporter {
   /** To be called first. */
   start(): Promise<void>;
   addAttribute(theirs: Attribute): Promise<void>;
@@ -35,10 +35,18 @@ export interface Importer {
   addChange(change: MailChangeItem): Promise<void>;
   /** After the peer's last change, and after our own were all sent: answers which bodies are needed. */
   finishChanges(): Promise<MailRequest[]>;
+}
+
+/** What takes the bodies in, after {@link ChangeImporter.finishChanges}; the last step of an exchange has only this. */
+export interface BodyImporter {
   /** Takes a body that was asked for. */
   addMail(item: MailItem, body: AsyncIterable<Uint8Array> | undefined): Promise<void>;
   /** After the peer's last mail: writes the rest and says where the mailbox stands now. */
   finish(): Promise<ImportResult>;
+}
+
+/** What takes one mailbox in. */
+export interface Importer extends ChangeImporter, BodyImporter {
   /** Gives back what was staged, when the sync failed. */
   abort(): Promise<void>;
 }
