@@ -1,4 +1,10 @@
-import { handshakeOf, lockInOrder, oneWayOf, receiveHandshake, refuseUnsupported } from './handshake.ts';
+import {
+  lockInOrder,
+  receiveHandshake,
+  refuseUnsupported,
+  slaveHandshake,
+  termsAskedBy,
+} from './handshake.ts';
 import { leftOutError } from './mailbox/left-out.ts';
 import {
   findMailbox,
@@ -19,14 +25,11 @@ export async function follow(
   options: BrainOptions,
 ): Promise<{ readonly isReusable: boolean }> {
   const { stream } = session;
-  await stream.send(handshakeOf(session, options));
+  await stream.send(slaveHandshake(options));
   await stream.flush();
   const peer = await receiveHandshake(session);
-  session.peer = peer;
+  session.agree(peer, termsAskedBy(peer));
   refuseUnsupported(session, peer);
-  session.oneWay = oneWayOf(peer);
-  session.syncType = peer.syncType ?? 'full';
-  session.isDryRun = peer.features?.includes('dry-run-now') === true;
   if (session.syncType === 'state') await receiveStates(session);
   const lock = await lockInOrder(session, options);
   try {

@@ -2,20 +2,26 @@ import { DsyncdError } from '@dsyncd/core';
 import type { SyncLock } from '@dsyncd/mailstore';
 import type { Handshake } from '@dsyncd/protocol';
 import type { BrainOptions, MasterOptions, OneWay } from './options.ts';
-import { ourFeatures, type Session } from './session.ts';
+import { ourFeatures, type Session, type Terms } from './session.ts';
 
-/** What our side says first. */
-export function handshakeOf(session: Session, options: BrainOptions & Partial<MasterOptions>): Handshake {
+/** What the slave says first. */
+export const slaveHandshake = ({ hostname }: BrainOptions): Handshake => ({
+  type: 'handshake',
+  hostname,
+  features: [...ourFeatures],
+});
+
+/** What the master says first; its terms hold. */
+export function masterHandshake(options: MasterOptions, terms: Terms): Handshake {
   const features: string[] = [...ourFeatures];
-  if (session.isDryRun) features.push('dry-run-now');
-  if (!session.isMaster) return { type: 'handshake', hostname: options.hostname, features };
+  if (terms.isDryRun) features.push('dry-run-now');
   return {
     type: 'handshake',
     hostname: options.hostname,
-    syncType: session.syncType,
+    syncType: terms.syncType,
     lockTimeoutSecs: Math.max(1, Math.round(options.lockTimeoutMs / 1000)),
     sendMailRequests: true,
-    ...oneWayFields(session.oneWay),
+    ...oneWayFields(terms.oneWay),
     syncBox: options.mailbox?.join('/'),
     features,
   };
@@ -30,8 +36,14 @@ const oneWayFields = (oneWay: OneWay | undefined): Partial<Handshake> =>
         noBackupOverwrite: !oneWay.overwrites,
       };
 
-/** The direction that the master asks for, as our side sees it. */
-export const oneWayOf = ({ backupSend, backupRecv, noBackupOverwrite }: Handshake): OneWay | undefined =>
+/** What a master's handshake asks for, as the slave sees it. */
+export const termsAskedBy = (master: Handshake): Terms => ({
+  syncType: master.syncType ?? 'full',
+  isDryRun: master.features?.includes('dry-run-now') === true,
+  oneWay: oneWayOf(master),
+});
+
+const oneWayOf = ({ backupSend, backupRecv, noBackupOverwrite }: Handshake): OneWay | undefined =>
   backupSend === true || backupRecv === true
     ? { direction: backupSend === true ? 'send' : 'receive', overwrites: noBackupOverwrite !== true }
     : undefined;

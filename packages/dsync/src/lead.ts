@@ -1,10 +1,10 @@
 import type { MailboxGuid } from '@dsyncd/core';
 import type { MailboxStatus } from '@dsyncd/mailstore';
 import { decodeState, type MailboxSyncState, type TreeNode } from '@dsyncd/protocol';
-import { cannotDryRun, handshakeOf, lockInOrder, receiveHandshake } from './handshake.ts';
+import { cannotDryRun, lockInOrder, masterHandshake, receiveHandshake } from './handshake.ts';
 import { findMailbox, fitsState, headerOf, isAsInState, syncMailbox } from './mailbox/sync-mailbox.ts';
 import type { DoneBefore, MasterOptions } from './options.ts';
-import type { Session } from './session.ts';
+import type { Session, Terms } from './session.ts';
 import { applyLateExpunges, forgetLostMailboxes, sendStates } from './states.ts';
 import {
   exchangeTrees,
@@ -21,20 +21,17 @@ export async function lead(
   options: MasterOptions,
 ): Promise<{ readonly isReusable: boolean }> {
   const { stream } = session;
-  const states = options.state === undefined ? undefined : decodeState(options.state);
-  session.oneWay = options.oneWay;
-  const hasState =
-    options.syncType === 'incremental' &&
-    session.oneWay === undefined &&
-    states !== undefined &&
-    states.length > 0;
-  session.syncType = hasState ? 'state' : options.syncType === 'normal' ? 'changed' : 'full';
-  session.isDryRun = options.isDryRun === true;
-  await stream.send(handshakeOf(session, options));
+  const states = statesToGoOnFrom(options);
+  const terms: Terms = {
+    syncType: states !== undefined ? 'state' : options.syncType === 'normal' ? 'changed' : 'full',
+    isDryRun: options.isDryRun === true,
+    oneWay: options.oneWay,
+  };
+  await stream.send(masterHandshake(options, terms));
   await stream.flush();
-  session.peer = await receiveHandshake(session);
+  session.agree(await receiveHandshake(session), terms);
   if (session.isDryRun && !session.peerCan('dry-run')) throw cannotDryRun(session);
-  if (hasState) await sendStates(session, states);
+  if (states !== undefined) await sendStates(session, states);
   const lock = await lockInOrder(session, options);
   try {
     const isWanted = wantsMailbox(options.mailbox, options.leftOut);
@@ -53,6 +50,13 @@ export async function lead(
   } finally {
     await lock.release();
   }
+}
+
+/** Undefined: the last sync left none, or this one is to look further than at what changed since. */
+function statesToGoOnFrom(options: MasterOptions): readonly MailboxSyncState[] | undefined {
+  if (options.syncType !== 'incremental' || options.oneWay !== undefined) return undefined;
+  const states = options.state === undefined ? undefined : decodeState(options.state);
+  return states !== undefined && states.length > 0 ? states : undefined;
 }
 
 /** The slave's last word, and before it where its late expunges left its mailboxes. */

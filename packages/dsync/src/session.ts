@@ -28,7 +28,32 @@ interface LateExpunges {
   readonly changes: readonly MailChange[];
 }
 
-/** One end of a running sync: the stream, the user's mail, and what is known so far. */
+/** What the master asks for in its handshake; it holds for the whole sync. */
+export interface Terms {
+  /** `state`: only what changed since the last sync; `changed`: only mailboxes that look different; `full`: everything. */
+  readonly syncType: 'full' | 'changed' | 'state';
+  readonly isDryRun: boolean;
+  /** As our side sees it; undefined: both ways. */
+  readonly oneWay: OneWay | undefined;
+}
+
+/**
+ * One end of a running sync: the stream, the user's mail, and what is known so far.
+ *
+ * ```
+ *   state      master (lead.ts)              slave (follow.ts)
+ *   greeting   handshake                  |  handshake                 -> agree: peer and terms, once, for both
+ *   states     where the last sync ended ->  (type `state` only)
+ *   locking    the lesser host name at once; the other when the first one's tree comes (handshake.ts)
+ *   trees      tree                       |  tree                      -> Trees: both have the same mailboxes
+ *   mailboxes  header -> <- header, then the exchange (mailbox/), for one mailbox after the other
+ *   expunges   of mails that the peer expunged, on both sides (states.ts)
+ *   end        end of the mailboxes ->    <- states, finish            -> done: the link may be used again
+ * ```
+ * `|`: both at once. `lead` and `follow` are this order, top to bottom, and hold the lock from `locking` to `end`. Before `agree`,
+ * nothing that depends on peer or terms can be asked; after it, they cannot change. An error leads from any state to
+ * the last word of this side (brain.ts).
+ */
 export class Session {
   readonly stream: DsyncStream;
   /** Fails as soon as the peer is gone: work that nobody waits for must not keep the user's lock. */
@@ -47,13 +72,9 @@ export class Session {
   readonly states = new Map<MailboxGuid, MailboxSyncState>();
   /** The state is not to be trusted: the next sync must be a full one. */
   requiresFullResync = false;
-  isDryRun = false;
   /** UID of the first of the mails that a Dovecot is being sent: when it gives up, it does not say at which. */
   offeredUid: number | undefined;
-  /** As our side sees it; undefined: both ways. */
-  oneWay: OneWay | undefined;
-  syncType: 'full' | 'changed' | 'state' = 'full';
-  #peer: Handshake | undefined;
+  #agreed: { readonly peer: Handshake; readonly terms: Terms } | undefined;
   #putBack: Exclude<Received, { type: 'done' }> | undefined;
   readonly #progress: Progress;
   /** What this sync has planned and not done yet. */
@@ -83,23 +104,37 @@ export class Session {
     return this.#progress.mailboxes;
   }
 
+  /** Ends the greeting: both handshakes are known. To be called once. */
+  agree(peer: Handshake, terms: Terms): void {
+    if (this.#agreed !== undefined) throw new TypeError('the handshakes have been exchanged already');
+    this.#agreed = { peer, terms };
+    this.#progress.peerHostname = peer.hostname;
+  }
+
+  #afterGreeting(): { readonly peer: Handshake; readonly terms: Terms } {
+    if (this.#agreed === undefined) throw new TypeError('no handshake yet');
+    return this.#agreed;
+  }
+
   get peer(): Handshake {
-    if (this.#peer === undefined) throw new TypeError('no handshake yet');
-    return this.#peer;
+    return this.#afterGreeting().peer;
   }
 
-  get isPeerKnown(): boolean {
-    return this.#peer !== undefined;
+  get syncType(): Terms['syncType'] {
+    return this.#afterGreeting().terms.syncType;
   }
 
-  set peer(handshake: Handshake) {
-    this.#peer = handshake;
-    this.#progress.peerHostname = handshake.hostname;
+  get isDryRun(): boolean {
+    return this.#afterGreeting().terms.isDryRun;
+  }
+
+  get oneWay(): OneWay | undefined {
+    return this.#afterGreeting().terms.oneWay;
   }
 
   /** Is the peer a dsyncd that can do this? */
   peerCan(feature: Feature): boolean {
-    return this.#peer?.features?.includes(feature) === true;
+    return this.peer.features?.includes(feature) === true;
   }
 
   /** Nothing changes on our side. */

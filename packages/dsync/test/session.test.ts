@@ -36,6 +36,21 @@ const noDeletes: DsyncItem = {
   unsubscribes: [],
 };
 
+test('what the handshakes decide cannot be asked before them, nor changed after them', async () => {
+  const { session } = await hostAndPeer();
+  const peer = { type: 'handshake', hostname: 'them', features: ['expunges'] } as const;
+  const terms = { syncType: 'changed', isDryRun: true, oneWay: undefined } as const;
+
+  expect(() => session.isDryRun).toThrow('no handshake yet');
+  expect(() => session.isOnlySending).toThrow('no handshake yet');
+  expect(() => session.peerCan('expunges')).toThrow('no handshake yet');
+  session.agree(peer, terms);
+  expect(session).toMatchObject({ peer, ...terms, isOnlySending: false });
+  expect(session.peerCan('expunges')).toBe(true);
+  expect(() => session.agree(peer, { ...terms, isDryRun: false })).toThrow('exchanged already');
+  expect(session.isDryRun).toBe(true);
+});
+
 test('what a peer may make us plan in memory is bounded', async () => {
   const { peer, session } = await hostAndPeer();
   for (const guid of ['one', 'two', 'three']) await peer.send({ type: 'request', guid });
