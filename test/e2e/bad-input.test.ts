@@ -7,7 +7,17 @@ import { parseDestination } from '@dsyncd/core';
 import { createPair, type Host, until } from '@dsyncd/testkit';
 import { createPeer } from '@dsyncd/transport';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { deliver, logOf, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+import {
+  cleanUpAfterTests,
+  deliver,
+  logOf,
+  onCleanup,
+  scratchFolder,
+  startHosts,
+  untilInbox,
+} from './support.ts';
+
+cleanUpAfterTests();
 
 let a: Host;
 let b: Host;

@@ -1,7 +1,9 @@
 import { parseUserName } from '@dsyncd/core';
 import { createPair, type Host, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { mailOf, onCleanup, scratchFolder } from './support.ts';
+import { cleanUpAfterTests, mailOf, onCleanup, scratchFolder } from './support.ts';
+
+cleanUpAfterTests();
 
 /** Mails that were there before dsyncd was: nobody is told of them. */
 async function save(host: Host, user: string, count: number): Promise<void> {

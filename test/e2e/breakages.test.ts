@@ -5,7 +5,9 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CertificateAuthority, createPair, type Host, until } from '@dsyncd/testkit';
 import { beforeAll, expect, test } from 'vitest';
-import { deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+import { cleanUpAfterTests, deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+
+cleanUpAfterTests();
 
 const withinMs = 60_000;
 const user = 'ann@example.com';

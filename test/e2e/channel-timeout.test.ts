@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { Host, startScriptedPeer, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { deliver, logOf, onCleanup, scratchFolder, startHosts } from './support.ts';
+import { cleanUpAfterTests, deliver, logOf, onCleanup, scratchFolder, startHosts } from './support.ts';
+
+cleanUpAfterTests();
 
 test("a channel's own dsync_timeout goes before the common one", async () => {
   const secret = 'the secret of both hosts';

@@ -1,6 +1,8 @@
 import { createPair } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { deliver, logOf, scratchFolder, startHosts, untilInbox } from './support.ts';
+import { cleanUpAfterTests, deliver, logOf, scratchFolder, startHosts, untilInbox } from './support.ts';
+
+cleanUpAfterTests();
 
 test('a change whose notification dsyncd had not read when it was killed is found after its start', async () => {
   const { a, b } = await createPair({ folder: scratchFolder(), ssl: false });

@@ -14,6 +14,7 @@ import { createPair, type Host, until } from '@dsyncd/testkit';
 import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  cleanUpAfterTests,
   deliver,
   failuresOf,
   logOf,
@@ -25,6 +26,8 @@ import {
   untilFailed,
   untilInbox,
 } from './support.ts';
+
+cleanUpAfterTests();
 
 /** Overwrites the start of a file, as a broken disk or a wrong restore does. */
 function overwrite(file: string): void {

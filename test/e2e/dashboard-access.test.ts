@@ -2,7 +2,9 @@ import { createPair, type Host } from '@dsyncd/testkit';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { chromiumFile, closeDashboard, openDashboard, untilVerdict } from './dashboard-browser.ts';
-import { deliver, scratchFolder, startHosts, untilInbox } from './support.ts';
+import { cleanUpAfterTests, deliver, scratchFolder, startHosts, untilInbox } from './support.ts';
+
+cleanUpAfterTests();
 
 const replicated = 'Everything is replicated.';
 const tabsMax = 40;

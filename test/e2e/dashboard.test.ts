@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { createPair, type Host, until } from '@dsyncd/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { callApi, chromiumFile, closeDashboard, openDashboard, untilVerdict } from './dashboard-browser.ts';
-import { deliver, scratchFolder, startHosts, untilInbox } from './support.ts';
+import { cleanUpAfterTests, deliver, scratchFolder, startHosts, untilInbox } from './support.ts';
+
+cleanUpAfterTests();
 
 const replicated = 'Everything is replicated.';
 

@@ -4,7 +4,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createPair, type DemoResult, isFlawless, runScenario, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { flawsOf, noFlaws, onCleanup, scratchFolder, startHosts } from './support.ts';
+import { cleanUpAfterTests, flawsOf, noFlaws, onCleanup, scratchFolder, startHosts } from './support.ts';
+
+cleanUpAfterTests();
 
 async function play(options: { readonly kill: boolean; readonly seed: number }): Promise<DemoResult> {
   const { a, b } = await createPair({ folder: scratchFolder() });

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { parseUserName } from '@dsyncd/core';
 import { asSent, createPair, type Host, snapshotUser, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { mailOf, scratchFolder, startHosts, untilEqual } from './support.ts';
+import { cleanUpAfterTests, mailOf, scratchFolder, startHosts, untilEqual } from './support.ts';
+
+cleanUpAfterTests();
 
 const users = Array.from({ length: 6 }, (_, number) => `user${number}@example.com`);
 

@@ -8,7 +8,9 @@ import {
   until,
 } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { flawsOf, noFlaws, onCleanup, scratchFolder, startHosts } from './support.ts';
+import { cleanUpAfterTests, flawsOf, noFlaws, onCleanup, scratchFolder, startHosts } from './support.ts';
+
+cleanUpAfterTests();
 
 const ofEachFault = 3;
 

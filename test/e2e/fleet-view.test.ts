@@ -3,7 +3,9 @@ import { createPair, type Host, type Program, RedisServer, until } from '@dsyncd
 import { chromium } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { callApi, chromiumFile, closeDashboard, openDashboard } from './dashboard-browser.ts';
-import { deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+import { cleanUpAfterTests, deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+
+cleanUpAfterTests();
 
 const ann = 'ann@example.com';
 

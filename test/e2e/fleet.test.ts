@@ -11,7 +11,9 @@ import {
   until,
 } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+import { cleanUpAfterTests, deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+
+cleanUpAfterTests();
 
 const ann = 'ann@example.com';
 const users = ['ann', 'bob', 'carl', 'dora'].map((name) => `${name}@example.com`);

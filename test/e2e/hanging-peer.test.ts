@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { createFleet, FaultyLink, type Host, seededRandom, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { countInbox, logOf, onCleanup, scratchFolder, startHosts } from './support.ts';
+import { cleanUpAfterTests, countInbox, logOf, onCleanup, scratchFolder, startHosts } from './support.ts';
+
+cleanUpAfterTests();
 
 const user = 'ann@example.com';
 

@@ -12,6 +12,7 @@ import {
 } from '@dsyncd/testkit';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
+  cleanUpAfterTests,
   countInbox,
   deliver,
   failuresOf,
@@ -22,6 +23,8 @@ import {
   untilFailed,
   untilInbox,
 } from './support.ts';
+
+cleanUpAfterTests();
 
 /** What the peer of channel `evil` does; set by each test. */
 let script: SyncScript = async () => {};

@@ -2,7 +2,18 @@ import { writeFile } from 'node:fs/promises';
 import { parseUserName } from '@dsyncd/core';
 import { createPair, type Host, until } from '@dsyncd/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { countInbox, deliver, logOf, mailOf, scratchFolder, startHosts, untilInbox } from './support.ts';
+import {
+  cleanUpAfterTests,
+  countInbox,
+  deliver,
+  logOf,
+  mailOf,
+  scratchFolder,
+  startHosts,
+  untilInbox,
+} from './support.ts';
+
+cleanUpAfterTests();
 
 interface Answer {
   readonly status: number;

@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import { parseUserName } from '@dsyncd/core';
 import { createPair, type Host, runProgram, until } from '@dsyncd/testkit';
 import { beforeAll, expect, test } from 'vitest';
-import { deliver, mailOf, scratchFolder, startHosts, statusOf, untilInbox } from './support.ts';
+import {
+  cleanUpAfterTests,
+  deliver,
+  mailOf,
+  scratchFolder,
+  startHosts,
+  statusOf,
+  untilInbox,
+} from './support.ts';
+
+cleanUpAfterTests();
 
 let a: Host;
 let b: Host;

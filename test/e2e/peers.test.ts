@@ -13,6 +13,7 @@ import {
 } from '@dsyncd/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  cleanUpAfterTests,
   deliver,
   failuresOf,
   logOf,
@@ -24,6 +25,8 @@ import {
   untilFailed,
   untilInbox,
 } from './support.ts';
+
+cleanUpAfterTests();
 
 const text = (value: string): string => JSON.stringify(value);
 

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { Host, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { deliver, logOf, scratchFolder, startHosts, statusOf } from './support.ts';
+import { cleanUpAfterTests, deliver, logOf, scratchFolder, startHosts, statusOf } from './support.ts';
+
+cleanUpAfterTests();
 
 test('a queue that cannot be stored any more ends dsyncd, and the next start goes on', async () => {
   const host = new Host({

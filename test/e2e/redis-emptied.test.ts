@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import { createPair, type Host, RedisServer, until } from '@dsyncd/testkit';
 import { beforeAll, expect, test } from 'vitest';
-import { deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+import { cleanUpAfterTests, deliver, onCleanup, scratchFolder, startHosts, untilInbox } from './support.ts';
+
+cleanUpAfterTests();
 
 const users = ['ann', 'bob', 'carl', 'dora'].map((name) => `${name}@example.com`);
 const allIsWell = /everything is replicated \((\d+) users?\)/;

@@ -1,7 +1,18 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { createFleet, type Host, until } from '@dsyncd/testkit';
 import { beforeAll, expect, test } from 'vitest';
-import { countInbox, deliver, logOf, scratchFolder, startHosts, statusOf, untilInbox } from './support.ts';
+import {
+  cleanUpAfterTests,
+  countInbox,
+  deliver,
+  logOf,
+  scratchFolder,
+  startHosts,
+  statusOf,
+  untilInbox,
+} from './support.ts';
+
+cleanUpAfterTests();
 
 let a: Host;
 let b: Host;

@@ -5,16 +5,27 @@ import { parseUserName } from '@dsyncd/core';
 import { compareSnapshots, type DemoResult, type Host, snapshotUser, until } from '@dsyncd/testkit';
 import { afterAll, expect } from 'vitest';
 
-const cleanups: (() => unknown)[] = [];
+/** Of the test file that runs; undefined while it has not asked for {@link cleanUpAfterTests}. */
+let cleanups: (() => unknown)[] | undefined;
+
+/**
+ * To be called at the top of each test file that starts something: ends it after the tests of the file. A hook made here at
+ * import would be that of the first file alone, where files share what they import.
+ */
+export function cleanUpAfterTests(): void {
+  const own: (() => unknown)[] = [];
+  cleanups = own;
+  afterAll(async () => {
+    cleanups = undefined;
+    for (const task of own.splice(0).reverse()) await task();
+  });
+}
 
 /** Undone after the tests of the file, last first. */
 export const onCleanup = (task: () => unknown): void => {
+  if (cleanups === undefined) throw new Error('call cleanUpAfterTests() at the top of the test file');
   cleanups.push(task);
 };
-
-afterAll(async () => {
-  for (const task of cleanups.splice(0).reverse()) await task();
-});
 
 export function scratchFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dsyncd-e2e-'));

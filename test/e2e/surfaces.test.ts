@@ -15,7 +15,9 @@ import { doveadmSocketName, type HostProblem, Intake, listenDoveadm } from '@dsy
 import { Host } from '@dsyncd/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Level, verdictOf } from '../../apps/dashboard/src/model/verdict.ts';
-import { onCleanup, scratchFolder } from './support.ts';
+import { cleanUpAfterTests, onCleanup, scratchFolder } from './support.ts';
+
+cleanUpAfterTests();
 
 const ann = parseUserName('ann@example.com');
 const channels = [{ name: 'default', replica: 'tcps:mx2.example.com', chain: false }];

@@ -1,6 +1,7 @@
 import { createPair, type Host, until } from '@dsyncd/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  cleanUpAfterTests,
   countInbox,
   deliver,
   logOf,
@@ -10,6 +11,8 @@ import {
   statusOf,
   untilInbox,
 } from './support.ts';
+
+cleanUpAfterTests();
 
 const timeoutMs = 5000;
 

@@ -1,6 +1,7 @@
 import { createFleet, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
 import {
+  cleanUpAfterTests,
   deliver,
   logOf,
   onCleanup,
@@ -10,6 +11,8 @@ import {
   untilEqual,
   untilInbox,
 } from './support.ts';
+
+cleanUpAfterTests();
 
 test('a peer that is down holds up neither the other channel nor itself when it comes back', async () => {
   const { a, b, c } = await createFleet({

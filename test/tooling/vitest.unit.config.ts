@@ -45,6 +45,6 @@ function unitTests(): readonly string[] {
 }
 
 const unit = mergeConfig(base, defineConfig({ test: { globalSetup: [] } }));
-// mergeConfig would add to these lists. Not isolated: half of the time goes into loading the packages for each file. Tests that
-// start programs need the isolation, as helpers end what they started in hooks that are registered once per load.
+// mergeConfig would add to these lists. Not isolated: half of the time goes into loading the packages for each file. For tests that
+// start programs it is a twentieth, and they stay isolated.
 export default { ...unit, test: { ...unit.test, isolate: false, globalSetup: [], include: unitTests() } };

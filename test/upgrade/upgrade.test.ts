@@ -10,6 +10,7 @@ import { freePort, Host, until } from '@dsyncd/testkit';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import {
+  cleanUpAfterTests,
   deliver,
   type LogLine,
   logOf,
@@ -18,6 +19,8 @@ import {
   untilEqual,
   untilInbox,
 } from '../e2e/support.ts';
+
+cleanUpAfterTests();
 
 interface RecordedMail {
   readonly uid: number;

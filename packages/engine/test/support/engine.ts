@@ -1,5 +1,5 @@
 import { parseUserName, systemClock } from '@dsyncd/core';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import {
   AuthClient,
   DovecotEngine,
@@ -10,15 +10,15 @@ import {
 } from '../../src/index.ts';
 import { type Script, ScriptedServer, userdb } from './scripted-doveadm.ts';
 
-const cleanups: (() => unknown)[] = [];
-export const onCleanup = (cleanup: () => unknown): void => void cleanups.push(cleanup);
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+/** Undone after the test, last first. */
+export const onCleanup = (cleanup: () => unknown): void =>
+  onTestFinished(async () => {
+    await cleanup();
+  });
 
 export async function serve(script: Script): Promise<ScriptedServer> {
   const server = await ScriptedServer.start(script);
-  cleanups.push(() => server.close());
+  onCleanup(() => server.close());
   return server;
 }
 
@@ -37,7 +37,7 @@ export async function createEngine(path: string, options: TestEngineOptions = {}
     clock: systemClock,
     answerTimeoutMs: 1_000,
   });
-  cleanups.push(() => auth.close());
+  onCleanup(() => auth.close());
   const all = { include: ['*'], exclude: [], uidMin: 0, ...rules };
   const engine = new DovecotEngine({
     server: () => ({

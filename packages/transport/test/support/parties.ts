@@ -4,23 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DsyncdError, parseUserName, type UserName } from '@dsyncd/core';
 import { type ByteLink, readLine } from '@dsyncd/protocol';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { SyncAnswerer } from '../../src/index.ts';
 
 export const user: UserName = parseUserName('u1@x.test');
 /** A signal that never aborts. */
 export const fresh = (): AbortSignal => new AbortController().signal;
 
-const cleanups: (() => unknown)[] = [];
-
 /** Undone after the test, last first. */
-export const onCleanup = (task: () => unknown): void => {
-  cleanups.push(task);
-};
-
-afterEach(async () => {
-  for (const task of cleanups.splice(0).reverse()) await task();
-});
+export const onCleanup = (task: () => unknown): void =>
+  onTestFinished(async () => {
+    await task();
+  });
 
 export function scratchFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dsyncd-transport-'));
