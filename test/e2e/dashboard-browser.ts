@@ -23,9 +23,13 @@ let browser: Promise<Browser> | undefined;
 function startedBrowser(): Promise<Browser> {
   if (browser !== undefined) return browser;
   if (chromiumFile === undefined) throw new Error('there is no chromium');
-  browser = chromium.launch({ executablePath: chromiumFile });
-  onCleanup(async () => (await browser)?.close());
-  return browser;
+  const started = chromium.launch({ executablePath: chromiumFile });
+  browser = started;
+  onCleanup(async () => {
+    browser = undefined;
+    await (await started).close();
+  });
+  return started;
 }
 
 export interface View {
