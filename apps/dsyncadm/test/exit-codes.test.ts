@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { errorText, notPossible, usageError } from '../src/errors.ts';
 import { exitCodeOf } from '../src/exit-codes.ts';
 
-const failed = (code: string, outcome: DsyncdError['outcome'], cause?: unknown): DsyncdError =>
+const failed = (code: DsyncdError['code'], outcome: DsyncdError['outcome'], cause?: unknown): DsyncdError =>
   new DsyncdError(code, 'message', { outcome, cause });
 
 const systemError = (code: string): Error => Object.assign(new Error(code), { code, syscall: 'open' });
@@ -14,17 +14,17 @@ describe('exitCodeOf', () => {
     [failed('DSYNCD_USER_NAME', 'operator'), 64],
     [notPossible('m', 'h'), 65],
     [failed('DSYNCD_STORE_NO_USER', 'nouser'), 67],
-    [failed('DSYNCD_OTHER', 'nouser'), 67],
+    [failed('DSYNCD_PEER_FAILED', 'nouser'), 67],
     [failed('DSYNCD_STORE_NO_MAILBOX', 'operator'), 68],
-    [failed('DSYNCD_OTHER', 'operator'), 69],
+    [failed('DSYNCD_PEER_FAILED', 'operator'), 69],
     [new InvariantError('broken'), 70],
     [new TypeError('x is not a function'), 70],
-    [failed('DSYNCD_OTHER', 'busy'), 75],
-    [failed('DSYNCD_OTHER', 'transient'), 75],
+    [failed('DSYNCD_PEER_FAILED', 'busy'), 75],
+    [failed('DSYNCD_PEER_FAILED', 'transient'), 75],
     [systemError('ENOSPC'), 75],
     [failed('DSYNCD_REPLICATOR_ANSWER', 'operator'), 76],
     [systemError('EACCES'), 77],
-    [failed('DSYNCD_OTHER', 'transient', systemError('EACCES')), 77],
+    [failed('DSYNCD_PEER_FAILED', 'transient', systemError('EACCES')), 77],
     [failed('DSYNCD_CONFIG', 'operator'), 78],
   ])('%s ends with %d', (error, code) => expect(exitCodeOf(error)).toBe(code));
 });

@@ -43,7 +43,7 @@ const user: UserReport = {
   quickRetriesInRow: 0,
 };
 
-const failure = { code: 'DSYNCD_X', reason: 'certificate expired', hint: 'renew it' };
+const failure = { code: 'DSYNCD_CONFIG', reason: 'certificate expired', hint: 'renew it' };
 
 /** The channel's counts are those of its users. */
 function judge(users: readonly UserReport[], report = channel): ReplicationHealth {
@@ -199,6 +199,6 @@ describe('judgeHealth', () => {
     expect(healthJson(judge([{ ...user, standing: 'failing', failed: true, failure }]))).toMatchObject({
       healthy: false,
       channels: [{ channel: 'default', behind: 1, breaker: { state: 'closed', reason: null } }],
-      behind: [{ username: 'ann@example.com', lagSeconds: 120, code: 'DSYNCD_X', remedy: 'renew it' }],
+      behind: [{ username: 'ann@example.com', lagSeconds: 120, code: 'DSYNCD_CONFIG', remedy: 'renew it' }],
     }));
 });

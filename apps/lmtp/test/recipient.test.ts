@@ -61,7 +61,7 @@ describe('commands', () => {
 
 describe('replies', () => {
   const error = (
-    code: string,
+    code: DsyncdError['code'],
     outcome: 'busy' | 'nouser' | 'operator' | 'transient',
     cause?: unknown,
   ): DsyncdError => new DsyncdError(code, 'what happened\r\n250 forged ü', { outcome, cause });
@@ -73,11 +73,11 @@ describe('replies', () => {
     ['a full disk', Object.assign(new Error('x'), { code: 'ENOSPC' }), /^452 4\.3\.1 .*disk is full/],
     [
       'a full disk below',
-      error('DSYNCD_X', 'transient', Object.assign(new Error('x'), { code: 'EDQUOT' })),
+      error('DSYNCD_CONFIG', 'transient', Object.assign(new Error('x'), { code: 'EDQUOT' })),
       /^452 4\.3\.1 /,
     ],
     ['a full disk as the store says it', error('DSYNCD_STORE_DISK_FULL', 'transient'), /^452 4\.3\.1 /],
-    ['what needs a person', error('DSYNCD_X', 'operator'), /^451 4\.3\.5 /],
+    ['what needs a person', error('DSYNCD_CONFIG', 'operator'), /^451 4\.3\.5 /],
     ['a defect', new TypeError('secret detail'), /^451 4\.3\.0 <a@x> internal error/],
   ])('%s', (_, cause, expected) => {
     const reply = failureReply('a@x', cause);

@@ -1,5 +1,4 @@
-import type { FailureKind } from './error.ts';
-import type { OutcomeKind } from './sync.ts';
+import type { FailureKind } from './sync.ts';
 
 /** What is known of an error code, for operators: deploy/errors.md is made of this. */
 export interface ErrorEntry {
@@ -179,7 +178,15 @@ DSYNCD_ALERT_MAIL | transient | - | An alert could not be sent by mail. | Check 
 DSYNCD_ALERT_WEBHOOK | transient | - | The webhook did not accept an alert. | Check its URL and its log.
 `;
 
-const isOutcome = (text: string): text is Exclude<OutcomeKind, 'ok' | 'changed'> =>
+/** A code of the table: an error with any other does not compile. */
+export type ErrorCode = CodesOf<typeof table>;
+
+/** The first cells of all lines; a tail call, as those may go deep enough. */
+type CodesOf<Lines extends string, Found = never> = Lines extends `${infer Line}\n${infer More}`
+  ? CodesOf<More, Line extends `${infer Code extends `DSYNCD_${string}`} | ${string}` ? Found | Code : Found>
+  : Found;
+
+const isOutcome = (text: string): text is FailureKind =>
   ['busy', 'transient', 'operator', 'nouser', 'noreplicate'].includes(text);
 
 function parseEntry(line: string): ErrorEntry {
@@ -203,6 +210,14 @@ export const errorCatalogue: readonly { readonly area: string; readonly entries:
       return { area: area.replace('# ', ''), entries: lines.map(parseEntry) };
     });
 
-const byCode = new Map(errorCatalogue.flatMap(({ entries }) => entries.map((entry) => [entry.code, entry])));
+const byCode: ReadonlyMap<string, ErrorEntry> = new Map(
+  errorCatalogue.flatMap(({ entries }) => entries.map((entry) => [entry.code, entry])),
+);
+
+const isErrorCode = (code: string): code is ErrorCode => byCode.has(code);
+
+/** A code from a peer, another program or a file: one of another version becomes `otherwise`. */
+export const knownErrorCode = (code: string | undefined, otherwise: ErrorCode): ErrorCode =>
+  code !== undefined && isErrorCode(code) ? code : otherwise;
 
 export const findError = (code: string): ErrorEntry | undefined => byCode.get(code);

@@ -1,17 +1,18 @@
-import type { OutcomeKind } from './sync.ts';
+import type { ErrorCode } from './error-catalogue.ts';
+import type { FailureKind } from './sync.ts';
 
 /**
- * An expected failure, told so that an operator can act on it.
+ * An expected failure, described so that an operator can act on it.
  *
- * `code` is stable (`DSYNCD_<AREA>_<CONDITION>`), `message` says what failed and on what, `hint`
+ * `code` is stable, and in the error catalogue, `message` says what failed and on what, `hint`
  * what to do about it. `outcome` is the retry class: what a sync that died of this error counts as.
  */
 export class DsyncdError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly outcome: FailureKind;
   readonly hint: string | undefined;
 
-  constructor(code: string, message: string, options: DsyncdErrorOptions) {
+  constructor(code: ErrorCode, message: string, options: DsyncdErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'DsyncdError';
     this.code = code;
@@ -19,9 +20,6 @@ export class DsyncdError extends Error {
     this.hint = options.hint;
   }
 }
-
-/** The outcomes that an error can stand for; see the table in outcome.ts. */
-export type FailureKind = Exclude<OutcomeKind, 'ok' | 'changed'>;
 
 export interface DsyncdErrorOptions {
   readonly outcome: FailureKind;
@@ -42,7 +40,10 @@ export function fail(message: string): never {
 }
 
 /** The error as a {@link DsyncdError}; what is not one already becomes `fallback`. */
-export function toDsyncdError(error: unknown, fallback: { code: string; outcome: FailureKind }): DsyncdError {
+export function toDsyncdError(
+  error: unknown,
+  fallback: { code: ErrorCode; outcome: FailureKind },
+): DsyncdError {
   if (error instanceof DsyncdError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const hint = systemErrorHint(error);

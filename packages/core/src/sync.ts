@@ -55,6 +55,9 @@ export interface SyncFailure {
  */
 export type OutcomeKind = 'ok' | 'changed' | 'busy' | 'transient' | 'operator' | 'nouser' | 'noreplicate';
 
+/** The outcomes that an error can stand for. */
+export type FailureKind = Exclude<OutcomeKind, 'ok' | 'changed'>;
+
 export interface OutcomeRule {
   /**
    * Store the state string that came with this outcome: only where it is proven that it hides no change. Without it the

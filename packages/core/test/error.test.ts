@@ -12,11 +12,11 @@ import {
   uint32Max,
 } from '../src/index.ts';
 
-const fallback = { code: 'DSYNCD_TEST', outcome: 'transient' } as const;
+const fallback = { code: 'DSYNCD_SYSTEM', outcome: 'transient' } as const;
 
 describe('toDsyncdError', () => {
   test('leaves our own errors as they are', () => {
-    const error = new DsyncdError('DSYNCD_X', 'x', { outcome: 'busy' });
+    const error = new DsyncdError('DSYNCD_CONFIG', 'x', { outcome: 'busy' });
     expect(toDsyncdError(error, fallback)).toBe(error);
   });
 
@@ -27,7 +27,7 @@ describe('toDsyncdError', () => {
     ['SQLITE_CORRUPT', 'operator', 'damaged'],
   ])('knows what to do about %s', (code, outcome, hint) => {
     const error = toDsyncdError(Object.assign(new Error('it failed'), { code }), fallback);
-    expect(error).toMatchObject({ code: 'DSYNCD_TEST', outcome, message: 'it failed' });
+    expect(error).toMatchObject({ code: 'DSYNCD_SYSTEM', outcome, message: 'it failed' });
     expect(error.hint).toContain(hint);
   });
 

@@ -1,4 +1,4 @@
-import { DsyncdError, type MailboxGuid } from '@dsyncd/core';
+import { DsyncdError, knownErrorCode, type MailboxGuid } from '@dsyncd/core';
 import type { MailboxMail, MailChange, UserMail } from '@dsyncd/mailstore';
 import {
   type ByteLink,
@@ -234,10 +234,14 @@ const outcomes = ['busy', 'transient', 'operator', 'nouser', 'noreplicate'] as c
 function peerFailed(session: Session, finish: DsyncItem & { readonly type: 'finish' }): DsyncdError {
   const outcome = outcomes.find((known) => known === finish.outcome) ?? 'transient';
   const text = finish.error ?? 'ended the sync before its end';
-  return new DsyncdError(finish.code ?? 'DSYNCD_PEER_FAILED', `${session.stream.peerName}: ${text}`, {
-    outcome,
-    hint: finish.hint ?? 'the log of the peer says more',
-  });
+  return new DsyncdError(
+    knownErrorCode(finish.code, 'DSYNCD_PEER_FAILED'),
+    `${session.stream.peerName}: ${text}`,
+    {
+      outcome,
+      hint: finish.hint ?? 'the log of the peer says more',
+    },
+  );
 }
 
 /** The user's mail, where every call first asks `check`, which throws when the work is not wanted any more. */

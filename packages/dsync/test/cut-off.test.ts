@@ -84,11 +84,11 @@ test('a master says why the slave gave up, whatever it was doing itself', async 
     let calls = 0;
     const { master } = await sync(await hostsWithWork(), (caller) => {
       if (caller === 'slave' && ++calls >= failAt)
-        throw new DsyncdError('DSYNCD_STORE_FULL', 'the disk is full', { outcome: 'transient' });
+        throw new DsyncdError('DSYNCD_STORE_DISK_FULL', 'the disk is full', { outcome: 'transient' });
     });
     expect(master, `failed at call ${failAt} of ${total}`).toMatchObject({
       status: 'rejected',
-      reason: { code: 'DSYNCD_STORE_FULL', message: expect.stringContaining('the disk is full') },
+      reason: { code: 'DSYNCD_STORE_DISK_FULL', message: expect.stringContaining('the disk is full') },
     });
   }
 });

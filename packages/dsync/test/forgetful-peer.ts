@@ -108,7 +108,7 @@ async function saveSome(
   await mailbox.apply(done);
   for (const change of refused)
     if (change.type === 'save' && 'discard' in change.body) await change.body.discard();
-  throw new DsyncdError('SIMULATED_FULL', 'the disk of the peer is full', { outcome: 'transient' });
+  throw new DsyncdError('DSYNCD_STORE_DISK_FULL', 'the disk of the peer is full', { outcome: 'transient' });
 }
 
 function interrupted(user: UserMail, { meanwhile }: Fault): UserMail {

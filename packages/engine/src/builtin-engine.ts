@@ -1,4 +1,4 @@
-import { DsyncdError, type FailureKind, type MailboxPath, toDsyncdError } from '@dsyncd/core';
+import { DsyncdError, type ErrorCode, type FailureKind, type MailboxPath, toDsyncdError } from '@dsyncd/core';
 import { type BrainResult, type DoneBefore, newProgress, type Progress, runMaster } from '@dsyncd/dsync';
 import type { MailStore, UserMail } from '@dsyncd/mailstore';
 import { decodeState } from '@dsyncd/protocol';
@@ -164,7 +164,7 @@ export function failureOf(
 }
 
 /** An error of the system, such as a full disk, passes by itself; one without a code is a defect of ours. */
-const internalFailure = (error: unknown): { code: string; outcome: FailureKind } =>
+const internalFailure = (error: unknown): { code: ErrorCode; outcome: FailureKind } =>
   error instanceof Error && 'code' in error
     ? { code: 'DSYNCD_SYSTEM', outcome: 'transient' }
     : { code: 'DSYNCD_SYNC_FAILED', outcome: 'transient' };

@@ -123,7 +123,7 @@ describe('the times of the index files', () => {
   });
 
   test('one user whom userdb cannot look up does not hold up the others; a userdb that is away does', async () => {
-    const failing = (code: string): Promise<boolean | undefined> =>
+    const failing = (code: DsyncdError['code']): Promise<boolean | undefined> =>
       new IndexTimes({
         auth: {
           lookUp: () => Promise.reject(new DsyncdError(code, 'x', { outcome: 'transient' })),

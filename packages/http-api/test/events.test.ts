@@ -168,7 +168,7 @@ const longSync = {
     conflicts: [],
     notes: [],
     counts: noCounts,
-    failure: { code: 'DSYNCD_X', reason: 'r'.repeat(300), hint: 'h'.repeat(300) },
+    failure: { code: 'DSYNCD_CONFIG', reason: 'r'.repeat(300), hint: 'h'.repeat(300) },
   },
   startedAt: 0,
   endedAt: 1,

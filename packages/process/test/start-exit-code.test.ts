@@ -15,7 +15,7 @@ test('a start that failed for what may pass ends with 75, one that needs a perso
 
   const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
   expect(startExitCode(full)).toBe(75);
-  expect(startExitCode(new DsyncdError('DSYNCD_STORE_FULL', 'full', { outcome: 'transient' }))).toBe(75);
+  expect(startExitCode(new DsyncdError('DSYNCD_STORE_DISK_FULL', 'full', { outcome: 'transient' }))).toBe(75);
   expect(startExitCode(new DsyncdError('DSYNCD_CONFIG', 'wrong', { outcome: 'operator' }))).toBe(78);
   const denied = Object.assign(new Error('permission denied'), { code: 'EACCES' });
   expect(startExitCode(denied)).toBe(78);

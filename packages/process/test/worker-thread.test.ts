@@ -10,13 +10,14 @@ interface EchoCalls {
   unknown(): void;
 }
 
-const error = (code: string): DsyncdError => new DsyncdError(code, 'gone', { outcome: 'transient' });
+const error = (code: DsyncdError['code']): DsyncdError =>
+  new DsyncdError(code, 'gone', { outcome: 'transient' });
 const ended: number[] = [];
 const newThread = (): WorkerThread<EchoCalls> =>
   new WorkerThread<EchoCalls>({
     file: new URL('echo.worker.mjs', import.meta.url),
-    closedError: () => error('TEST_CLOSED'),
-    endedError: () => error('TEST_ENDED'),
+    closedError: () => error('DSYNCD_STORE_CLOSED'),
+    endedError: () => error('DSYNCD_STORE_WORKER_DIED'),
     onEnd: (_, failedCalls) => ended.push(failedCalls),
   });
 
@@ -37,7 +38,7 @@ describe('a worker thread', () => {
     thread = newThread();
     const underWay = [thread.call('never'), thread.call('end')];
     for (const result of await Promise.allSettled(underWay))
-      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'TEST_ENDED' } });
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'DSYNCD_STORE_WORKER_DIED' } });
     expect(ended).toEqual([2]);
     expect(thread.ends).toBe(1);
     expect(await thread.call('echo', 5)).toBe(5);
@@ -48,7 +49,7 @@ describe('a worker thread', () => {
     const asked = thread.call('later', 7);
     await thread.close();
     expect(await asked).toBe(7);
-    await expect(thread.call('echo', 8)).rejects.toMatchObject({ code: 'TEST_CLOSED' });
+    await expect(thread.call('echo', 8)).rejects.toMatchObject({ code: 'DSYNCD_STORE_CLOSED' });
     expect(ended).toEqual([]);
   });
 });

@@ -88,7 +88,9 @@ class Twins {
       full: this.#chance(0.7),
       ...(this.#chance(0.7) ? { state: this.#pick(['', 'one', 'two']) } : {}),
       ...(this.#chance(0.2) ? { proofAfterMs: 1_000 } : {}),
-      ...(failing.includes(outcome) ? { failure: { code: 'DSYNCD_X', reason: 'because', hint: 'do' } } : {}),
+      ...(failing.includes(outcome)
+        ? { failure: { code: 'DSYNCD_CONFIG', reason: 'because', hint: 'do' } }
+        : {}),
     };
     const [model, redis] = this.#pair;
     for (const [queue, claim] of [

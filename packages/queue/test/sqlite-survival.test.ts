@@ -39,7 +39,7 @@ describe('after a restart', () => {
         outcome,
         full: true,
         state: `state\t${outcome}`,
-        ...(outcome === 'ok' ? {} : { failure: { code: 'DSYNCD_X', reason: 'because', hint: 'do' } }),
+        ...(outcome === 'ok' ? {} : { failure: { code: 'DSYNCD_CONFIG', reason: 'because', hint: 'do' } }),
       });
     await queue.request('default', [{ user: ann, priority: 'low' }]);
     const before = [await usersOf(queue), await usersOf(queue, 'other')];
@@ -194,7 +194,6 @@ describe('the file', () => {
       'queue.sqlite-shm': '600',
       'queue.sqlite-wal': '600',
       'queue.sqlite.lock': '600',
-      'queue.sqlite.lock-journal': '600',
     };
     expect(modes()).toEqual(expected);
     await queue.close();

@@ -45,10 +45,14 @@ describe('a log line', () => {
 
   test('tells an expected error by code and hint, without a stack', () => {
     const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
-    const error = new DsyncdError('DSYNCD_X', 'no peer', { outcome: 'transient', hint: 'start it', cause });
+    const error = new DsyncdError('DSYNCD_CONFIG', 'no peer', {
+      outcome: 'transient',
+      hint: 'start it',
+      cause,
+    });
     logger.error({ error }, 'sync failed');
     expect(lines[0]?.error).toEqual({
-      code: 'DSYNCD_X',
+      code: 'DSYNCD_CONFIG',
       message: 'no peer',
       outcome: 'transient',
       hint: 'start it',

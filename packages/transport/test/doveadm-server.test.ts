@@ -217,7 +217,7 @@ describe('commands', () => {
     await link.write(`\t${user}\tdsync-server\t-u${user}\ndie\n`);
     expect([await nextLine(link), await nextLine(link), await nextLine(link)]).toEqual(['', '+', undefined]);
     expect(logger.lines).toMatchObject([
-      { level: 'warn', user, code: 'DSYNCD_TEST', reason: 'the answerer died' },
+      { level: 'warn', user, code: 'DSYNCD_SYSTEM', reason: 'the answerer died' },
     ]);
   });
 });

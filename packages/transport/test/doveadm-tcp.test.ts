@@ -92,7 +92,7 @@ describe('a sync over tcp', () => {
     'carries the refusal %s to the other side',
     async (outcome) => {
       const { client, answerer } = await startPair();
-      answerer.refusal = new DsyncdError('DSYNCD_TEST', 'the disk\nis full', { outcome });
+      answerer.refusal = new DsyncdError('DSYNCD_SYSTEM', 'the disk\nis full', { outcome });
       const failure = await failureOf(client.startSync(user, fresh()));
       expect(failure.outcome).toBe(outcome);
       if (outcome !== 'nouser' && outcome !== 'noreplicate')
@@ -298,9 +298,9 @@ describe('a peer that is not as it should be', () => {
     const { port } = await rawServer(() => {});
     const abort = new AbortController();
     const starting = failureOf(peerTo(port).startSync(user, abort.signal));
-    abort.abort(new DsyncdError('DSYNCD_DEADLINE', 'too late', { outcome: 'transient' }));
-    expect((await starting).code).toBe('DSYNCD_DEADLINE');
-    expect((await failureOf(peerTo(port).startSync(user, abort.signal))).code).toBe('DSYNCD_DEADLINE');
+    abort.abort(new DsyncdError('DSYNCD_LOGIN_TIMEOUT', 'too late', { outcome: 'transient' }));
+    expect((await starting).code).toBe('DSYNCD_LOGIN_TIMEOUT');
+    expect((await failureOf(peerTo(port).startSync(user, abort.signal))).code).toBe('DSYNCD_LOGIN_TIMEOUT');
   });
 });
 

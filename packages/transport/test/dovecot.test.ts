@@ -89,7 +89,7 @@ describe('the installed Dovecot as client', () => {
 
   it('is told that the user does not exist here', async () => {
     const reader = new HandshakeReader();
-    reader.refusal = new DsyncdError('DSYNCD_NOUSER', 'no such user', { outcome: 'nouser' });
+    reader.refusal = new DsyncdError('DSYNCD_STORE_NO_USER', 'no such user', { outcome: 'nouser' });
     const { server } = await serve(reader);
     const { status, output } = await doveadm(dovecot.config, [
       ...['sync', '-u', user, `tcp:127.0.0.1:${server.port}`],
@@ -100,7 +100,7 @@ describe('the installed Dovecot as client', () => {
 
   it('prints why we cannot sync now', async () => {
     const reader = new HandshakeReader();
-    reader.refusal = new DsyncdError('DSYNCD_BUSY', 'the user is being synced', { outcome: 'busy' });
+    reader.refusal = new DsyncdError('DSYNCD_STORE_LOCKED', 'the user is being synced', { outcome: 'busy' });
     const { server } = await serve(reader);
     const { status, output } = await doveadm(dovecot.config, [
       ...['sync', '-u', user, `tcp:127.0.0.1:${server.port}`],

@@ -98,7 +98,7 @@ describe('reading', () => {
     const first = link.read();
     first.catch(() => {});
     await expect(link.read()).rejects.toBeInstanceOf(InvariantError);
-    link.fail(new DsyncdError('DSYNCD_TEST', 'over', { outcome: 'transient' }));
+    link.fail(new DsyncdError('DSYNCD_SYSTEM', 'over', { outcome: 'transient' }));
     await expect(first).rejects.toThrow('over');
   });
 });
@@ -182,9 +182,9 @@ describe('a link that is given up', () => {
     const abort = new AbortController();
     link.bind(abort.signal);
     const reading = failureOf(link.read());
-    abort.abort(new DsyncdError('DSYNCD_DEADLINE', 'the deadline has passed', { outcome: 'transient' }));
-    expect((await reading).code).toBe('DSYNCD_DEADLINE');
-    expect((await failureOf(link.read())).code).toBe('DSYNCD_DEADLINE');
+    abort.abort(new DsyncdError('DSYNCD_LOGIN_TIMEOUT', 'the deadline has passed', { outcome: 'transient' }));
+    expect((await reading).code).toBe('DSYNCD_LOGIN_TIMEOUT');
+    expect((await failureOf(link.read())).code).toBe('DSYNCD_LOGIN_TIMEOUT');
     expect(near.destroyed).toBe(true);
   });
 

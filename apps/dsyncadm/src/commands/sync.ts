@@ -1,4 +1,11 @@
-import { countOf, DsyncdError, outcomeRules, parseUserName, type SyncCounts } from '@dsyncd/core';
+import {
+  countOf,
+  DsyncdError,
+  knownErrorCode,
+  outcomeRules,
+  parseUserName,
+  type SyncCounts,
+} from '@dsyncd/core';
 import type { SyncResult } from '@dsyncd/engine';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
@@ -61,7 +68,7 @@ function failureError(
   { outcome }: SyncResult,
   { code, reason, hint }: NonNullable<SyncResult['failure']>,
 ): Error {
-  return new DsyncdError(code, reason, {
+  return new DsyncdError(knownErrorCode(code, 'DSYNCD_SYNC_FAILED'), reason, {
     outcome: outcome === 'ok' || outcome === 'changed' ? 'operator' : outcome,
     hint,
   });

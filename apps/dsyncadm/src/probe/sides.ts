@@ -1,4 +1,4 @@
-import { asUid, DsyncdError, type UserName } from '@dsyncd/core';
+import { asUid, DsyncdError, knownErrorCode, type UserName } from '@dsyncd/core';
 import { type Doveadm, receiveMailbox, type Scene } from '@dsyncd/doctor';
 import { type MailboxMail, systemFlags, type UserMail } from '@dsyncd/mailstore';
 import type { createPeer } from '@dsyncd/transport';
@@ -47,7 +47,7 @@ export class SyncEye implements ProbeEye {
     const asked = { user: this.#user, mailbox };
     return receiveMailbox(this.#scene, this.#peer, asked, async (mail, { outcome, failure }) => {
       if (failure === undefined || outcome === 'ok' || outcome === 'changed') return sightOf(mail, mailbox);
-      throw new DsyncdError(failure.code, failure.reason, {
+      throw new DsyncdError(knownErrorCode(failure.code, 'DSYNCD_SYNC_FAILED'), failure.reason, {
         outcome,
         hint: failure.hint,
       });

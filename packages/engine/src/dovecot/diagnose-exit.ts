@@ -1,4 +1,4 @@
-import { type Clock, DsyncdError, parseDestination } from '@dsyncd/core';
+import { type Clock, DsyncdError, knownErrorCode, parseDestination } from '@dsyncd/core';
 import type { DoveadmLogLine } from '@dsyncd/protocol';
 import { connectSocket } from '@dsyncd/transport';
 import { judge } from './verdict.ts';
@@ -17,7 +17,7 @@ export async function diagnoseExit(
 ): Promise<DsyncdError> {
   const { failure, outcome } = judge({ output: [], word: 'TEMPFAIL' }, log);
   if (failure !== undefined && failure.code !== 'DSYNCD_DOVECOT_TEMPFAIL')
-    return new DsyncdError(failure.code, failure.reason, {
+    return new DsyncdError(knownErrorCode(failure.code, 'DSYNCD_DOVECOT_TEMPFAIL'), failure.reason, {
       outcome: outcome === 'ok' || outcome === 'changed' ? 'transient' : outcome,
       hint: failure.hint,
     });

@@ -1,6 +1,7 @@
 import {
   type Clock,
   DsyncdError,
+  type ErrorCode,
   type FailureKind,
   noCounts,
   parseDestination,
@@ -167,7 +168,7 @@ const notPossible = (message: string): DsyncdError =>
     hint: 'only mail_engine = "builtin" can do that',
   });
 
-const refused = (outcome: FailureKind, code: string, reason: string): SyncResult => ({
+const refused = (outcome: FailureKind, code: ErrorCode, reason: string): SyncResult => ({
   outcome,
   full: false,
   failure: { code, reason },

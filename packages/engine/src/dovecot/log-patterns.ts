@@ -1,9 +1,9 @@
-import type { FailureKind, OutcomeKind } from '@dsyncd/core';
+import type { ErrorCode, FailureKind, OutcomeKind } from '@dsyncd/core';
 
 /** What a text in Dovecot's log means for a sync. */
 export interface LogPattern {
   readonly says: RegExp;
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly outcome: FailureKind | Extract<OutcomeKind, 'changed'>;
   readonly hint: string;
 }

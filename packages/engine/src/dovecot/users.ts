@@ -2,6 +2,7 @@ import {
   type Clock,
   compileMask,
   DsyncdError,
+  type ErrorCode,
   isUserName,
   parseDestination,
   quote,
@@ -22,7 +23,7 @@ export interface UserRules {
 /** Why a user is not replicated. */
 export interface Refusal {
   readonly outcome: 'nouser' | 'noreplicate';
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly reason: string;
   /** What Dovecot calls the user. */
   readonly properUser?: UserName;
@@ -143,7 +144,7 @@ export class DovecotUsers {
     return undefined;
   }
 
-  #refuse(user: UserName, outcome: Refusal['outcome'], code: string, reason: string): Refusal {
+  #refuse(user: UserName, outcome: Refusal['outcome'], code: ErrorCode, reason: string): Refusal {
     if (this.#refusedAt.size >= refusalsMax) this.#refusedAt.clear();
     this.#refusedAt.set(user, this.#options.clock.elapsed());
     return { outcome, code, reason };

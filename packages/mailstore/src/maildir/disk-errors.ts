@@ -1,7 +1,7 @@
 /** Errors that only a store on disk has, and what errors of the system and of SQLite mean. */
 
 import { closeSync, openSync, statfsSync } from 'node:fs';
-import { DsyncdError, type FailureKind, InvariantError, quote } from '@dsyncd/core';
+import { DsyncdError, type ErrorCode, type FailureKind, InvariantError, quote } from '@dsyncd/core';
 import type { HomePlace } from './wire.ts';
 
 const fullCodes = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
@@ -59,7 +59,7 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
   // Neither the system nor SQLite said so: a mistake of our own.
   if (code === '' && error instanceof Error) return error;
   const where = `${errorPath(error) ?? file} of user ${quote(place.user)}`;
-  const about = (storeCode: string, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
+  const about = (storeCode: ErrorCode, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
     new DsyncdError(storeCode, `${what} ${where}: ${text(error)}`, {
       outcome,
       hint,

@@ -1,5 +1,5 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
-import { DsyncdError, type FailureKind, InvariantError } from '@dsyncd/core';
+import { DsyncdError, type ErrorCode, type FailureKind, InvariantError } from '@dsyncd/core';
 
 /** The calls that a thread answers, by name; `close` gives back what the thread holds. */
 type Calls<Table> = { readonly [Name in keyof Table]: (...args: never[]) => unknown };
@@ -14,7 +14,7 @@ export const unasked = 0;
 
 /** An error as it passes between threads. */
 export interface ThreadError {
-  readonly code?: string;
+  readonly code?: ErrorCode;
   readonly message: string;
   readonly outcome?: FailureKind;
   readonly hint?: string;

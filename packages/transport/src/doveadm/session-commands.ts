@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { DsyncdError, parseUserName, toDsyncdError, type UserName } from '@dsyncd/core';
+import { DsyncdError, type ErrorCode, parseUserName, toDsyncdError, type UserName } from '@dsyncd/core';
 import {
   type ByteLink,
   commandAccepted,
@@ -67,10 +67,10 @@ export async function admitClient(
   });
 }
 
-const clientError = (code: string, message: string, { hint }: { readonly hint: string }): DsyncdError =>
+const clientError = (code: ErrorCode, message: string, { hint }: { readonly hint: string }): DsyncdError =>
   new DsyncdError(code, message, { outcome: 'operator', hint });
 
-async function turnAway(link: ByteLink, code: string, problem: string, hint: string): Promise<never> {
+async function turnAway(link: ByteLink, code: ErrorCode, problem: string, hint: string): Promise<never> {
   await link.write(encodeGreetingRefusal({ outcome: 'operator', reason: problem }));
   throw clientError(code, `${link.peerName}: ${problem}`, { hint });
 }

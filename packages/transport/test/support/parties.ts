@@ -58,7 +58,8 @@ export class ShoutingAnswerer implements SyncAnswerer {
     for (;;) {
       const line = await readLine(link, 10_000);
       if (line === undefined) return { reusable: false };
-      if (line === 'die') throw new DsyncdError('DSYNCD_TEST', 'the answerer died', { outcome: 'transient' });
+      if (line === 'die')
+        throw new DsyncdError('DSYNCD_SYSTEM', 'the answerer died', { outcome: 'transient' });
       await link.write(`${line.toUpperCase()}\n`);
       if (line === 'bye') return { reusable: this.reusable };
     }
