@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { ensureBuilt, ensureDebianPackages, ensureNodeModules } from '../tooling/setup.mjs';
+import { ensureBuilt, ensureDebianPackages } from '../tooling/setup.mjs';
 
 const usage = `Usage: npm run bench -- [--only NAME] [--json FILE] [--small]
 
@@ -23,7 +23,6 @@ if (options.help) {
   process.stdout.write(usage);
   process.exit(0);
 }
-ensureNodeModules();
 ensureDebianPackages({ openssl: '/usr/bin/openssl' });
 await ensureBuilt();
 

@@ -1,6 +1,6 @@
-// npm run demo: installs, builds, and shows two hosts replicating.
+// npm run demo: builds, and shows two hosts replicating.
 import { parseArgs } from 'node:util';
-import { ensureBuilt, ensureDebianPackages, ensureNodeModules } from '../tooling/setup.mjs';
+import { ensureBuilt, ensureDebianPackages } from '../tooling/setup.mjs';
 
 const usage = `Usage: npm run demo -- [--keep] [--mail PATH] [--seed N] [--kill] [--fleet]
 
@@ -40,7 +40,6 @@ if (options.fleet && options.kill) {
   process.exit(64);
 }
 try {
-  ensureNodeModules();
   ensureDebianPackages({
     openssl: '/usr/bin/openssl',
     ...(options.fleet ? { 'redis-server': '/usr/bin/redis-server' } : {}),

@@ -2,14 +2,14 @@
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Programs and their threads: name of the file in build/ (without .js) to what tsc made of it. */
+/** Programs and their threads: name of the file in build/ (without .js) to its source. */
 const entries = {
-  dsyncd: 'apps/replicator/dist/main.js',
-  'dsync-server': 'apps/dsync-server/dist/main.js',
-  'dsync-lmtp': 'apps/lmtp/dist/main.js',
-  dsyncadm: 'apps/dsyncadm/dist/main.js',
-  'index.worker': 'packages/mailstore/dist/maildir/index.worker.js',
-  'queue-file.worker': 'packages/queue/dist/sqlite/queue-file.worker.js',
+  dsyncd: 'apps/replicator/src/main.ts',
+  'dsync-server': 'apps/dsync-server/src/main.ts',
+  'dsync-lmtp': 'apps/lmtp/src/main.ts',
+  dsyncadm: 'apps/dsyncadm/src/main.ts',
+  'index.worker': 'packages/mailstore/src/maildir/index.worker.ts',
+  'queue-file.worker': 'packages/queue/src/sqlite/queue-file.worker.ts',
 };
 
 /** Not bundled: they bring compiled code, or files that they look for beside their own. */
@@ -25,7 +25,7 @@ export const unbundled = [
   '@fastify/swagger-ui',
 ];
 
-/** Makes build/ anew when anything that goes into it is newer. Needs what `tsc -b` makes; quick when there is nothing to do. */
+/** Makes build/ anew when anything that goes into it is newer; quick when there is nothing to do. */
 export async function ensureBundled(root) {
   const folder = join(root, 'build');
   if (isBundled(root, folder)) return;
@@ -38,7 +38,7 @@ export async function ensureBundled(root) {
     bundle: true,
     splitting: true,
     platform: 'node',
-    target: 'node20',
+    target: 'node24',
     format: 'esm',
     chunkNames: '[name]-[hash]',
     external: unbundled,
@@ -62,9 +62,12 @@ function isBundled(root, folder) {
     isOlder(join(root, 'test/tooling/bundle.mjs')) &&
     ['packages', 'apps'].every((part) =>
       readdirSync(join(root, part)).every((name) => {
-        const dist = join(root, part, name, 'dist');
-        if (!existsSync(dist) || name === 'testkit') return true;
-        return readdirSync(dist, { recursive: true }).every((file) => isOlder(join(dist, file)));
+        // Of the dashboard, what its own build made.
+        const folder = join(root, part, name, name === 'dashboard' ? 'dist' : 'src');
+        if (!existsSync(folder) || name === 'testkit') return true;
+        return ['.', ...readdirSync(folder, { recursive: true })].every((file) =>
+          isOlder(join(folder, file)),
+        );
       }),
     )
   );

@@ -1,7 +1,7 @@
 // npm run check: everything that can be said of the source without running the product.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { ensureNodeModules, root } from './setup.mjs';
+import { root } from './setup.mjs';
 
 const bin = (path) => [process.execPath, join(root, 'node_modules', path)];
 
@@ -30,7 +30,6 @@ const steps = [
   ['generated documents', process.execPath, 'test/tooling/generate.mjs', '--check'],
 ];
 
-ensureNodeModules();
 let failed = 0;
 for (const [name, command, ...args] of steps) {
   const startedAt = Date.now();

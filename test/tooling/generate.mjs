@@ -10,7 +10,7 @@ const header = '<!-- Made by `node test/tooling/generate.mjs`; do not edit. -->\
 const documents = [
   [
     'deploy/reference.md',
-    async () => run(['apps/dsyncadm/dist/main.js', 'config', 'reference', '--commands']),
+    async () => run(['apps/dsyncadm/src/main.ts', 'config', 'reference', '--commands']),
   ],
   ['deploy/errors.md', errorReference],
 ];
@@ -18,7 +18,6 @@ const documents = [
 const isCheck = process.argv.includes('--check');
 // The table of packages changes with imports; it is written when asked for.
 if (isCheck || process.argv.includes('--house')) documents.push(['CONTRIBUTING.md', withHouse]);
-run(['node_modules/typescript/bin/tsc', '-b', 'apps/dsyncadm']);
 for (const [file, make] of documents) {
   const path = join(root, file);
   const present = existsSync(path) ? readFileSync(path, 'utf8') : '';
@@ -44,9 +43,9 @@ function run(args) {
 }
 
 async function errorReference() {
-  const { errorCatalogue } = await import('../../packages/core/dist/error-catalogue.js');
-  const { outcomeRules } = await import('../../packages/core/dist/outcome.js');
-  const { exitCodeOfOutcome } = await import('../../apps/dsyncadm/dist/exit-codes.js');
+  const { errorCatalogue } = await import('../../packages/core/src/error-catalogue.ts');
+  const { outcomeRules } = await import('../../packages/core/src/outcome.ts');
+  const { exitCodeOfOutcome } = await import('../../apps/dsyncadm/src/exit-codes.ts');
   const row = ({ code, outcomes, when, remedy, exit }) => {
     const exits = exit ?? [...new Set(outcomes.map(exitCodeOfOutcome))].join(', ');
     const cells = [`<a id="${code}"></a>\`${code}\``, when, remedy, outcomes.join(', '), exits];

@@ -1,15 +1,14 @@
-// npm test: installs what is missing, builds, runs every test, and ends with "N passed, N failed".
+// npm test: builds, runs every test, and ends with "N passed, N failed".
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDovecot24 } from './dovecot24.mjs';
-import { ensureBuilt, ensureDebianPackages, ensureNodeModules, root, testPackages } from './setup.mjs';
+import { ensureBuilt, ensureDebianPackages, root, testPackages } from './setup.mjs';
 
 const isCi = process.env.CI === 'true';
 
 async function prepare() {
-  ensureNodeModules();
   const missing = ensureDebianPackages(testPackages);
   if (missing.length > 0) {
     const text = `missing Debian packages: ${missing.join(', ')}`;

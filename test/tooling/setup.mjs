@@ -1,11 +1,11 @@
-// What the other scripts need on the machine: npm packages, a build, Debian packages. Every step is
-// idempotent and quick when there is nothing to do. Only Node's own modules may be imported here.
+// What the other scripts need on the machine: a build, Debian packages. Every step is idempotent and quick when there is nothing
+// to do. Node and the npm packages are there already: see start.mjs.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root } from './node24.mjs';
 
-export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+export { root };
 
 const isRoot = process.getuid?.() === 0;
 
@@ -25,22 +25,8 @@ function run(command, args, { show = false, env = {}, cwd = root } = {}) {
 
 const log = (text) => process.stderr.write(`${text}\n`);
 
-/** Installs what package-lock.json names, with a compiler for the two native packages when root. */
-export function ensureNodeModules() {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 20))
-    throw new Error(`Node ${process.versions.node} is too old: dsyncd needs 20.20 or newer`);
-  const marker = join(root, 'node_modules/.package-lock.json');
-  if (existsSync(marker) && statSync(marker).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs)
-    return;
-  ensureDebianPackages({ python3: '/usr/bin/python3', make: '/usr/bin/make', 'g++': '/usr/bin/g++' });
-  log('Installing npm packages (the first time compiles SQLite: about a minute) ...');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
-}
-
 export async function ensureBuilt() {
   log('Building ...');
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
   const dashboard = join(root, 'apps/dashboard');
   if (!isDashboardBuilt(dashboard))
     run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build'], { cwd: dashboard });

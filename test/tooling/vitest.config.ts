@@ -23,14 +23,9 @@ class SlowFirst extends BaseSequencer {
   }
 }
 
-const condition = '@dsyncd/source';
-
 export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
-  resolve: { conditions: [condition] },
-  ssr: { resolve: { conditions: [condition], externalConditions: [condition] } },
   test: {
-    // After `tsc -b` alone the programs would still be the old ones.
     globalSetup: ['test/tooling/bundled-programs.mjs'],
     include:
       process.env.TRIALS === 'true'

@@ -3,7 +3,7 @@ import { link, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises
 import { asMailGuid, asUid, parseUserName } from '@dsyncd/core';
 import type { MemoryUserMail } from '@dsyncd/mailstore';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ensureBuilt, openStore } from '../../mailstore/test/maildir-setup.ts';
+import { openStore } from '../../mailstore/test/maildir-setup.ts';
 import { placeBody } from '../src/export-mailbox.ts';
 import { Bench } from './bench.ts';
 import { DovecotHome, hasDovecot } from './dovecot-home.ts';
@@ -210,7 +210,6 @@ const shown = (view: Readonly<Record<string, unknown>>): unknown =>
 
 describe.skipIf(!hasDovecot)('a home exported from the Maildir store', () => {
   it('shares the bodies with the store, and takes over what Dovecot did', async () => {
-    ensureBuilt();
     const dovecot = await DovecotHome.create();
     const folder = `${dovecot.base}/store`;
     const store = openStore(folder);

@@ -16,8 +16,8 @@ import {
 import { dirname, join } from 'node:path';
 import { asMailGuid, asUid, type MailGuid, parseUserName, systemClock, type Uid } from '@dsyncd/core';
 import type { MailboxMail, MaildirStore, SaveChange, UserMail } from '@dsyncd/mailstore';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bodyFile, bodyFiles, ensureBuilt, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bodyFile, bodyFiles, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
 
 const user = parseUserName('carol');
 let folder: string;
@@ -25,7 +25,6 @@ let home: string;
 let store: MaildirStore;
 let mail: UserMail;
 
-beforeAll(ensureBuilt);
 beforeEach(async () => {
   folder = makeFolder();
   home = join(folder, user);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseUserName } from '@dsyncd/core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openIndexesOf } from '../src/maildir/open-files-limit.ts';
 import {
   StageMemory,
@@ -12,10 +12,9 @@ import {
   stagedInMemoryBytesMax,
 } from '../src/maildir/stage-body.ts';
 import { IndexCache } from '../src/maildir/worker/open-index.ts';
-import { ensureBuilt, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
+import { makeFolder, openStore, removeFolder } from './maildir-setup.ts';
 
 let folder: string;
-beforeAll(ensureBuilt);
 beforeEach(() => {
   folder = makeFolder();
 });
@@ -58,10 +57,9 @@ describe('open indexes', () => {
 describe('open files', () => {
   it('are bounded by what the process may have, however many users get mail at once', () => {
     const script = fileURLToPath(new URL('many-users.mjs', import.meta.url));
-    const dist = fileURLToPath(new URL('../dist', import.meta.url));
     const { stdout, stderr } = spawnSync(
       'prlimit',
-      ['--nofile=192:192', process.execPath, script, dist, folder, '300'],
+      ['--nofile=192:192', process.execPath, script, folder, '300'],
       { encoding: 'utf8' },
     );
     expect(stderr).toBe('');

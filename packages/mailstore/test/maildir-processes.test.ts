@@ -3,16 +3,15 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { asUid, parseUserName, type Uid } from '@dsyncd/core';
 import type { MailboxMail, MaildirStore, UserMail } from '@dsyncd/mailstore';
 import Database from 'better-sqlite3';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bodyFiles, ensureBuilt, homeOf, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bodyFiles, homeOf, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
 
 const user = parseUserName('bob');
 const writer = fileURLToPath(new URL('maildir-writer.mjs', import.meta.url));
-const dist = fileURLToPath(new URL('../dist', import.meta.url));
 
 let folder: string;
 let store: MaildirStore;
@@ -28,7 +27,6 @@ async function openInbox(): Promise<void> {
   inbox = opened;
 }
 
-beforeAll(ensureBuilt);
 beforeEach(async () => {
   folder = makeFolder();
   await openInbox();
@@ -40,7 +38,7 @@ afterEach(async () => {
 });
 
 function start(task: 'save' | 'churn' | 'lock' | 'guard') {
-  const child = spawn(process.execPath, [writer, dist, folder, user, task], {
+  const child = spawn(process.execPath, [writer, folder, user, task], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -95,7 +93,7 @@ describe('an index that another process has locked', () => {
 
 describe('several processes on one Maildir store', () => {
   it('write the same note at the same time without getting into each other’s way', async () => {
-    const notes = pathToFileURL(join(dist, 'maildir', 'worker', 'notes.js')).href;
+    const notes = new URL('../src/maildir/worker/notes.ts', import.meta.url).href;
     const script = `const { writeDurably } = await import(${JSON.stringify(notes)});
       for (let round = 0; round < 300; round++) writeDurably(process.argv[1], 'note of ' + process.pid);`;
     const codes = await Promise.all(

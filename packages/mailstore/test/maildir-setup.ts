@@ -1,33 +1,10 @@
 /** Maildir stores in folders of their own, and what tests do to their files. */
 
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type MailboxGuid, systemClock, systemRandom, type Uid, type UserName } from '@dsyncd/core';
 import { type MaildirStore, type MaildirStoreOptions, openMaildirStore } from '@dsyncd/mailstore';
-
-const packageFolder = fileURLToPath(new URL('..', import.meta.url));
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-
-/** Worker threads run the build, so tests of changed source need a new one. */
-export function ensureBuilt(): void {
-  if (newestFile(join(packageFolder, 'src')) <= newestFile(join(packageFolder, 'dist'))) return;
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const built = spawnSync(process.execPath, [tsc, '-b', packageFolder], { cwd: root, encoding: 'utf8' });
-  if (built.status !== 0) throw new Error(`the store cannot be built:\n${built.stdout}`);
-}
-
-function newestFile(folder: string): number {
-  const names = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return Math.max(
-    0,
-    ...names
-      .filter((name) => name.isFile())
-      .map((name) => statSync(join(name.parentPath, name.name)).mtimeMs),
-  );
-}
 
 export const makeFolder = (): string => mkdtempSync(join(tmpdir(), 'dsyncd-maildir-'));
 export const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true });

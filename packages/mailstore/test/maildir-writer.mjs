@@ -1,13 +1,12 @@
 // A process that writes to a store until it is told to stop or killed; says each answered step on a line of stdout.
-// Arguments: build folder of the package, folder of the homes, user, task.
+// Arguments: folder of the homes, user, task.
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import threads from 'node:worker_threads';
 
-const [, , dist, folder, user, task] = process.argv;
+const [, , folder, user, task] = process.argv;
 /** Threads of the store, which a task may end as a lack of memory would. */
 const started = [];
 threads.Worker = class extends threads.Worker {
@@ -18,8 +17,8 @@ threads.Worker = class extends threads.Worker {
 };
 syncBuiltinESMExports();
 
-const { openMaildirStore } = await import(pathToFileURL(join(dist, 'index.js')));
-const { systemClock, systemRandom } = await import(import.meta.resolve('@dsyncd/core'));
+const { openMaildirStore } = await import('@dsyncd/mailstore');
+const { systemClock, systemRandom } = await import('@dsyncd/core');
 
 const store = openMaildirStore({
   home: (name) => join(folder, name),

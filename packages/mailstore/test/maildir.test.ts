@@ -1,9 +1,6 @@
 import { rmSync } from 'node:fs';
 import { durableMailStoreContract } from '@dsyncd/mailstore/contract';
-import { beforeAll } from 'vitest';
-import { bodyFile, ensureBuilt, homeOf, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
-
-beforeAll(ensureBuilt);
+import { bodyFile, homeOf, makeFolder, openStore, removeFolder } from './maildir-setup.ts';
 
 durableMailStoreContract('the Maildir store', async (options) => {
   const folder = makeFolder();

@@ -1,12 +1,11 @@
 // A process that saves one large and one small mail for each of many users at once, twice.
-// Arguments: build folder of the package, folder of the homes, number of users. Answers JSON on stdout.
+// Arguments: folder of the homes, number of users. Answers JSON on stdout.
 import { readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { systemClock, systemRandom } from '@dsyncd/core';
+import { openMaildirStore } from '@dsyncd/mailstore';
 
-const [, , dist, folder, count] = process.argv;
-const { openMaildirStore } = await import(pathToFileURL(join(dist, 'index.js')));
-const { systemClock, systemRandom } = await import(import.meta.resolve('@dsyncd/core'));
+const [, , folder, count] = process.argv;
 
 const store = openMaildirStore({
   home: (name) => join(folder, name),

@@ -1,6 +1,6 @@
 // Requests syncs for ever and prints each user once the request is accepted; run with a queue file, to be killed.
 import { silentLogger, systemClock, systemRandom } from '@dsyncd/core';
-import { openSqliteQueue } from '../dist/index.js';
+import { openSqliteQueue } from '../src/index.ts';
 
 const queue = await openSqliteQueue({
   file: process.argv[2],

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { DsyncdError, type Logger } from '@dsyncd/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogger, logReady, type ProgramLogger } from '../src/index.ts';
@@ -88,7 +87,7 @@ test('the level can change while running, for children too', () => {
 });
 
 test('a program that crashes leaves the reason as its last line and ends with 70', () => {
-  const index = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+  const index = new URL('../src/index.ts', import.meta.url).href;
   const script = `
     const { createLogger, exitOnCrash } = await import(${JSON.stringify(index)});
     const logger = createLogger({ program: 'p', level: 'info' });

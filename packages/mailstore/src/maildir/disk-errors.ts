@@ -41,9 +41,9 @@ export const storeClosedError = (): DsyncdError =>
 export const threadEndedError = (cause: unknown): DsyncdError =>
   systemCode(cause) === 'ERR_MODULE_NOT_FOUND' ? notBuiltError(cause) : diedError(cause);
 
-/** Node 20 starts no thread from TypeScript: source that is run directly uses the built thread. */
+/** A bundled program without the file of its thread beside it. */
 const notBuiltError = (cause: unknown): DsyncdError =>
-  new DsyncdError('DSYNCD_STORE_NOT_BUILT', text(cause), { outcome: 'operator', hint: 'run: npx tsc -b' });
+  new DsyncdError('DSYNCD_STORE_NOT_BUILT', text(cause), { outcome: 'operator', hint: 'run: npm run build' });
 
 const diedError = (cause: unknown): DsyncdError =>
   new DsyncdError('DSYNCD_STORE_WORKER_DIED', `a worker thread of the mail store ended: ${text(cause)}`, {

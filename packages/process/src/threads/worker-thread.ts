@@ -159,10 +159,8 @@ function fromThreadError({ code, message, outcome, hint, stack }: ThreadError): 
 }
 
 /**
- * The file of a thread, `name` without extension, beside the module with the URL `besides`. Node 20 cannot start a thread
- * from TypeScript, so source that is run directly uses the build too.
+ * The file of a thread, `name` without extension, beside the module with the URL `besides`: of the bundle, or source that is
+ * run directly.
  */
-export function threadFile(besides: string, name: string): URL {
-  if (!besides.endsWith('.ts')) return new URL(`./${name}.js`, besides);
-  return new URL(`./${name}.js`, besides.replace('/src/', '/dist/'));
-}
+export const threadFile = (besides: string, name: string): URL =>
+  new URL(`./${name}${besides.endsWith('.ts') ? '.ts' : '.js'}`, besides);
