@@ -49,7 +49,7 @@ describe('the Dockerfile', () => {
         'EXPOSE',
       ]).toContain(name);
     expect(stages).toEqual(['build', 'dsyncd', 'dovecot']);
-    expect(textsOf('FROM')[1]).toMatch(/^node:20-/);
+    expect(textsOf('FROM')[1]).toMatch(/^node:24-/);
   });
 
   it('copies files that exist', () => {

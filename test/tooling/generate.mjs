@@ -2,7 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from './setup.mjs';
+import { isNewEnough, root } from './node24.mjs';
+
+// Started by hand, with an older Node: it runs sources.
+if (!isNewEnough()) {
+  const args = [join(root, 'test/tooling/start.mjs'), ...process.argv.slice(1)];
+  process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1);
+}
 
 const header = '<!-- Made by `node test/tooling/generate.mjs`; do not edit. -->\n\n';
 
@@ -44,7 +50,7 @@ function run(args) {
 
 async function errorReference() {
   const { errorCatalogue } = await import('../../packages/core/src/error-catalogue.ts');
-  const { outcomeRules } = await import('../../packages/core/src/outcome.ts');
+  const { outcomeRules } = await import('../../packages/core/src/sync.ts');
   const { exitCodeOfOutcome } = await import('../../apps/dsyncadm/src/exit-codes.ts');
   const row = ({ code, outcomes, when, remedy, exit }) => {
     const exits = exit ?? [...new Set(outcomes.map(exitCodeOfOutcome))].join(', ');

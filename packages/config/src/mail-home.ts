@@ -129,7 +129,7 @@ function levelOf(text: string): Level {
   const names: string[] = [];
   let source = '';
   for (const part of homeParts(text)) {
-    if (typeof part === 'string') source += part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    if (typeof part === 'string') source += RegExp.escape(part);
     else {
       names.push(part.variable);
       source += '([^/]+)';

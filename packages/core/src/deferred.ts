@@ -1,18 +1,9 @@
 /** A promise with the means to settle it. */
-export interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: unknown) => void;
-}
+export type Deferred<T> = Readonly<PromiseWithResolvers<T>>;
 
 export function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
+  const settled = Promise.withResolvers<T>();
   // A waiting caller sees the rejection; one that nobody waits for any more must not end the process.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+  settled.promise.catch(() => {});
+  return settled;
 }

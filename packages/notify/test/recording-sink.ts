@@ -35,11 +35,9 @@ export class RecordingSink implements NotifySink {
 
   /** Holds everything up until the answer is called. */
   hold(): () => void {
-    let release = (): void => {};
-    this.gate = new Promise((resolve) => {
-      release = resolve;
-    });
-    return release;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gate = promise;
+    return resolve;
   }
 
   users = (): string[] => this.requests.map(({ user }) => user).sort();

@@ -1,4 +1,4 @@
-import { type Clock, type DsyncdError, type Logger, toDsyncdError } from '@dsyncd/core';
+import { type Clock, type Deferred, deferred, type Logger, toDsyncdError } from '@dsyncd/core';
 import type { Journal } from '../journal.ts';
 import type { Scheduler } from '../model/scheduler.ts';
 import { flag, writeRow } from '../model/user-records.ts';
@@ -14,12 +14,6 @@ export interface SqliteJournalOptions {
   readonly logger: Logger;
 }
 
-interface Settler {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: DsyncdError) => void;
-}
-
 /**
  * Group commit: while one batch is being written, the next one gathers. A batch that cannot be
  * written is refused to those who wait for it, stays in memory, and is tried again.
@@ -29,7 +23,7 @@ export class SqliteJournal implements Journal {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #batches = new Batches();
-  readonly #settlers = new Map<number, Settler>();
+  readonly #settlers = new Map<number, Deferred<void>>();
   /** By record key, `''` for none: noted, and being written. */
   #notedStates = new Map<number, string>();
   #writtenStates = new Map<number, string>();
@@ -78,7 +72,7 @@ export class SqliteJournal implements Journal {
     if (batch <= this.#committed) return Promise.resolve();
     const known = this.#settlers.get(batch);
     if (known !== undefined) return known.promise;
-    const settler = newSettler();
+    const settler = deferred<void>();
     this.#settlers.set(batch, settler);
     return settler.promise;
   }
@@ -229,16 +223,4 @@ export class SqliteJournal implements Journal {
     this.#notedStates.delete(key);
     this.#writtenStates.set(key, state);
   }
-}
-
-function newSettler(): Settler {
-  let resolve: Settler['resolve'] = () => {};
-  let reject: Settler['reject'] = () => {};
-  const promise = new Promise<void>((resolvePromise, rejectPromise) => {
-    resolve = resolvePromise;
-    reject = rejectPromise;
-  });
-  // Whoever waits hears of it; a batch that nobody waits for is logged.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }
