@@ -1,4 +1,11 @@
-import { type Clock, type Deferred, deferred, type Logger, toDsyncdError } from '@dsyncd/core';
+import {
+  type Clock,
+  type Deferred,
+  type DsyncdError,
+  deferred,
+  type Logger,
+  toDsyncdError,
+} from '@dsyncd/core';
 import type { Journal } from '../journal.ts';
 import type { Scheduler } from '../model/scheduler.ts';
 import { flag, writeRow } from '../model/user-records.ts';
