@@ -1,4 +1,4 @@
-// npm run package:deb [-- FOLDER]: makes dsyncd_VERSION_ARCHITECTURE.deb; default folder: dist.
+// npm run package:deb [-- FOLDER]: makes dsyncd_VERSION_ARCHITECTURE.deb, with the Node in it that it runs on; default folder: dist.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -17,6 +17,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { unbundled } from '../../test/tooling/bundle.mjs';
+import { fetchNode } from '../../test/tooling/node24.mjs';
 import { ensureBuilt } from '../../test/tooling/setup.mjs';
 import { isNeeded, modulesNamed, productionModules } from './production-modules.mjs';
 
@@ -24,6 +25,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const here = join(root, 'deploy/debian');
 const library = 'usr/lib/dsyncd';
 const programs = ['dsyncd', 'dsync-server', 'dsync-lmtp', 'dsyncadm'];
+/** Debian's name of an architecture to Node's. */
+const processors = { amd64: 'x64', arm64: 'arm64' };
 const apps = ['apps/replicator', 'apps/dsync-server', 'apps/lmtp', 'apps/dsyncadm'];
 
 function run(command, args) {
@@ -40,8 +43,9 @@ function put(stage, path, text, mode = 0o644) {
 }
 
 /** Copies what a package runs: the bundled programs, and the modules that are not in the bundle as published. */
-function copyLibrary(stage) {
+function copyLibrary(stage, node) {
   const target = join(stage, library);
+  cpSync(node, join(target, 'bin/node'));
   if (!existsSync(join(root, 'build/dashboard'))) throw new Error('nothing is built: npm run build');
   cpSync(join(root, 'build'), join(target, 'build'), { recursive: true });
   cpSync(join(root, 'package.json'), join(target, 'package.json'));
@@ -52,7 +56,7 @@ function copyLibrary(stage) {
       filter: (file) =>
         file === from || lstatSync(file).isDirectory()
           ? !file.slice(from.length).includes('/node_modules')
-          : isNeeded(relative(from, file)),
+          : isNeeded(relative(from, file), processor),
     });
   }
   removeEmptyFolders(target);
@@ -64,9 +68,6 @@ function removeEmptyFolders(folder) {
   if (readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
 }
 
-/** A newer system's compiled addons do not run on an older one. */
-const libcVersion = () => process.report.getReport().header.glibcVersionRuntime ?? '2.36';
-
 function copyrightOf(modules) {
   const lines = [...modules.values()].map(({ name, version, license }) => {
     const text = typeof license === 'string' ? license : JSON.stringify(license ?? 'see its files');
@@ -75,8 +76,10 @@ function copyrightOf(modules) {
   return `${readFileSync(join(root, 'LICENSE'), 'utf8')}\nIncluded npm packages:\n\n${lines.sort().join('\n')}\n`;
 }
 
-function stagePackage(stage, version) {
-  copyLibrary(stage);
+async function stagePackage(stage, version) {
+  const node = await fetchNode(processor);
+  copyLibrary(stage, node);
+  put(stage, 'usr/share/doc/dsyncd/copyright.node', readFileSync(join(node, '../../LICENSE'), 'utf8'));
   for (const program of programs)
     put(
       stage,
@@ -86,7 +89,7 @@ function stagePackage(stage, version) {
 export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16}
 # Large buffers go back to the system when they are freed.
 export MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
-exec node /${library}/build/${program}.js "$@"
+exec /${library}/bin/node /${library}/build/${program}.js "$@"
 `,
       0o755,
     );
@@ -115,8 +118,7 @@ exec node /${library}/build/${program}.js "$@"
 function stageControl(stage, version) {
   const control = readFileSync(join(here, 'control'), 'utf8')
     .replace('@VERSION@', version)
-    .replace('@ARCHITECTURE@', run('dpkg', ['--print-architecture']))
-    .replace('@LIBC@', libcVersion())
+    .replace('@ARCHITECTURE@', architecture)
     .replace('@SIZE@', run('du', ['-sk', stage]).split('\t')[0] ?? '0');
   put(stage, 'DEBIAN/control', control);
   put(stage, 'DEBIAN/conffiles', '/etc/dsyncd/dsyncd.toml\n');
@@ -131,21 +133,27 @@ const { values, positionals } = parseArgs({
     'no-build': { type: 'boolean' },
     /** Instead of that of package.json: for a build between releases. */
     version: { type: 'string' },
+    /** Debian's name, amd64 or arm64; that of this machine when missing. */
+    architecture: { type: 'string' },
   },
 });
 if (!values['no-build']) await ensureBuilt();
 const version = values.version ?? JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 if (!/^[0-9][0-9A-Za-z.+~-]*$/.test(version)) throw new Error(`no version of a Debian package: ${version}`);
+const architecture = values.architecture ?? run('dpkg', ['--print-architecture']);
+const processor = processors[architecture];
+if (processor === undefined)
+  throw new Error(`there is no Node to fetch for the architecture ${architecture}`);
 const target = resolve(positionals[0] ?? join(root, 'dist'));
 mkdirSync(target, { recursive: true });
 process.umask(0o022);
 const stage = mkdtempSync(join(tmpdir(), 'dsyncd-deb-'));
 try {
-  stagePackage(stage, version);
+  await stagePackage(stage, version);
   // Whatever umask the checkout was made with.
   run('chmod', ['-R', 'u=rwX,go=rX', stage]);
-  const file = join(target, `dsyncd_${version}_${run('dpkg', ['--print-architecture'])}.deb`);
-  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z1', '--build', stage, file]);
+  const file = join(target, `dsyncd_${version}_${architecture}.deb`);
+  run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z9', '--build', stage, file]);
   process.stdout.write(`${file}\n`);
 } finally {
   rmSync(stage, { recursive: true, force: true });

@@ -61,11 +61,12 @@ const licenceFile = /^(licen[cs]e|copying|notice)/i;
 const idleFolder =
   /^(test|tests|__tests__|deps|docs|doc|example|examples|bench|benchmark|benchmarks|node_modules|\.github)$/;
 
-/** Is this file of a module needed to run it? `path` is relative to the module. */
-export function isNeeded(path) {
+/** Is this file of a module needed to run it on Linux, on this processor? `path` is relative to the module. */
+export function isNeeded(path, processor) {
   const parts = path.split('/');
   const name = basename(path);
   if (idleFolder.test(parts[0] ?? '')) return false;
+  if (parts[0] === 'prebuilds') return name === `linux-${processor}.node`;
   // Of what was compiled, only the addon itself.
   if (/(^|\/)build\/(Release|Debug|deps)\//.test(path))
     return /(^|\/)build\/Release\/[^/]+\.node$/.test(path) && !name.startsWith('test_');

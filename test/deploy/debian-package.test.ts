@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dovecot24Folder } from '@dsyncd/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -26,23 +27,8 @@ const canMount =
     mount -t overlay o -o lowerdir=/,upperdir=u,workdir=w m`,
   ]).status === 0;
 
-/** For what this system has by other means than a Debian package. */
-function stub(name: string, version: string): void {
-  if (spawnSync('dpkg', ['-s', name]).status === 0) return;
-  const stage = join(folder, name);
-  mkdirSync(join(stage, 'DEBIAN'), { recursive: true, mode: 0o755 });
-  const fields = [
-    `Package: ${name}`,
-    `Version: ${version}`,
-    'Architecture: all',
-    'Maintainer: test <t@localhost>',
-  ];
-  writeFileSync(
-    join(stage, 'DEBIAN/control'),
-    `${fields.join('\n')}\nDescription: stands for what is there\n`,
-  );
-  run('dpkg-deb', '--build', stage, join(folder, `stub-${name}.deb`));
-}
+/** Debian systems to try it on, each by its root folder: this one, and the Debian 13 that tests with Dovecot 2.4 have. */
+const systems = ['/', dovecot24Folder()];
 
 let first: string;
 
@@ -60,7 +46,9 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       .split('\n')
       .map((line) => line.replace(/^.* \.\//, ''));
     for (const wanted of [
-      'usr/lib/dsyncd/node_modules/better-sqlite3/build/Release/better_sqlite3.node',
+      `usr/lib/dsyncd/node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`,
+      'usr/lib/dsyncd/bin/node',
+      'usr/share/doc/dsyncd/copyright.node',
       'usr/lib/dsyncd/build/dsyncd.js',
       'usr/lib/dsyncd/build/dashboard/index.html',
       'lib/systemd/system/dsyncd.service',
@@ -78,9 +66,8 @@ describe.skipIf(!isDebian)('the Debian package', () => {
   });
 
   it('has the version of package.json, and its units start what it brings', () => {
-    expect(run('dpkg-deb', '-f', first, 'Version')).toBe(
-      run('npm', 'pkg', 'get', 'version').replaceAll('"', ''),
-    );
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect(run('dpkg-deb', '-f', first, 'Version')).toBe(version);
     const unit = run(
       'sh',
       '-c',
@@ -90,35 +77,42 @@ describe.skipIf(!isDebian)('the Debian package', () => {
     expect(unit).not.toContain('/usr/local');
   });
 
-  it.skipIf(!canMount)(
-    'installs, runs, is upgraded and goes, and no mail or state with it',
-    { timeout: 60_000 },
-    () => {
-      const [, version = '20'] = process.version.split('v');
-      stub('nodejs', version);
-      stub('systemd', '252');
-      const place = join(folder, 'root');
-      mkdirSync(place);
-      const args = ['--mount', '--pid', '--fork', '--kill-child', 'sh', script, place, folder];
-      const { status, stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 55_000 });
-      const steps = stdout.split('\n').flatMap((line) => /^STEP (.*)/.exec(line)?.[1] ?? []);
-      expect(steps, `${stdout}${stderr}`).toEqual([
-        'user is there',
-        'folders are there',
-        'programs belong to root',
-        'programs start',
-        'threads are set',
-        'mail is taken',
-        'mail is there',
-        'configuration survives the upgrade',
-        'upgraded',
-        'new version knows the queue',
-        'removed',
-        'removal leaves mail, queue and configuration',
-        'purge takes the configuration',
-        'purge leaves mail, queue, secret and user',
-      ]);
-      expect(status).toBe(0);
-    },
-  );
+  it('brings its own Node, and needs nothing that a Debian has not', () => {
+    expect(statSync(first).size).toBeLessThan(60_000_000);
+    const needed = run('dpkg-deb', '-f', first, 'Depends')
+      .split(', ')
+      .map((each) => each.split(' ')[0]);
+    expect(needed).toEqual(['adduser', 'libc6', 'libgcc-s1', 'libstdc++6']);
+  });
+
+  describe.each(systems)('on the Debian in %s', (system) => {
+    it.skipIf(!canMount || !existsSync(join(system, 'etc/debian_version')))(
+      'installs, runs, is upgraded, downgraded and goes, and no mail or state with it',
+      { timeout: 90_000 },
+      () => {
+        const place = mkdtempSync(join(folder, 'root-'));
+        const args = ['--mount', '--pid', '--fork', '--kill-child', 'sh', script, place, folder, system];
+        const { status, stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 85_000 });
+        const steps = stdout.split('\n').flatMap((line) => /^STEP (.*)/.exec(line)?.[1] ?? []);
+        expect(steps, `${stdout}${stderr}`).toEqual([
+          'user is there',
+          'folders are there',
+          'programs belong to root',
+          'programs start',
+          'threads are set',
+          'mail is taken',
+          'mail is there',
+          'configuration survives the upgrade',
+          'upgraded',
+          'new version knows the queue',
+          'old version, back again, knows the queue',
+          'removed',
+          'removal leaves mail, queue and configuration',
+          'purge takes the configuration',
+          'purge leaves mail, queue, secret and user',
+        ]);
+        expect(status).toBe(0);
+      },
+    );
+  });
 });

@@ -1,17 +1,19 @@
 #!/bin/sh
-# Installs, starts, upgrades, removes and purges the package, in a copy of this system that nobody else sees.
-# $1: an empty folder; $2: folder with first.deb, second.deb (newer) and, where needed, stub-*.deb
+# Installs, starts, upgrades, downgrades, removes and purges the package, in a copy of a Debian system that nobody else sees.
+# $1: an empty folder; $2: folder with first.deb and second.deb (newer); $3: the root of the Debian system that is copied
 set -eu
-root=$1 packages=$2
-if [ "${3-}" != inside ]; then
+root=$1 packages=$2 system=$3
+if [ "$system" != inside ]; then
   # All that is written goes to memory, and away with the last process of this namespace.
   mount -t tmpfs -o mode=755 tmpfs "$root"
   mkdir "$root/upper" "$root/work" "$root/merged"
-  mount -t overlay overlay -o "lowerdir=/,upperdir=$root/upper,workdir=$root/work" "$root/merged"
+  mount -t overlay overlay -o "lowerdir=$system,upperdir=$root/upper,workdir=$root/work" "$root/merged"
   mount -t proc proc "$root/merged/proc"
   mount --rbind /dev "$root/merged/dev"
   mkdir -p "$root/merged/packages"
   mount --bind "$packages" "$root/merged/packages"
+  # The one that the package brings is to be used.
+  rm -f "$root/merged/usr/bin/node" "$root/merged/usr/bin/nodejs"
   rm -rf "$root/merged/srv/mail" "$root/merged/var/lib/dsyncd" "$root/merged/etc/dsyncd"
   cp "$0" "$root/merged/install-package.sh"
   exec chroot "$root/merged" /bin/sh /install-package.sh / /packages inside
@@ -27,7 +29,6 @@ await() { # WHAT, then a command that succeeds at last
 }
 
 rm -f /etc/dpkg/dpkg.cfg.d/*
-for stub in "$packages"/stub-*.deb; do [ ! -e "$stub" ] || dpkg_quiet -i "$stub"; done
 dpkg_quiet -i "$packages/first.deb"
 getent passwd vmail > /dev/null && say "user is there"
 [ "$(stat -c %U:%a /srv/mail)" = vmail:750 ] && [ "$(stat -c %U /var/lib/dsyncd)" = vmail ] && say "folders are there"
@@ -50,6 +51,11 @@ mail_replica = "tcp:127.0.0.1:1"
 path = "/run/dsyncd/lmtp"
 TOML
 install -d -o vmail -m 755 /run/dsyncd
+program() { # of a NAME that runs, its process
+  for process in /proc/[0-9]*; do
+    if tr '\0' ' ' < "$process/cmdline" | grep -q "^/usr/lib/dsyncd/bin/node /usr/lib/dsyncd/build/$1.js"; then echo "${process#/proc/}"; fi
+  done
+}
 start() {
   runuser -u vmail -- "$1" >> /tmp/dsyncd.log 2>&1 &
 }
@@ -59,7 +65,7 @@ start dsync-lmtp
 lmtp=$!
 await "status" dsyncadm replicator status
 await "LMTP" test -S /run/dsyncd/lmtp
-grep -q UV_THREADPOOL_SIZE=16 "/proc/$(pgrep -n -f '^node /usr/lib/dsyncd/build/dsyncd.js')/environ" && say "threads are set"
+grep -q UV_THREADPOOL_SIZE=16 "/proc/$(program dsyncd)/environ" && say "threads are set"
 printf 'LHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\nSubject: kept\r\n\r\nText\r\n.\r\nQUIT\r\n' |
   perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Peer => "/run/dsyncd/lmtp") or die; $s->autoflush; <$s>;
     while (<STDIN>) { print $s $_ } while (<$s>) { print }' | grep -q '^250 .*[Ss]aved\|^250 2' && say "mail is taken"
@@ -75,6 +81,14 @@ start dsyncd
 daemon=$!
 await "ann is known to the new version" sh -c "dsyncadm replicator status '*' | grep -q ann@example.com"
 say "new version knows the queue"
+kill "$daemon"
+wait "$daemon" || true
+
+dpkg_quiet -i "$packages/first.deb"
+start dsyncd
+daemon=$!
+await "ann is known to the old version again" sh -c "dsyncadm replicator status '*' | grep -q ann@example.com"
+say "old version, back again, knows the queue"
 kill "$daemon"
 wait "$daemon" || true
 

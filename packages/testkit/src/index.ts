@@ -5,6 +5,7 @@ export * from './rig/dovecot.ts';
 export * from './rig/dovecot-config.ts';
 export * from './rig/dovecot-host.ts';
 export * from './rig/dovecot-listing.ts';
+export { dovecot24Folder } from './rig/dovecot24.ts';
 export * from './rig/dovecots-own-replicator.ts';
 export * from './rig/faulty-link.ts';
 export * from './rig/host.ts';
