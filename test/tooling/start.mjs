@@ -26,8 +26,9 @@ const hasLink = () => isNewEnough() || existsSync(link);
 async function prepare() {
   const missing = [hasNode() ? [] : ['Node 24'], hasModules() ? [] : ['npm packages']].flat();
   if (missing.length > 0) process.stderr.write(`Installing ${missing.join(' and ')} ...\n`);
-  // No package needs its scripts: compiled code is in the packages.
-  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  // No package needs its scripts: compiled code is in the packages. Forced, as an older Node would leave out what is optional and
+  // asks for a newer one.
+  const options = ['--ignore-scripts', '--force', '--no-audit', '--no-fund', '--loglevel=error'];
   const results = await Promise.allSettled([
     hasNode() || fetchNode(),
     hasModules() || promisify(execFile)('npm', ['ci', ...options], { cwd: root }),
