@@ -22,18 +22,16 @@ const hasNode = () => isNewEnough() || existsSync(fetchedNode() ?? '');
 const link = join(modules, '.bin/node');
 const hasLink = () => isNewEnough() || existsSync(link);
 
-/** Both at once: the downloads take the time. */
 async function prepare() {
   const missing = [hasNode() ? [] : ['Node 24'], hasModules() ? [] : ['npm packages']].flat();
   if (missing.length > 0) process.stderr.write(`Installing ${missing.join(' and ')} ...\n`);
-  // No package needs its scripts: compiled code is in the packages. Forced, as an older Node would leave out what is optional and
-  // asks for a newer one.
-  const options = ['--ignore-scripts', '--force', '--no-audit', '--no-fund', '--loglevel=error'];
-  const results = await Promise.allSettled([
-    hasNode() || fetchNode(),
-    hasModules() || promisify(execFile)('npm', ['ci', ...options], { cwd: root }),
-  ]);
-  for (const { reason } of results) if (reason !== undefined) throw reason;
+  const node = isNewEnough() ? process.execPath : await fetchNode();
+  if (!hasModules()) {
+    // No package needs its scripts: compiled code is in the packages. npm runs on the new Node, too: on an older one it leaves
+    // out what is optional and asks for a newer one, such as the compiled part of the bundler.
+    const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    await promisify(execFile)('npm', ['ci', ...options], { cwd: root, env: environment(node) });
+  }
   if (hasLink()) return;
   rmSync(link, { force: true });
   symlinkSync(relative(dirname(link), fetchedNode()), link);
@@ -50,9 +48,10 @@ function prepareAlone() {
   if (status !== 0) process.exit(1);
 }
 
+const environment = (node) => ({ ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` });
+
 function run(node) {
-  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
-  const child = spawn(node, process.argv.slice(2), { stdio: 'inherit', env });
+  const child = spawn(node, process.argv.slice(2), { stdio: 'inherit', env: environment(node) });
   // Ctrl-C reaches both; other signals only this one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => signal === 'SIGINT' || child.kill(signal));

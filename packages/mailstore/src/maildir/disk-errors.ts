@@ -41,7 +41,7 @@ export const storeClosedError = (): DsyncdError =>
 export const threadEndedError = (cause: unknown): DsyncdError =>
   systemCode(cause) === 'ERR_MODULE_NOT_FOUND' ? notBuiltError(cause) : diedError(cause);
 
-/** A bundled program without the file of its thread beside it. */
+/** A thread is started from the bundle, from sources too. */
 const notBuiltError = (cause: unknown): DsyncdError =>
   new DsyncdError('DSYNCD_STORE_NOT_BUILT', text(cause), { outcome: 'operator', hint: 'run: npm run build' });
 

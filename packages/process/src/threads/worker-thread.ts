@@ -159,8 +159,10 @@ function fromThreadError({ code, message, outcome, hint, stack }: ThreadError): 
 }
 
 /**
- * The file of a thread, `name` without extension, beside the module with the URL `besides`: of the bundle, or source that is
- * run directly.
+ * The file of a thread, `name` without extension: beside the module with the URL `besides` where that is bundled. Source that is
+ * run directly uses the bundle too: types would be stripped anew for each thread, which takes a second.
  */
 export const threadFile = (besides: string, name: string): URL =>
-  new URL(`./${name}${besides.endsWith('.ts') ? '.ts' : '.js'}`, besides);
+  besides.endsWith('.ts')
+    ? new URL(`../../../../build/${name}.js`, import.meta.url)
+    : new URL(`./${name}.js`, besides);
