@@ -5,7 +5,7 @@ import { decodeState } from '@dsyncd/protocol';
 import type { Peer, SyncConnection } from '@dsyncd/transport';
 import { withPeersReason } from './dovecot/verdict.ts';
 import { ImpossibleMailboxes } from './impossible-mailboxes.ts';
-import type { SyncEngine, SyncResult, SyncTask } from './port.ts';
+import type { SyncEngine, SyncResult, SyncTask, SyncWatch } from './port.ts';
 
 export interface BuiltinEngineOptions {
   readonly store: MailStore;
@@ -30,7 +30,8 @@ export class BuiltinEngine implements SyncEngine {
     const isDamaged = task.state !== undefined && decodeState(task.state) === undefined;
     if (isDamaged) notes.push('the stored state is damaged: everything was compared instead');
     const progress = newProgress();
-    task.onProgress?.(progress);
+    if (task.watch !== undefined)
+      Object.assign(task.watch, { progress, connection: 'opening' } satisfies SyncWatch);
     try {
       const result = await this.#syncUser(task, progress);
       this.#unfinished.finish(task);
@@ -48,7 +49,6 @@ export class BuiltinEngine implements SyncEngine {
         outcome: 'noreplicate',
       });
     let connection: SyncConnection | undefined;
-    task.onQuietness?.(() => connection?.quietMs);
     const user = await this.#options.store.open(task.user);
     const impossible = new ImpossibleMailboxes();
     const leftOut: MailboxPath[] = [];
@@ -56,6 +56,7 @@ export class BuiltinEngine implements SyncEngine {
       for (;;) {
         try {
           connection = await peer.startSync(task.user, task.signal);
+          if (task.watch !== undefined) task.watch.connection = connection;
           const result = await this.#run(task, { user, connection, progress, leftOut });
           const failure = impossible.failure();
           // A full sync that is due goes first: it reports what it leaves out.

@@ -25,19 +25,26 @@ export interface SyncTask {
   readonly state: string | undefined;
   /** Aborts the attempt: its deadline has passed, or the service stops. */
   readonly signal: AbortSignal;
-  /** Called once when the sync begins to count; what it gets goes on growing while the sync runs. */
-  readonly onProgress?: (progress: SyncProgress) => void;
-  /**
-   * Called once at the start by an engine that knows how long it has waited for the peer since anything came from
-   * it, in milliseconds; undefined: the peer has not taken the sync yet.
-   */
-  readonly onQuietness?: (quietMs: () => number | undefined) => void;
+  /** The engine writes here what it knows of the sync while it runs. */
+  readonly watch?: SyncWatch;
   /** Only this mailbox. */
   readonly mailbox?: MailboxPath;
   /** Only compare and count. */
   readonly isDryRun?: boolean;
   /** One way only; missing: both. */
   readonly oneWay?: OneWay;
+}
+
+/** A running sync, for those who watch it: the engine fills it, others only read it. */
+export interface SyncWatch {
+  /** Set when the sync begins to count; goes on growing. Missing: the engine does not count. */
+  progress?: SyncProgress;
+  /**
+   * Set before the engine first waits for anything: `opening` until the peer has taken the sync, then the connection,
+   * with the time (milliseconds) for which it has waited for the peer since anything moved. Missing: the engine does
+   * not know, and nobody ends the sync for a peer that hangs.
+   */
+  connection?: 'opening' | { readonly quietMs: number };
 }
 
 export interface SyncResult {

@@ -1,7 +1,8 @@
-import type { Clock, Logger, SyncProgress } from '@dsyncd/core';
+import type { Clock, Logger } from '@dsyncd/core';
+import type { SyncWatch } from '@dsyncd/engine';
 import type { Claim } from '@dsyncd/queue';
 
-const tellEveryMs = 60_000;
+const logEveryMs = 60_000;
 
 /** What a sync has moved by now, both ways. */
 export interface Moved {
@@ -14,11 +15,11 @@ export interface Moved {
 }
 
 interface Running {
-  readonly cancel: () => void;
-  progress: SyncProgress | undefined;
+  readonly watch: SyncWatch;
+  cancel: () => void;
 }
 
-/** How far the syncs are that run: for whoever asks, and once a minute in the log. */
+/** How far the running syncs are: in answers, and once a minute in the log. */
 export class RunningProgress {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -31,7 +32,7 @@ export class RunningProgress {
 
   /** Undefined: no sync of the user runs there, or its engine does not count. */
   of(channel: string, user: string): Moved | undefined {
-    const progress = this.#running.get(keyOf({ channel, user }))?.progress;
+    const progress = this.#running.get(keyOf({ channel, user }))?.watch.progress;
     if (progress === undefined) return undefined;
     const { mailsReceived, mailsSent, bytesReceived, bytesSent } = progress.counts;
     const { done, total } = progress.mailboxes;
@@ -42,14 +43,11 @@ export class RunningProgress {
     };
   }
 
-  began(claim: Claim): void {
-    this.#tellLater(claim, this.#clock.now(), undefined);
-  }
-
-  /** @param progress - goes on growing while the sync runs */
-  counting(claim: Claim, progress: SyncProgress): void {
-    const running = this.#running.get(keyOf(claim));
-    if (running !== undefined) running.progress = progress;
+  /** @param watch - what the engine has counted by now is read from it */
+  began(claim: Claim, watch: SyncWatch): void {
+    const running: Running = { watch, cancel: () => {} };
+    this.#running.set(keyOf(claim), running);
+    this.#logLater(claim, running, this.#clock.now());
   }
 
   ended(claim: Claim): void {
@@ -58,19 +56,17 @@ export class RunningProgress {
     this.#running.delete(key);
   }
 
-  #tellLater(claim: Claim, startedAt: number, progress: SyncProgress | undefined): void {
-    const key = keyOf(claim);
-    const cancel = this.#clock.after(tellEveryMs, () => {
-      const present = this.#running.get(key)?.progress;
+  #logLater(claim: Claim, running: Running, startedAt: number): void {
+    running.cancel = this.#clock.after(logEveryMs, () => {
+      const { progress } = running.watch;
       const { user, channel, type } = claim;
       const durationMs = this.#clock.now() - startedAt;
       this.#logger.info(
-        { user, channel, type, durationMs, ...present?.counts, mailboxes: present?.mailboxes },
+        { user, channel, type, durationMs, ...progress?.counts, mailboxes: progress?.mailboxes },
         'sync goes on',
       );
-      this.#tellLater(claim, startedAt, present);
+      this.#logLater(claim, running, startedAt);
     });
-    this.#running.set(key, { cancel, progress });
   }
 }
 

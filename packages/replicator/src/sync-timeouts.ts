@@ -1,5 +1,5 @@
 import { type Clock, DsyncdError } from '@dsyncd/core';
-import type { SyncTask } from '@dsyncd/engine';
+import type { SyncWatch } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import type { Channel } from './channel.ts';
 
@@ -46,12 +46,6 @@ export interface HangWatchOptions {
   readonly clock: Clock;
 }
 
-/** One sync that is watched. */
-export interface WatchedSync {
-  readonly onQuietness: NonNullable<SyncTask['onQuietness']>;
-  end(): void;
-}
-
 /**
  * A user is synced on one channel at a time: two syncs at once would merge into the same mail without knowing of each
  * other. So one whose peer hangs is ended for the sake of a channel that waits for the same user. A slow peer loses by
@@ -65,12 +59,15 @@ export class HangWatch {
     this.#options = options;
   }
 
-  /** @param giveUp - called once at most */
-  watch(claim: Claim, giveUp: (reason: DsyncdError) => void): WatchedSync {
+  /**
+   * @param watch - a sync without a connection in it is left alone
+   * @param giveUp - called once at most
+   * @returns to be called when the sync has ended
+   */
+  begin(claim: Claim, watch: SyncWatch, giveUp: (reason: DsyncdError) => void): () => void {
     const { clock, channels } = this.#options;
     const grace = this.#grace.of(claim, graceMs);
     const startedAt = clock.elapsed();
-    let quietMs = (): number | undefined => undefined;
     let cancel = (): void => {};
     let isOver = false;
     let hasHung = false;
@@ -78,7 +75,9 @@ export class HangWatch {
       cancel = clock.after(delayMs, () => void look());
     };
     const look = async (): Promise<void> => {
-      const quiet = quietMs() ?? clock.elapsed() - startedAt;
+      const { connection } = watch;
+      if (connection === undefined) return;
+      const quiet = connection === 'opening' ? clock.elapsed() - startedAt : connection.quietMs;
       const other = quiet < grace ? undefined : await this.#whoWaits(claim).catch(() => undefined);
       if (isOver) return;
       if (other === undefined) {
@@ -88,16 +87,11 @@ export class HangWatch {
       hasHung = true;
       giveUp(hung(claim, quiet, other));
     };
-    return {
-      onQuietness: (tell) => {
-        quietMs = tell;
-        if (channels().length > 1) lookAfter(grace);
-      },
-      end: () => {
-        isOver = true;
-        cancel();
-        this.#grace.ended(claim, hasHung);
-      },
+    if (channels().length > 1) lookAfter(grace);
+    return () => {
+      isOver = true;
+      cancel();
+      this.#grace.ended(claim, hasHung);
     };
   }
 

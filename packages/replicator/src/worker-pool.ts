@@ -1,8 +1,8 @@
 import { type Clock, type Logger, noCounts, outcomeRules } from '@dsyncd/core';
-import type { SyncEngine, SyncResult } from '@dsyncd/engine';
+import type { SyncEngine, SyncResult, SyncWatch } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import { RunningProgress } from './running-progress.ts';
-import { GrowingTimeout, type WatchedSync } from './sync-timeouts.ts';
+import { GrowingTimeout, type HangWatch } from './sync-timeouts.ts';
 
 export interface WorkerPoolOptions {
   readonly queue: ReplicationQueue;
@@ -17,7 +17,7 @@ export interface WorkerPoolOptions {
    */
   readonly attemptTimeoutMs: (channel: string) => number;
   /** Ends syncs whose peer hangs while another channel waits for the same user. Missing: nothing but the timeouts does. */
-  readonly hangs?: { watch(claim: Claim, giveUp: (reason: Error) => void): WatchedSync };
+  readonly hangs?: Pick<HangWatch, 'begin'>;
   /** Gets each result before its outcome is stored: what a sync brought in may concern other channels. */
   readonly intake?: { synced(claim: Claim, result: SyncResult): Promise<void> };
 }
@@ -125,20 +125,17 @@ export class WorkerPool {
       isTooLong = true;
       attempt.abort(new Error(`no result within ${timeoutMs / 1000} s; the next try has twice the time`));
     });
-    this.progress.began(claim);
-    const watched = this.#options.hangs?.watch(claim, (reason) => attempt.abort(reason));
+    const watch: SyncWatch = {};
+    this.progress.began(claim, watch);
+    const unwatch = this.#options.hangs?.begin(claim, watch, (reason) => attempt.abort(reason));
     try {
       const { user, channel, type, state } = claim;
-      return await this.#options.engine.sync({
-        ...{ user, channel, type, state, signal: attempt.signal },
-        onProgress: (progress) => this.progress.counting(claim, progress),
-        onQuietness: watched?.onQuietness,
-      });
+      return await this.#options.engine.sync({ user, channel, type, state, signal: attempt.signal, watch });
     } catch (error) {
       return brokenSync(error);
     } finally {
       cancel();
-      watched?.end();
+      unwatch?.();
       this.progress.ended(claim);
       this.#timeout.ended(claim, isTooLong);
       this.#cutOff.signal.removeEventListener('abort', abort);

@@ -6,6 +6,7 @@ import {
   silentLogger,
   systemRandom,
 } from '@dsyncd/core';
+import type { SyncWatch } from '@dsyncd/engine';
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { expect, it } from 'vitest';
@@ -26,11 +27,12 @@ it('tells how far a sync is, whoever asks and once a minute in the log, until it
   const logger: Logger = { ...silentLogger, info: (fields) => told.push(fields) };
 
   const progress = new RunningProgress(clock, logger);
-  progress.began(claim);
+  const watch: SyncWatch = {};
+  progress.began(claim, watch);
   expect(progress.of('default', 'ann@example.com')).toBeUndefined();
   const counts = { ...noCounts };
   const mailboxes = { done: 0, total: 0 };
-  progress.counting(claim, { counts, mailboxes });
+  watch.progress = { counts, mailboxes };
   Object.assign(counts, { mailsReceived: 3, mailsSent: 4, bytesReceived: 100, bytesSent: 20 });
   expect(progress.of('default', 'ann@example.com')).toEqual({ mails: 7, bytes: 120 });
   Object.assign(mailboxes, { done: 2, total: 3_000 });
