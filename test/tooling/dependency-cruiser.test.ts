@@ -4,7 +4,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { cruise, type IFlattenedRuleSet, type IReporterOutput } from 'dependency-cruiser';
 import { expect, test } from 'vitest';
-import { scratchFolder } from '../e2e/support.ts';
+import { cleanUpAfterTests, scratchFolder } from '../e2e/support.ts';
+
+cleanUpAfterTests();
 
 interface Rule {
   readonly name: string;

@@ -134,6 +134,6 @@ describe('the spool folder', () => {
   test('more files than one round takes', async () => {
     for (let n = 0; n < 1500; n++) writeFileSync(join(folder, `f${n}`), `user${n}\tlow\n`);
     await start();
-    await until('all', () => sink.requests.length === 1500 && files().length === 0);
-  });
+    await until('all', () => sink.requests.length === 1500 && files().length === 0, 80_000);
+  }, 90_000);
 });

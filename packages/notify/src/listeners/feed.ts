@@ -148,11 +148,12 @@ const quietMs = 60_000;
 
 const hints: Readonly<Record<BadLineReason, string>> = {
   'too long': 'a line is USER TAB PRIORITY and ends with a line feed: look for a program that leaves it out',
-  'not UTF-8': 'user names must be UTF-8: rename the user, or mend the program that notifies',
-  'control character': 'mend the program that notifies: only TAB stands between user and priority',
+  'not UTF-8': 'user names must be UTF-8: rename the user, or fix the program that notifies',
+  'control character': 'fix the program that notifies: only TAB stands between user and priority',
   'unknown priority': 'the priority must be low, high or sync',
-  'bad user name': 'user names have 1 to 255 bytes of UTF-8 without "/" or a leading "-" or "."',
-  'bad field': 'a line is USER TAB PRIORITY: mend the program that notifies',
+  'bad user name':
+    'user names have 1 to 255 bytes of UTF-8, and no part between "/" that is empty, "." or ".."',
+  'bad field': 'a line is USER TAB PRIORITY: fix the program that notifies',
 };
 
 /** Logs refused lines, each kind at most once a minute: a broken client must not fill the log. */
