@@ -4,7 +4,6 @@ import { startAlerts } from '@dsyncd/alerts';
 import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
 import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
 import { findProblems } from '@dsyncd/doctor';
-import type { NotifyListener } from '@dsyncd/notify';
 import { type Daemon, endWith, ListenedUntil, programVersion, takeInheritedFiles } from '@dsyncd/process';
 import {
   type Channel,
@@ -28,7 +27,7 @@ import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { openHttp } from './http.ts';
 import { startListeners } from './listeners.ts';
 import { openMailSide } from './mail-side.ts';
-import { openQueue, queueSettings } from './open-queue.ts';
+import { openSink, queueSettings } from './open-queue.ts';
 
 /** Running syncs have so long to end by themselves before they are cut off; the rest of 10 s is for cleaning up. */
 const stopGraceMs = 8_000;
@@ -53,22 +52,12 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     signal: stopping.signal,
   });
   const inherited = takeInheritedFiles();
-  let listeners: Readonly<Record<string, NotifyListener>> = {};
-  const { queue, respell, intake, sink, closeSink, fleetParts, close } = await openQueue({
-    config,
-    channels,
-    duties,
-    onSink: async (early) => {
-      listeners = await startListeners(config, inherited, early, logger);
-    },
-    onBroken: (error) => {
-      logger.error(
-        { error, hint: error.hint },
-        'the queue cannot be stored: dsyncd ends, to be started anew',
-      );
-      endWith('dsyncd', error);
-    },
-    logger,
+  const { sink, openQueue } = await openSink({ config, channels, duties, logger });
+  const listeners = await startListeners(config, inherited, sink, logger);
+  const { queue, broken, respell, intake, closeSink, fleetParts, close } = await openQueue();
+  void broken?.then((error) => {
+    logger.error({ error, hint: error.hint }, 'the queue cannot be stored: dsyncd ends, to be started anew');
+    endWith('dsyncd', error);
   });
   const storedUntil = (): number =>
     Math.min(...Object.values(listeners).map((listener) => listener.storedUntil));

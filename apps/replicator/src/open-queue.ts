@@ -1,18 +1,26 @@
 import { join } from 'node:path';
-import type { Config } from '@dsyncd/config';
+import type { Config, RedisConfig } from '@dsyncd/config';
 import { type DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/core';
 import type { HttpApiParts } from '@dsyncd/http-api';
-import type { NotifySink } from '@dsyncd/notify';
-import { openSqliteQueue, type QueueSettings, type ReplicationQueue } from '@dsyncd/queue';
+import type { NotifySink, OutageSink } from '@dsyncd/notify';
+import { openSqliteQueue, type QueueSettings, type ReplicationQueue, shareWorkers } from '@dsyncd/queue';
 import { type Channel, type FleetDuties, Intake } from '@dsyncd/replicator';
+
+/** Where notifications go, and from there the queue. */
+export interface OpenedSink {
+  /** The intake, or what keeps notifications while that cannot take any: listeners start with it. */
+  readonly sink: NotifySink;
+  /** With a queue on Redis this waits until the Redis is there, while the sink takes what comes. Call it once. */
+  openQueue(): Promise<QueueSide>;
+}
 
 export interface QueueSide {
   readonly queue: ReplicationQueue;
+  /** Fulfils when the queue stores nothing more and only a new start of the program helps; missing: that cannot be. */
+  readonly broken?: Promise<DsyncdError>;
   /** Gives users whom the queue has under another spelling their one name. Never rejects. */
   respell(signal: AbortSignal): Promise<void>;
   readonly intake: Intake;
-  /** Where notifications go: the intake, or what keeps them while that cannot take any. */
-  readonly sink: NotifySink;
   /** After the listeners, before the queue. */
   closeSink(): Promise<void>;
   /** What the API shows of the fleet, if there is one. */
@@ -26,49 +34,55 @@ export interface QueueParts {
   readonly channels: () => readonly Channel[];
   /** What a queue on Redis asks this replicator to do. */
   readonly duties: Pick<FleetDuties, 'emptied' | 'vanished'>;
-  /** The sink is there; with a queue on Redis, the queue may come later. */
-  readonly onSink: (sink: NotifySink) => Promise<void>;
-  /** The queue stores nothing more; only a new start of the program helps. */
-  readonly onBroken: (error: DsyncdError) => void;
   readonly logger: Logger;
 }
 
-/** Opens the queue where the configuration says it is. */
-export async function openQueue(parts: QueueParts): Promise<QueueSide> {
-  const { config, channels, duties, onSink, onBroken, logger } = parts;
-  if (config.redis === undefined) {
-    const queue = await openSqliteQueue({
-      file: join(config.stateDir, 'queue.sqlite'),
-      clock: systemClock,
-      random: systemRandom,
-      logger,
-      settings: queueSettings(config),
-      onBroken,
-    });
-    const intake = new Intake({ queue, channels, clock: systemClock, logger });
-    await onSink(intake);
-    return {
-      queue,
-      respell: (signal) => respell(queue, parts, signal),
-      intake,
-      sink: intake,
-      closeSink: async () => intake.leftOut.stop(),
-      fleetParts: {},
-      close: () => queue.close(),
-    };
-  }
-  // Loaded by those alone who have a Redis.
-  const { openFleetParts, openFleetQueue, openOutageSink } = await import('./redis-queue.ts');
-  const sink = await openOutageSink(config, logger);
-  await onSink(sink);
+/**
+ * Opens the sink of notifications for a queue where the configuration says it is. On this host the sink is the intake of
+ * the queue, which is opened first; a queue on Redis may come later than its sink.
+ */
+export const openSink = (parts: QueueParts): Promise<OpenedSink> =>
+  parts.config.redis === undefined ? openSqliteSink(parts) : openRedisSink(parts, parts.config.redis);
+
+async function openSqliteSink(parts: QueueParts): Promise<OpenedSink> {
+  const { config, channels, logger } = parts;
+  const queue = await openSqliteQueue({
+    file: join(config.stateDir, 'queue.sqlite'),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    settings: queueSettings(config),
+  });
+  const intake = new Intake({ queue, channels, clock: systemClock, logger });
+  const side: QueueSide = {
+    queue,
+    broken: queue.broken,
+    respell: (signal) => respell(queue, parts, signal),
+    intake,
+    closeSink: async () => intake.leftOut.stop(),
+    fleetParts: {},
+    close: () => queue.close(),
+  };
+  return { sink: intake, openQueue: async () => side };
+}
+
+async function openRedisSink(parts: QueueParts, redis: RedisConfig): Promise<OpenedSink> {
+  // Loaded only where there is a Redis.
+  const { openOutageSink } = await import('./redis-queue.ts');
+  const sink = await openOutageSink(parts.config, parts.logger);
+  return { sink, openQueue: () => openRedisSide(parts, redis, sink) };
+}
+
+async function openRedisSide(parts: QueueParts, redis: RedisConfig, sink: OutageSink): Promise<QueueSide> {
+  const { config, channels, duties, logger } = parts;
+  const { openFleetParts, openFleetQueue } = await import('./redis-queue.ts');
   const returned = (): void =>
     void sink
       .repeatRecent()
       .catch((error: unknown) => logger.error({ error }, 'the last notifications are not repeated'));
   const settings = queueSettings(config);
-  const { redis, hostname } = config;
   const events = { emptied: () => duties.emptied(), vanished: () => duties.vanished(), returned };
-  const queue = await openFleetQueue({ redis, hostname, settings, logger }, events);
+  const queue = await openFleetQueue({ redis, hostname: config.hostname, settings, logger }, events);
   const intake = new Intake({ queue, channels, clock: systemClock, logger });
   sink.connect({
     sink: intake,
@@ -81,7 +95,6 @@ export async function openQueue(parts: QueueParts): Promise<QueueSide> {
     queue,
     respell: (signal) => respell(queue, parts, signal),
     intake,
-    sink,
     closeSink: () => {
       intake.leftOut.stop();
       return sink.close();
@@ -114,10 +127,5 @@ export const queueSettings = (config: Config): QueueSettings => ({
   usernameFormat: config.usernameFormat,
   fullSyncIntervalMs: config.replicationFullSyncIntervalMs,
   failureResyncIntervalMs: config.replicationFailureResyncIntervalMs,
-  // The other half is for changes.
-  quietSyncsMax: Math.max(1, Math.floor(config.replicationMaxConns / 2)),
-  ...(config.channels.length > 1 ? { channelSyncsMax: shareOf(config.replicationMaxConns) } : {}),
+  ...shareWorkers(config.replicationMaxConns, config.channels.length),
 });
-
-/** What one channel may hold when there are others: a quarter of the workers is always for them. */
-const shareOf = (connsMax: number): number => Math.max(1, connsMax - Math.ceil(connsMax / 4));

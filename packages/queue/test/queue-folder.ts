@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { LogFields, Logger } from '@dsyncd/core';
 import { onTestFinished } from 'vitest';
 import { contractSettings, VirtualClock } from '../src/contract/index.ts';
-import { openSqliteQueue, type ReplicationQueue, type SqliteQueueOptions } from '../src/index.ts';
+import { openSqliteQueue, type SqliteQueue, type SqliteQueueOptions } from '../src/index.ts';
 
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -23,7 +23,7 @@ export class QueueFolder {
     onTestFinished(() => rmSync(this.folder, { recursive: true }));
   }
 
-  open(options: Partial<SqliteQueueOptions> = {}): Promise<ReplicationQueue> {
+  open(options: Partial<SqliteQueueOptions> = {}): Promise<SqliteQueue> {
     return openSqliteQueue({
       file: this.file,
       clock: this.clock,

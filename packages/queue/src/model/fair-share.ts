@@ -1,7 +1,20 @@
 /** How channels share the workers, so that one whose peer hangs does not hold up the others. */
 
+import type { QueueSettings } from '../port.ts';
 import type { ChannelQueue, NextUser } from './channel-queue.ts';
 import type { RunningClaim } from './running-claim.ts';
+
+/**
+ * How `workers` (1 or more) are shared. Syncs that nobody asked for get half of them, the other half is for changes.
+ * Where there are several channels, a quarter is always left for the others; each share is at least one worker.
+ */
+export const shareWorkers = (
+  workers: number,
+  channels: number,
+): Pick<QueueSettings, 'quietSyncsMax' | 'channelSyncsMax'> => ({
+  quietSyncsMax: Math.max(1, Math.floor(workers / 2)),
+  ...(channels > 1 ? { channelSyncsMax: Math.max(1, workers - Math.ceil(workers / 4)) } : {}),
+});
 
 /** Those of which fewer syncs run than one channel may have. */
 export function channelsWithRoom(

@@ -1,4 +1,4 @@
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, deferred } from '@dsyncd/core';
 import { threadFile, WorkerThread } from '@dsyncd/process';
 import type { FileCalls } from './messages.ts';
 
@@ -11,8 +11,9 @@ const maxYoungGenerationSizeMb = 8;
  */
 export class FileThread {
   readonly #thread: WorkerThread<FileCalls>;
+  readonly #broken = deferred<DsyncdError>();
   #ended: DsyncdError | undefined;
-  #onEnd: ((error: DsyncdError) => void) | undefined;
+  #isInUse = false;
 
   constructor(file: string) {
     const error = (cause: Error | undefined): DsyncdError => this.#endedError(file, cause);
@@ -23,7 +24,7 @@ export class FileThread {
       endedError: error,
       onEnd: (ended) => {
         this.#ended = ended;
-        this.#onEnd?.(ended);
+        this.#broken.resolve(ended);
       },
     });
   }
@@ -36,10 +37,10 @@ export class FileThread {
     return this.#ended === undefined ? this.#thread.call(name, ...args) : Promise.reject(this.#ended);
   }
 
-  /** The file is in use from now on: `onEnd` is called when the thread ends though nobody has closed it. */
-  watch(onEnd: (error: DsyncdError) => void): void {
-    this.#onEnd = onEnd;
-    if (this.#ended !== undefined) onEnd(this.#ended);
+  /** The file is in use from now on. Fulfils when the thread ends though nobody has closed it; never rejects. */
+  inUse(): Promise<DsyncdError> {
+    this.#isInUse = true;
+    return this.#broken.promise;
   }
 
   close(): Promise<void> {
@@ -52,7 +53,7 @@ export class FileThread {
       `the thread that writes the queue file ${file} ended${cause === undefined ? '' : `: ${cause.message}`}`,
       {
         // One that has worked will work again after a new start.
-        outcome: this.#onEnd === undefined ? 'operator' : 'transient',
+        outcome: this.#isInUse ? 'transient' : 'operator',
         hint: 'restart dsyncd; from a source tree, build it first',
         cause,
       },

@@ -16,8 +16,14 @@ export interface SqliteQueueOptions {
   readonly usersMax?: number;
   /** The file grows no larger; a full one is treated as a full disk. @defaultValue 64 GiB */
   readonly fileBytesMax?: number;
-  /** The queue can store nothing more until the program is started anew, which loses nothing that was stored. */
-  readonly onBroken?: (error: DsyncdError) => void;
+}
+
+export interface SqliteQueue extends ReplicationQueue {
+  /**
+   * Fulfils when the queue can store nothing more until the program is started anew, which loses nothing that was
+   * stored. Never rejects.
+   */
+  readonly broken: Promise<DsyncdError>;
 }
 
 const fileBytesMaxDefault = 64 * 1024 ** 3;
@@ -31,7 +37,7 @@ const fileBytesMaxDefault = 64 * 1024 ** 3;
  * @throws {DsyncdError} `DSYNCD_QUEUE_LOCKED` when another process has it, `DSYNCD_QUEUE_FOREIGN` when
  *   the file is not a queue or of a later version, `DSYNCD_QUEUE_FILE` when it cannot be read or made.
  */
-export async function openSqliteQueue(options: SqliteQueueOptions): Promise<ReplicationQueue> {
+export async function openSqliteQueue(options: SqliteQueueOptions): Promise<SqliteQueue> {
   const { file, clock, random, settings, usersMax } = options;
   const logger = options.logger.child({ file });
   const thread = new FileThread(file);
@@ -53,8 +59,8 @@ export async function openSqliteQueue(options: SqliteQueueOptions): Promise<Repl
     };
     const { scheduler, unusable } = await loadOrStartAnew(load, logger);
     if (unusable > 0) logger.warn({ unusable }, 'rows of the queue file make no sense and were left out');
-    if (options.onBroken !== undefined) thread.watch(options.onBroken);
-    return new ScheduledQueue({ scheduler, journal, clock });
+    const broken = thread.inUse();
+    return Object.assign(new ScheduledQueue({ scheduler, journal, clock }), { broken });
   } catch (error) {
     await thread.close().catch(() => {
       // What went wrong before is told to the caller; the thread ends in any case.
