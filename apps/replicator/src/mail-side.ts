@@ -1,16 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import {
-  blocksOf,
   type Config,
-  type DoveconfTree,
   indexFolderOf,
   planPeer,
   readSecret,
-  settingOf,
   storeSettings,
   syncTimeoutMs,
   type TwinHomes,
   UserHomes,
+  virtualMailboxMasks,
 } from '@dsyncd/config';
 import {
   type Clock,
@@ -33,7 +31,7 @@ import {
   type Unusable,
 } from '@dsyncd/engine';
 import { mailChangedAt, mailIndexBytes, openMaildirStore } from '@dsyncd/mailstore';
-import { createPeer, type Peer } from '@dsyncd/transport';
+import { Peers, type PlannedPeer } from '@dsyncd/transport';
 
 /** Where the mail is: who syncs it, and whose it is. */
 export interface MailSide {
@@ -78,7 +76,7 @@ export async function openMailSide(config: () => Config, logger: Logger): Promis
 
 async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSide> {
   const peers = new Peers(logger);
-  await peers.configure(config());
+  await peers.configure(await plannedPeers(config()));
   const homes = new UserHomes(config());
   const store = openMaildirStore({
     ...storeSettings(config(), homes),
@@ -99,7 +97,7 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
     mailSize: (user) => mailIndexBytes(homes.of(user)),
     // The programs that write there tell of every change, later when dsyncd is down.
     scanIntervalMs: () => 0,
-    configure: (next) => peers.configure(next),
+    configure: async (next) => peers.configure(await plannedPeers(next)),
     async close() {
       await peers.close();
       await store.close();
@@ -171,55 +169,14 @@ async function doveadmServer({ dovecot, doveadmPasswordFile }: Config): Promise<
   return { destination, secret: await readSecret(doveadmPasswordFile) };
 }
 
-interface Kept {
-  readonly peer: Peer;
-  /** Changes with anything that the peer was made from. */
-  readonly fingerprint: string;
+/** The way to the peer of each channel, with the files that it is made from. */
+async function plannedPeers(config: Config): Promise<Map<string, PlannedPeer>> {
+  const plans = await Promise.all(config.channels.map((channel) => planPeer(config, channel)));
+  const files = await Promise.all(Object.values(config.ssl).map(contentOf));
+  return new Map(plans.map((plan, index) => [config.channels[index]?.name ?? '', { ...plan, files }]));
 }
 
-/** The peers of all channels, kept in step with the configuration. */
-export class Peers {
-  readonly #logger: Logger;
-  #peers = new Map<string, Kept>();
-
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
-
-  get(channel: string): Peer | undefined {
-    return this.#peers.get(channel)?.peer;
-  }
-
-  /**
-   * Makes peers for new and changed channels and closes those of old ones.
-   * @throws {DsyncdError} for a secret or a destination that cannot be used; nothing is changed then.
-   */
-  async configure(config: Config): Promise<void> {
-    const plans = await Promise.all(config.channels.map((channel) => planPeer(config, channel)));
-    const files = await Promise.all(Object.values(config.ssl).map(contentOf));
-    const next = new Map<string, Kept>();
-    for (const [index, { name }] of config.channels.entries()) {
-      const plan = plans[index];
-      if (plan === undefined) continue;
-      const fingerprint = JSON.stringify([plan, files]);
-      const present = this.#peers.get(name);
-      if (present?.fingerprint === fingerprint) next.set(name, present);
-      else {
-        const settings = { ...plan.settings, logger: this.#logger };
-        next.set(name, { peer: createPeer(plan.destination, settings), fingerprint });
-      }
-    }
-    const old = [...this.#peers.values()].filter((kept) => ![...next.values()].includes(kept));
-    this.#peers = next;
-    await Promise.all(old.map(({ peer }) => peer.close()));
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.#peers.values()].map(({ peer }) => peer.close()));
-  }
-}
-
-/** A file that cannot be read is told by whoever needs it. */
+/** A file that cannot be read is reported by what needs it. */
 const contentOf = async (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
 
 /**
@@ -228,7 +185,7 @@ const contentOf = async (file: string): Promise<string> => readFile(file, 'utf8'
  */
 export async function virtualMailboxes(config: Config, logger: Logger): Promise<readonly string[]> {
   try {
-    return virtualMasks((await runDoveconf(config)).tree);
+    return virtualMailboxMasks((await runDoveconf(config)).tree);
   } catch (error) {
     logger.info(
       { error },
@@ -236,14 +193,4 @@ export async function virtualMailboxes(config: Config, logger: Logger): Promise<
     );
     return [];
   }
-}
-
-function virtualMasks(tree: DoveconfTree): readonly string[] {
-  const isVirtual = (block: Parameters<typeof settingOf>[0]): boolean =>
-    /^virtual:/.test(settingOf(block, 'location') ?? '') || settingOf(block, 'mail_driver') === 'virtual';
-  return blocksOf(tree, 'namespace')
-    .filter(isVirtual)
-    .flatMap((block) => settingOf(block, 'prefix') ?? [])
-    .filter((prefix) => prefix !== '')
-    .map((prefix) => `${prefix}*`);
 }

@@ -11,6 +11,7 @@ export {
   parseDoveconf,
   settingOf,
 } from './doveconf/tree.ts';
+export { virtualMailboxMasks } from './doveconf/virtual.ts';
 export * from './load/load.ts';
 export * from './mail-home.ts';
 export { folderOfHomes, indexFolderOf, mailHomeOf, mailHomesFolder } from './mail-home.ts';

@@ -7,6 +7,7 @@ export {
 export { connectSocket } from './link/connect.ts';
 export { exitStatusOf, stdioLink } from './link/stdio.ts';
 export { StreamLink, type StreamLinkOptions } from './link/stream-link.ts';
+export { Peers, type PlannedPeer } from './peers.ts';
 export * from './port.ts';
 export type { SshSettings } from './ssh/ssh-login.ts';
 export { ClientTls, type ClientTlsSettings } from './tls/client-tls.ts';
