@@ -26,5 +26,5 @@ it('shows that it is broken when the thread of its file ends, and takes no reque
 it('is not broken by being closed', async () => {
   const { queue } = await openWithThread();
   await queue.close();
-  expect(await Promise.race([queue.broken, 'closed'])).toBe('closed');
+  expect(await Promise.race([queue.broken, Promise.resolve('closed')])).toBe('closed');
 });
