@@ -1,4 +1,4 @@
--- Tells dsyncd which users' mail changed. For push_notification_lua of Dovecot 2.4; runs in every mail
+-- Notifies dsyncd of users whose mail changed. For push_notification_lua of Dovecot 2.4; runs in every mail
 -- process, as its mail user, after each change.
 --
 -- Settings (lua_settings): spool_dir, the notify_spool_dir of dsyncd; and, for a delivery that waits until the
@@ -138,7 +138,7 @@ dovecot_lua_notify_event_mailbox_rename = low
 dovecot_lua_notify_event_mailbox_subscribe = low
 dovecot_lua_notify_event_mailbox_unsubscribe = low
 
--- What dsync brought in came from the replica: telling dsyncd would send it back there.
+-- What dsync brought in came from the replica: a notification would send it back there.
 function dovecot_lua_notify_end_txn(context, success)
   if not success or context.is_dsync or context.priority == 0 then return end
   notify(context.user, context.priority)
