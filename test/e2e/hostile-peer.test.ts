@@ -146,14 +146,14 @@ const endlessMails = async (stream: DsyncStream): Promise<void> => {
     });
 };
 
-interface Misdeed {
+interface Misbehaviour {
   readonly what: string;
   readonly code: string;
   readonly why: RegExp;
   readonly play: SyncScript;
 }
 
-const misdeeds: readonly Misdeed[] = [
+const misbehaviours: readonly Misbehaviour[] = [
   {
     what: 'sends garbage',
     code: 'DSYNCD_PROTOCOL',
@@ -183,7 +183,7 @@ const misdeeds: readonly Misdeed[] = [
   },
 ];
 
-describe.each(misdeeds)('a peer that $what', ({ what, code, why, play }) => {
+describe.each(misbehaviours)('a peer that $what', ({ what, code, why, play }) => {
   const user = `${what.replaceAll(/[^a-z]+/g, '-')}@example.com`;
   afterEach(async () => {
     await a.admin('replicator', 'remove', user);

@@ -16,7 +16,7 @@ const secretCharsMin = 16;
 const othersWrite = 0o002;
 const others = 0o007;
 
-/** Looks at who else on this host may read or change what replication trusts. */
+/** Checks which other users of this host may read or change what replication trusts. */
 export async function checkAccess(config: Config): Promise<readonly ConfigFinding[]> {
   const findings = await Promise.all([
     ...writtenByNoOther(config).map(([name, path]) => checkWriters(name, path)),
@@ -26,7 +26,7 @@ export async function checkAccess(config: Config): Promise<readonly ConfigFindin
   return findings.flat();
 }
 
-/** Whoever may write these can take over the programs, or the mail. */
+/** Write access to these is enough to take over the programs, or the mail. */
 function writtenByNoOther(config: Config): readonly (readonly [name: string, path: string])[] {
   return [
     ['the configuration', config.file],
@@ -96,7 +96,7 @@ async function checkKey(file: string): Promise<ConfigFinding[]> {
   ];
 }
 
-/** Undefined for what is not there or cannot be looked at, which other checks tell. */
+/** Undefined for what is not there or cannot be inspected, which other checks report. */
 const modeOf = (path: string): Promise<number | undefined> =>
   stat(path).then(
     ({ mode }) => mode,

@@ -4,7 +4,7 @@ import { type Config, mailHomesFolder, type SslConfig } from '@dsyncd/config';
 import { DsyncdError, systemErrorHint } from '@dsyncd/core';
 import { type ConfigFinding, checkAccess } from './config-access.ts';
 
-/** Looks at what a configuration names outside of itself: secrets, certificates, folders, and who else may get at them. */
+/** Checks what a configuration refers to: secrets, certificates, folders, and access to them. */
 export async function checkSurroundings(config: Config): Promise<readonly ConfigFinding[]> {
   const checks = [checkAccess(config), checkCertificates(config.ssl), checkFolders(config)];
   return [...(await Promise.all(checks)).flat(), ...checkChannels(config)];

@@ -27,7 +27,7 @@ export interface OneOffParts {
 const channel = 'dsyncadm sync';
 
 /**
- * Runs the built-in engine once. It looks at everything, as nobody keeps the state of such a sync.
+ * Runs the built-in engine once. It is a full sync, as nobody keeps the state of one.
  * Expected failures of the sync are outcomes, as in the port of the engine.
  * @throws {DsyncdError} for a destination or a configuration that cannot be used.
  */

@@ -133,8 +133,9 @@ function whyOf(user: UserReport, state: UserState, channel: ChannelReport | unde
     return user.standing === 'paused' ? 'a person has paused this user' : 'a person has paused the channel';
   if (user.failure !== undefined) return user.failure.reason;
   if (state === 'running') return 'is being synced now';
-  if (state === 'never synced') return 'waits for its first sync, which looks at everything';
-  if (state === 'not known') return 'mail may have changed while nobody listened; a sync will tell';
+  if (state === 'never synced') return 'waits for its first sync, a full one';
+  if (state === 'not known')
+    return 'mail may have changed while dsyncd was not listening; a sync will find out';
   if (state === 'unproven')
     return 'the last sync ended well, but changes came so close to it that flags may differ; a full sync will prove';
   if (state === 'changing') return `the mail changed during ${user.quickRetriesInRow} syncs in a row`;

@@ -95,7 +95,7 @@ class Copy {
   }
 }
 
-/** Who reads it is a mail administrator in a bounce or a queue listing, so it says which and why. */
+/** A mail administrator reads it in a bounce or a queue listing, so it says which and why. */
 const savedReply = (address: string): string => `250 2.0.0 <${printable(address)}> saved`;
 
 export const tooBigReply = (bytesMax: number): string =>

@@ -158,7 +158,7 @@ export class DotDecoder {
   }
 }
 
-/** Length of what the dot at the start of a line stands for: 3 the end of the mail, 1 a stuffed dot; undefined: more bytes are needed to tell. */
+/** Length of what the dot at the start of a line stands for: 3 the end of the mail, 1 a stuffed dot; undefined: more bytes are needed. */
 function markerLength(bytes: Buffer, at: number): 1 | 3 | undefined {
   const next = bytes[at + 1];
   if (next === undefined) return undefined;

@@ -68,7 +68,7 @@ export async function serveLmtp(
     try {
       await session.run();
     } catch (error) {
-      // Mostly a client that went away; what it had not been told of as saved, it delivers again.
+      // Mostly a client that went away; what was not confirmed as saved, it delivers again.
       logger.info({ error }, 'connection ended early');
     } finally {
       socket.end();

@@ -18,7 +18,7 @@ import { isOpenAt } from '@dsyncd/process';
 import type { ProgramLogger } from '@dsyncd/telemetry';
 
 /**
- * Opens the places where mail processes tell of changes; by name.
+ * Opens the places where mail processes notify of changes; by name.
  * @param inherited - what systemd opened for us, by name; what comes waits in it while we are not there
  */
 export async function startListeners(

@@ -33,21 +33,21 @@ import {
 import { mailChangedAt, mailIndexBytes, openMaildirStore } from '@dsyncd/mailstore';
 import { Peers, type PlannedPeer } from '@dsyncd/transport';
 
-/** Where the mail is: who syncs it, and whose it is. */
+/** Where the mail is: the engine that syncs it, and its users. */
 export interface MailSide {
   readonly engine: SyncEngine;
   /** Everyone who is to be replicated. */
   users(): AsyncIterable<UserName>;
   /**
    * Was the user's mail changed on this host at that time (Unix milliseconds) or later? Asks neither Dovecot nor the peer.
-   * Undefined: cannot be told.
+   * Undefined: not known.
    */
   changedSince(user: UserName, sinceMs: number, signal: AbortSignal): Promise<boolean | undefined>;
   /** About how much mail the user has, by a measure of its own. Rejects when nobody can be asked just now. */
   mailSize(user: UserName, signal: AbortSignal): Promise<number>;
   /** May mail be changed without a notification to us? Then somebody looks from time to time; milliseconds, 0: no. */
   scanIntervalMs(): number;
-  /** Users of the last list who cannot be replicated for their names; missing: there are none of that kind. */
+  /** Users of the last list whose names dsyncd refuses; missing: names are not checked. */
   readonly unusable?: () => Unusable;
   /** Users of the last list who have homes that differ by case only; missing: there are none of that kind. */
   readonly twins?: () => TwinHomes;
@@ -95,7 +95,7 @@ async function openBuiltin(config: () => Config, logger: Logger): Promise<MailSi
     twins: () => homes.twins,
     changedSince: async (user, sinceMs) => ((await mailChangedAt(homes.of(user))) ?? 0) >= sinceMs,
     mailSize: (user) => mailIndexBytes(homes.of(user)),
-    // The programs that write there tell of every change, later when dsyncd is down.
+    // The programs that write there notify every change, later if dsyncd is down.
     scanIntervalMs: () => 0,
     configure: async (next) => peers.configure(await plannedPeers(next)),
     async close() {

@@ -1,6 +1,6 @@
 /**
  * Keywords are one whatever their case (RFC 9051 section 2.3.2): `$Junk` and `$junk` are the same. A mail keeps the
- * spelling that it got first; whoever compares does it by the key.
+ * spelling that it got first; comparisons use the key.
  */
 
 /** Equal for spellings of the same keyword. Only ASCII letters have a case here, as in Dovecot. */

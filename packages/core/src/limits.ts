@@ -23,7 +23,7 @@ export const limits = {
   unixSecondsMax: 253_402_300_799,
   /** The first second of the year 1: what comes with an earlier date is taken for that old. */
   unixSecondsMin: -62_135_596_800,
-  /** All names of mailboxes that a peer tells in one sync, as they came. */
+  /** All mailbox names that a peer sends in one sync, as they came. */
   peerNamesBytesMax: 64 * 1024 * 1024,
   /** All records of one list of a peer that are held at once: states, requests. */
   peerListBytesMax: 512 * 1024 * 1024,

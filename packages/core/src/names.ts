@@ -9,7 +9,7 @@ const forbiddenText = /[\u0000-\u001f\u007f\ufffd]|\p{Surrogate}/u;
  * Checks a user name from outside: from a notification line, the command line or a peer.
  *
  * Whatever a Dovecot can have as a user is one: a leading dash or dot, and a "/" between other characters, too. So a name
- * is neither a file name nor the first thing in an argument that begins with an option; who makes paths checks them.
+ * is neither a file name nor the first thing in an argument that begins with an option; code that makes paths checks them.
  *
  * @throws {DsyncdError} `DSYNCD_USER_NAME` that says what is wrong with which name.
  */
@@ -92,7 +92,7 @@ export type UsernameFormat = (typeof usernameFormats)[number];
 
 /**
  * The one spelling of a user's name. Queue and store know users by it alone, so that `Ann@example.com` is one user
- * with `ann@example.com`, whoever wrote the name: an MTA, a person, a peer.
+ * with `ann@example.com`, whether an MTA, a person or a peer wrote the name.
  */
 export function formatUserName(user: UserName, format: UsernameFormat): UserName {
   if (format === 'as-is') return user;

@@ -1,6 +1,6 @@
 /**
  * How a user stands with the replica: the one place where that is decided. Status, checks, metrics, alerts and
- * pages all count and show these words, so that none of them can say "replicated" where another does not.
+ * pages all count and show these words, so that no page can say "replicated" where another does not.
  */
 
 /**
@@ -8,7 +8,7 @@
  * - `behind`: a change waits, or is being synced
  * - `changing`: the mail changed during {@link changingSyncsMin} syncs in a row, so that none could vouch for it
  * - `not known`: mail may have changed while nobody listened, and no sync has looked since
- * - `never synced`: no sync has looked at everything yet
+ * - `never synced`: no full sync has succeeded yet
  * - `failing`: the last sync failed, and the next try is planned
  * - `paused`: a person has stopped this user
  * - `quarantined`: held until a person helps

@@ -69,7 +69,7 @@ export interface RunningSync {
   readonly startedAt: number;
 }
 
-/** `behind`: whoever is not replicated, for whatever reason. `failed`: quarantined ones too. */
+/** `behind`: all users that are not replicated. `failed`: quarantined ones too. */
 export type UserFilter = 'behind' | 'failed' | 'quarantined' | 'paused';
 
 export function fitsFilter(

@@ -16,7 +16,7 @@ export interface SyncCounts {
   readonly expunged: number;
   /** Names made, renamed, deleted or subscribed to here; those deleted among them. */
   readonly mailboxesChanged: number;
-  /** Missing where the engine cannot tell. */
+  /** Missing where the engine does not know. */
   readonly mailboxesDeleted?: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;

@@ -45,10 +45,10 @@ function farDsyncd(doveadm: Doveadm, clock: Clock): Promise<FarSide> {
     return decodePeerAbout(fields.join('\t'));
   };
   const about = async (): Promise<PeerAbout> => {
-    const told = await ask().catch(() => undefined);
-    if (told === undefined)
+    const answer = await ask().catch(() => undefined);
+    if (answer === undefined)
       throw new NotCheckable('the dsync server there is of an older version, which does not answer that');
-    return told;
+    return answer;
   };
   return ask()
     .catch((error: unknown) => {

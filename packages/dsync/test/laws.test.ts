@@ -10,12 +10,12 @@ const story = (withDeletes: boolean): fc.Arbitrary<Action[]> =>
 
 async function play(
   hosts: number,
-  deedsToDo: readonly Action[],
+  actionsToDo: readonly Action[],
 ): Promise<{ world: World; chronicle: Chronicle }> {
   const world = await new World(hosts).open();
   const chronicle = { delivered: new Set<string>(), touched: new Set<string>() };
   const watch = new UidWatch(world);
-  for (const action of deedsToDo) {
+  for (const action of actionsToDo) {
     await act(world, action, chronicle);
     await watch.check();
   }
@@ -71,8 +71,8 @@ test.each([2, 3])(
   '%i hosts end equal, whatever was done to them',
   async (hosts) => {
     await fc.assert(
-      fc.asyncProperty(story(true), async (deedsToDo) => {
-        const { world } = await play(hosts, deedsToDo);
+      fc.asyncProperty(story(true), async (actionsToDo) => {
+        const { world } = await play(hosts, actionsToDo);
         await expectEqual(world);
       }),
       { numRuns },
@@ -85,8 +85,8 @@ test.each([2, 3])(
   'on %i hosts no mail that was left alone is lost or doubled',
   async (hosts) => {
     await fc.assert(
-      fc.asyncProperty(story(false), async (deedsToDo) => {
-        const { world, chronicle } = await play(hosts, deedsToDo);
+      fc.asyncProperty(story(false), async (actionsToDo) => {
+        const { world, chronicle } = await play(hosts, actionsToDo);
         const counts = await instances(world, 0);
         for (const guid of chronicle.delivered)
           if (!chronicle.touched.has(guid)) expect(counts.get(guid)).toBe(1);
@@ -99,8 +99,8 @@ test.each([2, 3])(
 
 test('it does not matter which side starts the sync', async () => {
   await fc.assert(
-    fc.asyncProperty(story(true), async (deedsToDo) => {
-      const apart = deedsToDo.filter(({ type }) => type !== 'sync');
+    fc.asyncProperty(story(true), async (actionsToDo) => {
+      const apart = actionsToDo.filter(({ type }) => type !== 'sync');
       const results = [];
       for (const [master, slave] of [
         [0, 1],

@@ -25,12 +25,12 @@ interface VisibleNode {
 
 /** Host 0 is the one that must not change. Its name sorts first; who leads decides who sends. */
 async function playAndSync(
-  deedsToDo: readonly Action[],
+  actionsToDo: readonly Action[],
   direction: (typeof directions)[number],
   overwrites: boolean,
 ): Promise<{ source: VisibleNode[][]; target: VisibleNode[][] }> {
   const world = await new World(2).open();
-  for (const action of deedsToDo) await act(world, action, { delivered: new Set(), touched: new Set() });
+  for (const action of actionsToDo) await act(world, action, { delivered: new Set(), touched: new Set() });
   const [source, target] = [world.host(0), world.host(1)];
   const seen = { source: [await look(source)], target: [await look(target)] };
   for (let round = 0; round < 2; round++) {
@@ -53,8 +53,8 @@ const withoutUidNext = (nodes: VisibleNode[] | undefined): unknown =>
 describe.each(directions)('where the leader is to %s', (direction) => {
   test('a backup makes the receiving side equal and leaves the sending one alone', async () => {
     await fc.assert(
-      fc.asyncProperty(storyOf(true), async (deedsToDo) => {
-        const { source, target } = await playAndSync(deedsToDo, direction, true);
+      fc.asyncProperty(storyOf(true), async (actionsToDo) => {
+        const { source, target } = await playAndSync(actionsToDo, direction, true);
         expect(source[1]).toEqual(source[0]);
         expect(withoutUidNext(target[1])).toEqual(withoutUidNext(source[0]));
         expect(source[2]).toEqual(source[0]);
@@ -66,8 +66,8 @@ describe.each(directions)('where the leader is to %s', (direction) => {
 
   test('otherwise the receiving side gets what is new, and keeps its own', async () => {
     await fc.assert(
-      fc.asyncProperty(storyOfSingleMails, async (deedsToDo) => {
-        const { source, target } = await playAndSync(deedsToDo, direction, false);
+      fc.asyncProperty(storyOfSingleMails, async (actionsToDo) => {
+        const { source, target } = await playAndSync(actionsToDo, direction, false);
         expect(source[2]).toEqual(source[0]);
         expect(target[2]).toEqual(target[1]);
         const guidsOf = (nodes: VisibleNode[] | undefined): Set<string> =>

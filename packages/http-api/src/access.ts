@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { DsyncdError } from '@dsyncd/core';
 import { Problem } from './problem.ts';
 
-/** `read` looks; `notify` tells of changes; `operate` does everything. */
+/** `read` only reads; `notify` reports changes; `operate` does everything. */
 export type Role = 'read' | 'operate' | 'notify';
 export const roles: readonly Role[] = ['read', 'operate', 'notify'];
 
@@ -84,7 +84,7 @@ export class Access {
       );
   }
 
-  /** Looks at every token, whatever it finds, so that the time says nothing. */
+  /** Compares every token, whatever it finds, so that the time reveals nothing. */
   #rolesOf(authorization: string): Role[] {
     const given = digest(tokenOf(authorization));
     const matching: Role[] = [];

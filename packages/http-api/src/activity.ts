@@ -15,7 +15,7 @@ export interface ActivityOptions {
 
 /**
  * Turns counters into events, once a second and only while somebody listens: a million notifications
- * are one event that says how many, and a channel is told of when it has changed.
+ * are one event that says how many, and a channel has an event when it has changed.
  */
 export class Activity {
   readonly #options: ActivityOptions;

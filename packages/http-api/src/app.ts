@@ -104,7 +104,7 @@ function limited<AnyServer extends Server | TlsServer>(server: AnyServer, timeou
   return server;
 }
 
-/** A browser that was told a password may send it on behalf of any page that it shows. */
+/** A browser that has a password may send it on behalf of any page that it shows. */
 const isForeign = (site: string | string[] | undefined): boolean =>
   site === 'cross-site' || site === 'same-site';
 

@@ -1,6 +1,6 @@
 import type { Clock } from '@dsyncd/core';
 
-/** Clients of the event stream at once: each costs every other request time, and few people look at one host. */
+/** Clients of the event stream at once: each costs every other request time, and few people watch one host. */
 export const eventClientsMax = 100;
 const flushMs = 250;
 /** Events that one flush sends to each client; further ones of that moment are dropped. */
@@ -23,7 +23,7 @@ interface Client {
   readonly sink: EventSink;
   /** Since when its buffer is full; undefined: it takes events. */
   fullSince: number | undefined;
-  /** Events that it missed and has not been told of. */
+  /** Missed events that were not reported to it yet. */
   untold: number;
 }
 
@@ -31,7 +31,7 @@ interface Client {
  * Sends events to any number of clients (server-sent events).
  *
  * Events of a quarter of a second go out in one piece that all clients share. A client whose buffer is
- * full is sent nothing until it has read: what it misses meanwhile is counted and told in a `dropped`
+ * full is sent nothing until it has read: what it misses meanwhile is counted and reported in a `dropped`
  * event. So each client costs one socket buffer at most, however slow it is.
  */
 export class EventHub {
@@ -101,7 +101,7 @@ export class EventHub {
   #flush(): void {
     this.#cancelTimer = this.#clock.after(flushMs, () => this.#flush());
     const sent = this.#pending.length;
-    // A client that is not sent the piece is not told of what overflowed either.
+    // A client that is not sent the piece gets no report of what overflowed either.
     const untold = sent + this.#overflow;
     if (this.#overflow > 0) this.#pending.push(droppedText(this.#overflow));
     this.#dropped += this.#overflow * this.#clients.size;

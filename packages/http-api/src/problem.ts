@@ -34,7 +34,7 @@ const hintOfCode: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'check the JSON',
 };
 
-/** Any error as a {@link Problem}; what nobody expected is logged here, and the client is not told what. */
+/** Any error as a {@link Problem}; unexpected errors are logged here, and the client does not see them. */
 export function toProblem(error: unknown, logger: Logger): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DsyncdError) {

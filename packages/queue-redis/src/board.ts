@@ -29,7 +29,7 @@ const descriptions: Readonly<Record<string, string>> = {
   [wakeQueueName]: 'A job while more users are due than the replicator that knows it has workers for.',
 };
 
-/** For looking only: whatever was changed there would change who holds which user. */
+/** Read-only: a change there would change which replicator holds which user. */
 export function openBoard({ path, logger, ...options }: BoardOptions): Board {
   const place = redisPlace(options);
   const connection = connect(place, 'commands', 'dsyncd-board');

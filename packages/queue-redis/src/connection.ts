@@ -100,7 +100,7 @@ export function redisError(error: unknown, place: string): DsyncdError {
     });
   return new DsyncdError('DSYNCD_QUEUE_REDIS_DOWN', `Redis at ${place} does not answer: ${text}`, {
     outcome: 'transient',
-    hint: 'start it, or look at the network; nothing is lost meanwhile: what was not accepted is offered again',
+    hint: 'start it, or check the network; nothing is lost meanwhile: what was not accepted is offered again',
     cause: error,
   });
 }

@@ -151,7 +151,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Replic
     },
     wakeOthers: () => wake.others(),
     close: async () => {
-      // In this order: who leaves may have to wake others.
+      // In this order: a replicator that leaves may have to wake others.
       await session.close();
       await wake.close();
       for (const redis of connections) redis.disconnect();

@@ -23,7 +23,7 @@ export class RedisWaiters {
     this.#redis = redis;
     this.#channelName = `${base}:answers:${this.#process}`;
     redis.on('message', (_channel, message) => this.#take(message));
-    // An answer may have gone by meanwhile; who waits is told that nobody knows.
+    // An answer may have gone by meanwhile; waiters get the answer that nobody knows.
     redis.on('close', () => this.refuseAll(lost()));
   }
 

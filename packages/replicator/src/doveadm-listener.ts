@@ -30,7 +30,7 @@ export const listenDoveadm = (options: DoveadmListenerOptions): Promise<UnixList
 
 /** One client, to the end of its connection. Never rejects. */
 async function serve(socket: Socket, options: DoveadmListenerOptions): Promise<void> {
-  // The end of the loop below tells of it.
+  // The end of the loop below reports it.
   socket.on('error', () => {});
   socket.setTimeout(options.idleMsMax ?? idleMsMaxDefault, () => socket.destroy());
   const service = new DoveadmService(options);

@@ -277,7 +277,7 @@ export function* queueOverview(channels: readonly ChannelStatus[]): Iterable<rea
   yield ['Total number of known users', String(Math.max(0, ...channels.map((status) => status.users)))];
 }
 
-/** A line of `STATUS MASK`. Who reads it takes "none" for replicated: one whom a full sync is yet to prove is none of these. */
+/** A line of `STATUS MASK`. Readers take "none" for replicated, so a user that a full sync has yet to prove is not shown so. */
 export const userLine = (user: UserStatus, now: number): readonly string[] => [
   user.user,
   user.standing === 'unproven' && user.priority === 'none' ? 'low' : user.priority,

@@ -37,7 +37,7 @@ export class FleetDuties {
     this.#begin();
   }
 
-  /** Nothing is known of anyone: everyone gets a full sync, after those of whom a change is told. */
+  /** Nothing is known of anyone: everyone gets a full sync, after those with a notified change. */
   emptied(): void {
     this.#do(async () => {
       const { queue, channels, refresh, logger } = this.#options;

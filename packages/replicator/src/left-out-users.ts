@@ -8,7 +8,7 @@ import {
 } from '@dsyncd/core';
 import type { ReplicationQueue } from '@dsyncd/queue';
 
-/** More are counted, not kept; who is listed as a user comes by the next look at that list in any case. */
+/** More are counted, not kept; listed users come with the next reading of that list in any case. */
 const keptMax = 100_000;
 const retryMs = 60_000;
 

@@ -12,7 +12,7 @@ type Who = Pick<Claim, 'user' | 'channel'>;
 
 /**
  * How long a sync may take: twice as long after each one that was cut off, or a first sync of much mail would begin anew
- * for ever. That nothing moves is found earlier, by who watches the connection.
+ * for ever. That nothing moves is found earlier, by the watch over the connection.
  */
 export class GrowingTimeout {
   /** How many were cut off in a row. */
@@ -104,7 +104,7 @@ export class HangWatch {
       if (paused || breaker.state === 'open') continue;
       for await (const status of queue.userStatus(name, user)) {
         const isDue = status.nextSyncAt !== undefined && status.nextSyncAt <= clock.now();
-        // Whoever is held has no next sync.
+        // A held user has no next sync.
         if (status.user === user && status.standing !== 'replicated' && isDue) return name;
       }
     }

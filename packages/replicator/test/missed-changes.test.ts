@@ -7,7 +7,7 @@ import { MissedChanges } from '../src/index.ts';
 const startedAt = 1_790_000_000_000;
 let clock: VirtualClock;
 let queue: ReturnType<typeof openMemoryQueue>;
-/** When the mail of each was changed; undefined: cannot be told. */
+/** When the mail of each was changed; undefined: not known. */
 let changes: Record<string, number | undefined>;
 let isDown: boolean;
 let intervalMs: number;
@@ -53,7 +53,7 @@ async function waiting(): Promise<string> {
 }
 
 describe('after a gap', () => {
-  it('doubts who changed since we listened, and of whom it cannot be told', async () => {
+  it('doubts who changed since we listened, and for whom this is not known', async () => {
     await sync('ann', 'bob', 'cyd');
     clock.advance(60_000);
     const listenedUntil = clock.now();

@@ -11,7 +11,7 @@ export type Past = (typeof pasts)[number];
 export interface CutCase {
   readonly leader: Leader;
   readonly past: Past;
-  /** Chooses mails and deeds: the same seed makes syncs of the same length. */
+  /** Chooses mails and actions: the same seed makes syncs of the same length. */
   readonly sceneSeed: number;
 }
 
@@ -40,7 +40,7 @@ const hashOf = (body: Buffer): string =>
 const bodiesOf = ({ mailboxes }: MailSnapshot): readonly string[] =>
   [...mailboxes.values()].flatMap(({ mails }) => mails.map((line) => line.split('body=').at(-1) ?? ''));
 
-/** One user with mail on both hosts, deeds on both, and a sync that is to be cut. */
+/** One user with mail on both hosts, actions on both, and a sync that is to be cut. */
 export class CutScene {
   readonly #world: World;
   readonly #user: string;

@@ -1,4 +1,4 @@
-// What the HTTP API answers: types of its own schemas, none of its code.
+// What the HTTP API answers: types of its schemas only, no code.
 import type { ChannelView, FleetAnswer, StatusView } from '@dsyncd/http-api/answers';
 
 export type {

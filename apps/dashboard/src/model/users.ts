@@ -33,7 +33,7 @@ export function whyBehind(user: User, channel: Channel | undefined, now: number)
   if (user.failed) return { text: failed, ...withHint, next };
   if (user.state === 'never synced') return { text: 'Waits for its first sync.', next };
   if (user.state === 'not known')
-    return { text: 'Mail may have changed while nobody listened; a sync will tell.', next };
+    return { text: 'Mail may have changed while dsyncd was not listening; a sync will find out.', next };
   if (user.state === 'unproven')
     return {
       text: 'Changes came so close to the last sync that flags may differ; a full sync will prove.',

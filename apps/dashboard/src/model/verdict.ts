@@ -93,7 +93,7 @@ function findingsOf(channel: Channel, isOneOfMany: boolean): Finding[] {
   if (standings['not known'] > 0)
     findings.push({
       level: 'late',
-      text: `Of ${counted(standings['not known'], 'user')} it is not known whether all is replicated${where}: a sync will tell.`,
+      text: `It is not known whether all mail of ${counted(standings['not known'], 'user')} is replicated${where}: a sync will find out.`,
     });
   return findings;
 }

@@ -15,7 +15,7 @@ export function App() {
   const { page } = route.value;
   const subject = route.value.page === 'user' ? route.value.user : '';
   useEffect(() => {
-    // Whoever follows a link by keyboard or by ear is taken to what it leads to; not at the first paint.
+    // A link followed by keyboard or screen reader moves the focus to its target; not at the first paint.
     if (isFirst.current) isFirst.current = false;
     else if (`${page}${subject}` !== '') main.current?.focus();
   }, [page, subject]);

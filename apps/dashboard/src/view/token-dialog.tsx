@@ -10,7 +10,7 @@ export function TokenDialog() {
   const text = useSignal('');
   const error = useSignal('');
   const request = tokenRequest.value;
-  // Not later: what the browser tells of the dialog must find it as the request wants it.
+  // Not later: the browser's events of the dialog must find it as the request wants it.
   useLayoutEffect(() => {
     text.value = '';
     error.value = '';

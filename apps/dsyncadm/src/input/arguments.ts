@@ -32,7 +32,7 @@ export function parseUidSet(text: string, highestUid: number): readonly UidRange
   return merge(parts.flatMap((part) => parsePart(part, highestUid)));
 }
 
-/** Refuses a wrong UID set before anything is opened; `*` needs the mailbox and is looked at later. */
+/** Refuses a wrong UID set before anything is opened; `*` needs the mailbox and is checked later. */
 export function checkUidSet(text: string): string {
   parseUidSet(text, 1);
   return text;

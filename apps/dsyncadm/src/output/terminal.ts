@@ -41,11 +41,11 @@ const write = (stream: Writable, text: string | Uint8Array): Promise<void> =>
     stream.write(text, (error) => (error ? reject(error) : resolve()));
   });
 
-/** Whoever read our output has gone. */
+/** The reader of our output has gone. */
 export const isClosedPipe = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'EPIPE';
 
-/** What the parts below would log: warnings and errors go to stderr, the rest is of no use to who waits for an answer. */
+/** What the parts below would log: warnings and errors go to stderr, the rest is of no use to a user that waits for an answer. */
 export function stderrLogger(terminal: Terminal): Logger {
   const note: Logger['warn'] = ({ error, err }, message) => {
     const cause = error ?? err;

@@ -26,7 +26,7 @@ export interface ExamineOptions {
   readonly probe: ProbeOptions | undefined;
 }
 
-/** Runs every check, one after the other, and tells each result as it comes. */
+/** Runs the checks one after the other, and reports each result as it comes. */
 export async function* examine(
   scene: Scene,
   context: CommandContext,

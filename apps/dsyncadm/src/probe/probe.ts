@@ -139,7 +139,7 @@ async function leftBehind(
       return undefined;
     }
   } catch {
-    // Told below: who cannot be asked may have it or not.
+    // Reported below: an end that cannot be asked may have it or not.
   }
   return warning(
     `${names[0]} may be left at the other end`,
@@ -156,7 +156,7 @@ async function endsOf(
   const destination = parseDestination(channel.mailReplica, { doveadmPort: channel.doveadmPort });
   const isDovecotHere = scene.config.mailEngine === 'dovecot';
   if (destination.kind !== 'tcp' && isDovecotHere)
-    throw new NotCheckable('by SSH the other end cannot be looked at from here');
+    throw new NotCheckable('the other end cannot be inspected from here over SSH');
   const far = destination.kind === 'tcp' ? await scene.logIn(channel) : undefined;
   // Before the mail is opened: the rights to read the secret may go with that.
   const plan = await planFar(scene.config, channel);

@@ -17,7 +17,7 @@ export interface ProbeHand {
   remove(mailbox: string): Promise<void>;
 }
 
-/** Looks at the canary mailbox. */
+/** Inspects the canary mailbox. */
 export interface ProbeEye {
   /** Undefined: there is no such mailbox. */
   look(mailbox: string): Promise<Sight | undefined>;
@@ -31,7 +31,7 @@ export interface Sight {
 
 export type ProbeFlag = '\\Flagged' | '\\Answered';
 
-/** Looks at the other end by syncs of that one mailbox, one way. */
+/** Inspects the other end by syncs of that one mailbox, one way. */
 export class SyncEye implements ProbeEye {
   readonly #scene: Scene;
   readonly #peer: Parameters<typeof createPeer>;
@@ -88,10 +88,10 @@ export class DoveadmSide implements ProbeHand, ProbeEye {
   async expunge(mailbox: string): Promise<string | undefined> {
     await this.#ask('expunge', 'mailbox', mailbox, 'all');
     if ((await this.#doveadm.serverMinor()) !== minorOf23) return undefined;
-    // Its plugin tells of no expunge that comes alone, be it by IMAP or doveadm; any other change brings it along.
+    // Its plugin does not notify an expunge that comes alone, by IMAP or doveadm; any other change brings it along.
     await this.#ask('mailbox subscribe', mailbox);
     await this.#ask('mailbox unsubscribe', mailbox);
-    return 'Dovecot 2.3 notifies no expunge that comes alone: the next other change of the user brings it';
+    return 'Dovecot 2.3 does not notify an expunge that comes alone: the next other change of the user brings it';
   }
 
   async remove(mailbox: string): Promise<void> {

@@ -230,7 +230,7 @@ function accepted(answer: string): string {
 }
 
 const cannotTell = (reason: string): DsyncdError =>
-  new DsyncdError('DSYNCD_REPLICATOR_QUEUE', `the replicator cannot tell: ${reason}`, {
+  new DsyncdError('DSYNCD_REPLICATOR_QUEUE', `the replicator cannot answer: ${reason}`, {
     outcome: 'transient',
     hint: 'changes are kept until its queue answers again; the log of dsyncd says more',
   });

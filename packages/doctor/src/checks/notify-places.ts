@@ -105,10 +105,10 @@ async function spoolFolder(
   const lua = blocksOf(tree, 'push_notification').find((block) => settingOf(block, 'driver') === 'lua');
   if (lua === undefined) return undefined;
   const { notifySpoolDir } = config;
-  const told = settingOf(blocksOf(lua, 'lua_settings')[0], 'spool_dir') ?? '/var/lib/dsyncd/notify-spool';
-  if (told.replace(/\/$/, '') !== notifySpoolDir.replace(/\/$/, ''))
+  const named = settingOf(blocksOf(lua, 'lua_settings')[0], 'spool_dir') ?? '/var/lib/dsyncd/notify-spool';
+  if (named.replace(/\/$/, '') !== notifySpoolDir.replace(/\/$/, ''))
     return problem(
-      `Dovecot writes its notifications to ${told}, dsyncd reads ${notifySpoolDir}`,
+      `Dovecot writes its notifications to ${named}, dsyncd reads ${notifySpoolDir}`,
       `set spool_dir of lua_settings and notify_spool_dir of dsyncd.toml to the same folder`,
     );
   const files = await readdir(notifySpoolDir).catch(() => undefined);
@@ -176,7 +176,7 @@ export const scanSees: HostCheck = {
     );
     const unseen: UserName[] = [];
     for (const [index, user] of users.entries()) {
-      // Who has no home yet has no mail.
+      // A user without a home has no mail yet.
       if (answers[index] === undefined && existsSync((await scene.mailOwner(user))?.home ?? ''))
         unseen.push(user);
     }

@@ -33,7 +33,7 @@ export const ownListener: HostCheck = {
       if (wrong !== undefined) return wrong;
     }
     return ok(
-      `port ${ports.map(({ port, tls }) => `${port}${tls ? ' (TLS)' : ''}`).join(', ')} lets in who has the secret`,
+      `port ${ports.map(({ port, tls }) => `${port}${tls ? ' (TLS)' : ''}`).join(', ')} accepts clients that have the secret`,
     );
   },
 };

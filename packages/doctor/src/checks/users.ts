@@ -72,7 +72,7 @@ export function compareUsers(here: readonly string[], there: readonly string[], 
     );
   return warning(
     text,
-    "who is new gets a home by the first sync; others: `dsyncadm replicator replicate -f '*'` on the host that has them",
+    "new users get a home with their first sync; for others: `dsyncadm replicator replicate -f '*'` on the host that has them",
   );
 }
 

@@ -35,7 +35,7 @@ export interface RouteContext {
   readonly activity: Activity;
   /** Notifications that came by the API. */
   readonly notified: { count: number };
-  /** Aborts when the API is being closed: whoever waits is to be answered. */
+  /** Aborts when the API is being closed: waiting callers are to be answered. */
   readonly closing: AbortSignal;
   readonly requests: OpenRequests;
   readonly metricsPage: () => Promise<{ readonly text: string; readonly contentType: string }>;

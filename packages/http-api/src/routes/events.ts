@@ -30,7 +30,7 @@ export function eventRoutes(app: App, { parts, hub, overview, activity }: RouteC
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       });
-      // Whoever goes away in the middle is no news.
+      // A client that goes away in the middle is no news.
       reply.raw.on('error', () => {});
       hub.add(
         reply.raw,

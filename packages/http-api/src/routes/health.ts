@@ -5,7 +5,7 @@ const readinessSchema = Type.Object(
   {
     ready: Type.Boolean(),
     usersBehind: Type.Integer({ description: 'Users whose oldest change waits longer than the limit.' }),
-    usersNeverSynced: Type.Integer({ description: 'Users of whom no full sync has succeeded yet.' }),
+    usersNeverSynced: Type.Integer({ description: 'Users without a successful full sync yet.' }),
     oldestLagSeconds: Type.Number({ description: 'How long the oldest change of any user waits.' }),
     maxLagSeconds: Type.Number({ description: 'The limit.' }),
     reasons: Type.Array(Type.String(), { description: 'Why not, one sentence each; no user is named.' }),

@@ -80,7 +80,7 @@ export function notifyRoutes(app: App, { parts, notified, closing }: RouteContex
       config: { role: 'notify' },
       bodyLimit: notifyBodyBytesMax,
       schema: {
-        summary: 'Tell of changed users',
+        summary: 'Notify of changed users',
         description:
           '202: durable; with `sync`, a sync failed and will be tried again. 200: synced. 504: not synced in time; it still will be.',
         body: bodySchema,

@@ -157,7 +157,7 @@ export function operateRoutes(app: App, { parts, overview, history, hub }: Route
             verb === 'pause'
               ? 'Start no more syncs of a known user, or of those of a mask, over restarts too'
               : 'Go on with a user, or with those of a mask',
-          description: verb === 'pause' ? 'Whoever asks for their sync; what is asked for waits.' : '',
+          description: verb === 'pause' ? 'Requests for their syncs wait until they are resumed.' : '',
           body: Type.Object(whoSchema, strict),
           response: { 200: countSchema, ...problems },
         },

@@ -3,7 +3,7 @@ import { Problem, sendProblem } from '../problem.ts';
 import { type App, boardPath, type RouteContext } from './context.ts';
 
 /**
- * The page of the BullMQ queues, for the role `operate`, to look at only.
+ * The page of the BullMQ queues, for the role `operate`, read-only.
  *
  * A browser sends no bearer token when a person opens a page, so here, and nowhere else, it is asked for a
  * password: any user name, and the token.
@@ -17,7 +17,7 @@ export async function queueRoutes(app: App, { parts }: RouteContext, access: Acc
     // Hooks answer by themselves: an error would go to the handler of the page.
     scope.addHook('onRequest', async (request, reply) => {
       const { authorization, host } = request.headers;
-      // With the slash, what the browser was told by its user goes below this path alone.
+      // With the slash, the browser sends the password below this path only.
       if (request.url === boardPath) return reply.redirect(`${boardPath}/`);
       reply.headers({
         'content-security-policy': boardContentSecurityPolicy,
@@ -39,6 +39,6 @@ export async function queueRoutes(app: App, { parts }: RouteContext, access: Acc
 const passwordQuestion = 'Basic realm="dsyncd, with the operate token as password", charset="UTF-8"';
 
 const readOnly = (): Problem =>
-  new Problem(405, 'DSYNCD_HTTP_READ_ONLY', 'these queues are to be looked at only', {
+  new Problem(405, 'DSYNCD_HTTP_READ_ONLY', 'these queues can only be viewed', {
     hint: 'what is in them says who holds which user: use `dsyncadm` or the API to ask for syncs',
   });

@@ -40,7 +40,7 @@ function resultOf({ claim, result }: EndedSync): VerificationResult | undefined 
 const everyMsMin = 60_000;
 /** ... and so many times as old as it took, so that it never takes more than a hundredth of the time. */
 const restFactor = 100;
-/** Whoever asks first waits so long for it. */
+/** The first caller waits so long for it. */
 const firstWaitMs = 2_000;
 
 export interface CensusOptions {

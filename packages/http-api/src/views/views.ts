@@ -24,7 +24,7 @@ export const failureSchema = Type.Object(
   closed,
 );
 
-/** What every replicator knows of a channel, whoever's it is. */
+/** What every replicator of the backend knows of a channel. */
 const channelState = {
   paused: Type.Boolean(),
   users: count('Known users.'),
@@ -113,7 +113,7 @@ export const userSchema = Type.Object(
     requestedAt: Type.Optional(instant('When the oldest not yet replicated change was notified.')),
     lagSeconds: Type.Number({ description: 'How long that one waits; 0 when there is none.' }),
     lastFastSyncAt: Type.Optional(instant('Start of the last sync.')),
-    lastFullSyncAt: Type.Optional(instant('Start of the last sync that looked at everything.')),
+    lastFullSyncAt: Type.Optional(instant('Start of the last full sync.')),
     lastSuccessAt: Type.Optional(instant('End of the last sync that succeeded.')),
     nextSyncAt: Type.Optional(instant('When the user is due; missing when held.')),
     failed: Type.Boolean(),

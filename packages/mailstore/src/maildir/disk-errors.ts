@@ -128,7 +128,7 @@ function hasNoSpace(home: string): boolean {
   try {
     return statfsSync(home).bavail === 0;
   } catch {
-    // The first error is the one to tell.
+    // The first error is the one to report.
     return false;
   }
 }

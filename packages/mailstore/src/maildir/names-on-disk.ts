@@ -50,7 +50,7 @@ const hexEscape = (symbol: string): string => {
   return code < 256 ? `%${code.toString(16).padStart(2, '0')}` : `%u${code.toString(16).padStart(4, '0')}`;
 };
 
-/** What a body's file name tells; enough to rebuild an index from the files. */
+/** What a body's file name says; enough to rebuild an index from the files. */
 export interface BodyName {
   /** Unix seconds. */
   readonly receivedAt: number;

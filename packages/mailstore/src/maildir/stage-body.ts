@@ -140,7 +140,7 @@ interface Writer {
   destroy(): Promise<void>;
 }
 
-/** A body in `tmp`. What fails about the file is told as an error of the store; it is there until {@link remove}. */
+/** A body in `tmp`. A failure of the file is thrown as an error of the store; it is there until {@link remove}. */
 class TmpFile {
   readonly name: string;
   readonly #path: string;
@@ -165,11 +165,11 @@ class TmpFile {
   }
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
-    for (const chunk of chunks) await this.#told(() => this.#writer.write(chunk));
+    for (const chunk of chunks) await this.#rethrown(() => this.#writer.write(chunk));
   }
 
   finish(): Promise<void> {
-    return this.#told(() => this.#writer.finish());
+    return this.#rethrown(() => this.#writer.finish());
   }
 
   async remove(): Promise<void> {
@@ -177,7 +177,7 @@ class TmpFile {
     await removeIfThere(this.#path);
   }
 
-  async #told(work: () => Promise<void>): Promise<void> {
+  async #rethrown(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
@@ -195,7 +195,7 @@ class HeldFile implements Writer {
     heldCount++;
     // `flush` has the bytes on disk before it is closed.
     this.#stream = createWriteStream(path, { flags, mode, flush: true });
-    // Told by the next write or by `finish`.
+    // The next write or `finish` reports it.
     this.#stream.on('error', () => undefined);
     this.#closed = new Promise((resolve) => {
       this.#stream.once('close', () => {

@@ -18,7 +18,7 @@ import { SizeCounter } from '../store-rules.ts';
 export interface MemoryMail {
   readonly record: MailRecord;
   readonly body: MemoryBody;
-  /** `lost`: gone without anyone knowing; `known-lost`: gone, and told by `lostBodies`. */
+  /** `lost`: gone without anyone knowing; `known-lost`: gone, and reported by `lostBodies`. */
   readonly bodyState: 'there' | 'lost' | 'known-lost';
 }
 

@@ -13,14 +13,14 @@ import { SinkFeed } from './feed.ts';
 export interface FifoOptions extends ListenerOptions {
   /** Default: mode 0o660, for a FIFO that has to be made. One that is there is left as it is without this. */
   readonly access?: Partial<SocketAccess>;
-  /** The FIFO, opened by whoever holds it while nobody reads: systemd. It was opened for reading and writing. */
+  /** The FIFO, opened by its holder while nobody reads: systemd. It was opened for reading and writing. */
   readonly descriptor?: number;
 }
 
 export interface FifoListener extends NotifyListener {
   /**
    * Did somebody hold the FIFO open when we came? If not, what was written before is lost, and a process of Dovecot
-   * 2.3 that tried it tells no change any more, as long as it lives.
+   * 2.3 that tried it notifies no change any more, as long as it lives.
    */
   readonly wasHeld: boolean;
 }
@@ -118,11 +118,11 @@ function isFifo(path: string): boolean {
   });
 }
 
-/** How the notification FIFO was found by the dsyncd that runs, for who looks from outside. */
+/** How the notification FIFO was found by the dsyncd that runs, for other programs to see. */
 export interface FifoNote {
   /** Unix milliseconds. */
   readonly startedAt: number;
-  /** False: a mail process of Dovecot 2.3 that wrote before `startedAt`, and still lives, tells no change any more. */
+  /** False: a mail process of Dovecot 2.3 that wrote before `startedAt`, and still lives, notifies no change any more. */
   readonly wasHeld: boolean;
 }
 

@@ -45,7 +45,7 @@ class Spool {
   readonly #stopping = new AbortController();
   #watcher: FSWatcher | undefined;
   #claims = 0;
-  /** What could not be taken and was told of. */
+  /** What could not be taken and was reported. */
   #refused = new Set<string>();
   #wake: () => void = () => {};
   #woken = true;
@@ -127,7 +127,7 @@ class Spool {
     return taken.size;
   }
 
-  /** Told once, not with every round. */
+  /** Reported once, not with every round. */
   #refuse(name: string, error: unknown, refused: Set<string>): void {
     if (refused.size >= spoolFilesPerRound) return;
     refused.add(name);

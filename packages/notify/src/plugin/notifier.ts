@@ -15,7 +15,7 @@ import { writeFifo, writeSpool } from './write-notifications.ts';
 /** What became of a saved mail: on the replica, noted for replication, or (with an error in the log) neither. */
 export type SaveNotice = 'synced' | 'queued' | 'failed';
 
-/** The notify plugin: how a mail process tells dsyncd that a user's mail changed. */
+/** The notify plugin: how a mail process notifies dsyncd that a user's mail changed. */
 export interface Notifier {
   /** A mail came in. Waits for its sync when a sync timeout is set. Never rejects. */
   mailSaved(user: UserName): Promise<SaveNotice>;

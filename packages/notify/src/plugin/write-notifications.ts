@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { encodeNotify } from '@dsyncd/protocol';
 import type { Change } from '../changes.ts';
 
-/** What one write puts into a FIFO whole, whoever else writes (PIPE_BUF of Linux). */
+/** What one write puts into a FIFO whole, even if others write (PIPE_BUF of Linux). */
 const atomicBytesMax = 4096;
 
 /**

@@ -106,7 +106,7 @@ export function encodeExtensionCommand(command: ExtensionCommand): string[] {
   }
 }
 
-/** The command, or undefined when these fields are none of this extension's. */
+/** The command, or undefined when these fields are not of this extension. */
 export function decodeExtensionCommand(fields: readonly string[]): ExtensionCommand | undefined {
   const [name, first, second] = fields;
   if (name === 'CHANNELS' && fields.length === 1) return { type: 'channels' };

@@ -28,7 +28,7 @@ export class FirstSyncWatch {
     this.#logger = options.logger;
   }
 
-  /** Milliseconds; undefined: it cannot be told. */
+  /** Milliseconds; undefined: not known. */
   leftMs(channel: string): number | undefined {
     return this.#syncs.get(channel)?.leftMs;
   }
@@ -46,7 +46,7 @@ export class FirstSyncWatch {
   }
 
   async #look(channel: string): Promise<void> {
-    // A queue that does not answer is told of elsewhere.
+    // A queue that does not answer is reported elsewhere.
     const status = await this.#queue.channelStatus(channel).catch(() => undefined);
     if (status === undefined) return;
     const syncs = this.#syncs.get(channel) ?? new FirstSyncs();
@@ -72,13 +72,13 @@ export class FirstSyncs {
   /** @param left - users never synced; @param at - Unix milliseconds, ascending */
   note(left: number, at: number): void {
     const last = this.#samples.at(-1);
-    // More than before: users were added, and what came before tells nothing of them.
+    // More than before: users were added, and what came before says nothing about them.
     if (left === 0 || (last !== undefined && left > last.left)) this.#samples.length = 0;
     while (this.#samples.length > 1 && at - (this.#samples[0]?.at ?? at) > windowMs) this.#samples.shift();
     if (left > 0) this.#samples.push({ at, left });
   }
 
-  /** Milliseconds; undefined: nobody is left, or it cannot be told yet. */
+  /** Milliseconds; undefined: nobody is left, or it is not known yet. */
   get leftMs(): number | undefined {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (first === undefined || last === undefined) return undefined;

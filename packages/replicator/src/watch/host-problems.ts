@@ -13,12 +13,12 @@ import type { LeftOutUsers } from '../left-out-users.ts';
 export type { HostProblem } from '@dsyncd/protocol';
 
 const everyMs = 20_000;
-/** What was seen for the first time is looked at again soon: it may have been a moment's thing. */
+/** A new finding is checked again soon: it may have been a matter of a moment. */
 const againMs = 2_000;
 
 /**
- * Looks again and again for what is wrong with this host and its ways to the others, so that status can tell it before
- * anyone asks. A problem is one only when it is seen twice in a row.
+ * Checks again and again what is wrong with this host and its ways to the others, so that status shows it before
+ * anyone asks. It counts as a problem only when it is seen twice in a row.
  */
 export class HostProblems {
   readonly #look: () => Promise<readonly HostProblem[]>;
@@ -29,7 +29,7 @@ export class HostProblems {
   #cancel: (() => void) | undefined;
   #isStopped = false;
 
-  /** @param look - what is wrong now; of two with the same `check` only one is told */
+  /** @param look - what is wrong now; of two with the same `check` only one is reported */
   constructor(look: () => Promise<readonly HostProblem[]>, clock: Clock, logger: Logger) {
     this.#look = look;
     this.#clock = clock;
@@ -55,7 +55,7 @@ export class HostProblems {
 
   async look(): Promise<void> {
     const seen = await this.#look().catch((error: unknown) => {
-      this.#logger.error({ error }, 'this host could not be looked at');
+      this.#logger.error({ error }, 'this host could not be checked');
       return [];
     });
     const seenBefore = new Set(this.#seen.map(({ check }) => check));
@@ -72,7 +72,7 @@ export class HostProblems {
 }
 
 /**
- * What status must tell of users whom the queue has no room for: it knows nothing of them, so no user would stand as
+ * What status must show about users that the queue has no room for: it knows nothing of them, so no user would stand as
  * not replicated.
  * @param listed - why the last list of users could not be taken as a whole
  */
@@ -81,21 +81,21 @@ export function noRoomProblems(
   listed: DsyncdError | undefined,
 ): readonly HostProblem[] {
   if (changed.count === 0 && listed === undefined) return [];
-  const told =
+  const reason =
     changed.count === 0
       ? `${listed?.message}`
       : `the queue has no room for ${changed.count} users who changed, such as ${quote(changed.example ?? '')}`;
   return [
     {
       check: 'users-max',
-      message: `${told}: they are NOT replicated`,
+      message: `${reason}: they are NOT replicated`,
       remedy:
-        'forget users who are none (dsyncadm replicator remove): a program that may notify can invent names; the rest follows by itself',
+        'forget users that do not exist (dsyncadm replicator remove): a program that may notify can invent names; the rest follows by itself',
     },
   ];
 }
 
-/** What status must tell of homes that nobody uses, because another one differs by the case of its name only. */
+/** What status must show about homes that nobody uses, because another one differs by the case of its name only. */
 export const twinHomeProblems = ({
   count,
   example,
@@ -113,7 +113,7 @@ export const twinHomeProblems = ({
         },
       ];
 
-/** What status must tell of users whom nobody can queue, because dsyncd refuses their names: no count has them. */
+/** What status must show about users that nobody can queue, because dsyncd refuses their names: no count has them. */
 export const refusedNameProblems = ({
   count,
   example = '',

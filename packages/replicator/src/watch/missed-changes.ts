@@ -7,7 +7,7 @@ export interface MissedChangesOptions {
   readonly queue: ReplicationQueue;
   readonly channels: () => readonly Pick<Channel, 'name'>[];
   /**
-   * Was the user's mail changed on this host at that time (Unix milliseconds) or later? Undefined: cannot be told.
+   * Was the user's mail changed on this host at that time (Unix milliseconds) or later? Undefined: not known.
    * Rejects when nobody can be asked about anyone just now.
    */
   readonly changedSince: (
@@ -15,7 +15,7 @@ export interface MissedChangesOptions {
     sinceMs: number,
     signal: AbortSignal,
   ) => Promise<boolean | undefined>;
-  /** How often to look for changes that nobody told of; 0: never. */
+  /** How often to look for changes without a notification; 0: never. */
   readonly scanIntervalMs: () => number;
   readonly clock: Clock;
   readonly logger?: Logger;
@@ -26,11 +26,11 @@ export interface Look {
   readonly asked: number;
   /** Changed, or may have: they are synced. */
   readonly doubted: number;
-  /** Of the users asked about: it could not be told. */
+  /** Of the users asked about: not known. */
   readonly unknown: number;
 }
 
-/** Asked about at once: each costs a look-up and a few looks at files. */
+/** Asked about at once: each costs a look-up and a few file accesses. */
 const askedAtOnce = 16;
 /** Doubted with one call of the queue. */
 const doubtedAtOnce = 1_000;
@@ -43,13 +43,13 @@ const clockStepMs = 20;
 interface Purpose {
   /** From when on a change of this user is one that nobody has seen to; undefined: the user is not asked about. */
   readonly since: (status: UserStatus) => number | undefined;
-  /** Does a user of whom it cannot be told count as changed? */
+  /** Does a user for whom this is not known count as changed? */
   readonly doubtsUnknown: boolean;
   readonly message: string;
 }
 
 /**
- * Finds users whose mail changed without a notification: while dsyncd was not there, or by a program that tells nothing.
+ * Finds users whose mail changed without a notification: while dsyncd was not there, or by a program that does not notify.
  * They are synced soon, and do not count as replicated until then.
  */
 export class MissedChanges {
@@ -66,7 +66,7 @@ export class MissedChanges {
 
   /**
    * Asks who changed since we last listened (Unix milliseconds; undefined: nobody knows when that was, so since the last
-   * sync of each). Whoever was never synced waits for the first sync anyway.
+   * sync of each). Users that were never synced wait for the first sync anyway.
    * Rejects when nobody can be asked; the users found until then are doubted.
    */
   async afterGap(listenedUntil: number | undefined): Promise<void> {
@@ -84,7 +84,7 @@ export class MissedChanges {
       since: ({ running, requestedAt, failed, lastSuccessAt }) =>
         running || requestedAt !== undefined || failed ? undefined : lastSuccessAt,
       doubtsUnknown: false,
-      message: 'mail was changed and nobody told of it: it is synced',
+      message: 'mail was changed without a notification: it is synced',
     });
   }
 
@@ -122,7 +122,7 @@ export class MissedChanges {
       if (look.unknown > 0)
         this.#logger.warn(
           { channel, unknown: look.unknown },
-          'whether mail of these users changed cannot be told: their index files cannot be looked at; see mail_index_path',
+          'whether mail of these users changed is not known: their index files cannot be read; see mail_index_path',
         );
     }
   }
@@ -168,7 +168,7 @@ interface Question {
   readonly sinceMs: number;
 }
 
-/** Tells the queue whom we doubt, many at once. */
+/** Reports doubted users to the queue, many at once. */
 class Doubts {
   readonly #queue: ReplicationQueue;
   readonly #channel: string;

@@ -194,13 +194,13 @@ export class UserRefresh {
   }
 }
 
-/** Whose mail is looked at at once: each costs a look-up and a few looks at files. */
+/** Users that are measured at once: each costs a look-up and a few file accesses. */
 const lookedAtOnce = 16;
 /** Into so many steps the sizes are parted: a queue that takes users together does not say who of them goes first. */
 const steps = 20;
 
 /**
- * The order of first syncs: whoever has much mail goes last, as it would keep all others waiting.
+ * The order of first syncs: users with much mail go last, as they would keep all others waiting.
  * @param mailSize - of a user; any measure that grows with the mail
  * @returns the users in steps, least mail first
  */

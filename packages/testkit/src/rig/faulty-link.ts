@@ -8,7 +8,7 @@ import { type SyncAnswerer, startDoveadmServer } from '@dsyncd/transport';
 export const faults = ['reset', 'end', 'stall'] as const;
 export type Fault = (typeof faults)[number];
 
-/** Seen from who connects. */
+/** Seen from the connecting side. */
 export type Direction = 'there' | 'back';
 
 /** What a connection meets, after how many bytes: of one direction, or of both together. */

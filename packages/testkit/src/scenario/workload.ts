@@ -8,15 +8,15 @@ import {
 } from '@dsyncd/mailstore';
 import { hashBody } from './compare.ts';
 
-/** Who wants to know what happens to mails before it happens. */
-export interface DeedWitness {
+/** Hears what happens to mails before it happens. */
+export interface ActionWitness {
   expunging(hash: string): void;
   moving(hash: string): void;
   deletingMailbox(): void;
 }
 
 /** What people do with their mail: one change each. Answers what was done, or undefined when there was nothing to do it to. */
-export type Action = (mail: UserMail, random: Random, witness: DeedWitness) => Promise<string | undefined>;
+export type Action = (mail: UserMail, random: Random, witness: ActionWitness) => Promise<string | undefined>;
 
 const pick = <T>(random: Random, list: readonly T[]): T | undefined =>
   list[Math.floor(random.fraction() * list.length)];
@@ -118,7 +118,7 @@ const subscribe: Action = async (mail, random) => {
   return folder.subscribed ? 'unsubscribed' : 'subscribed';
 };
 
-/** Deeds by how often people do them. */
+/** Actions by how often people do them. */
 const actions: readonly (readonly [weight: number, action: Action])[] = [
   [10, changeFlags],
   [3, expunge],
@@ -134,7 +134,7 @@ const weightSum = actions.reduce((sum, [weight]) => sum + weight, 0);
 export async function doSomething(
   mail: UserMail,
   random: Random,
-  witness: DeedWitness = nobody,
+  witness: ActionWitness = nobody,
 ): Promise<string | undefined> {
   try {
     return await chooseDeed(random)(mail, random, witness);
@@ -144,7 +144,7 @@ export async function doSomething(
   }
 }
 
-const nobody: DeedWitness = { expunging: () => {}, moving: () => {}, deletingMailbox: () => {} };
+const nobody: ActionWitness = { expunging: () => {}, moving: () => {}, deletingMailbox: () => {} };
 
 function chooseDeed(random: Random): Action {
   let left = random.fraction() * weightSum;

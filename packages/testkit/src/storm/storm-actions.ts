@@ -2,7 +2,7 @@ import type { Random } from '@dsyncd/core';
 import type { StormMail } from './storm-host.ts';
 import type { StormLedger } from './storm-ledger.ts';
 
-/** Who does something: where names of mailboxes must not meet, each host has its own. */
+/** One side of a storm and its means: where mailbox names must not collide, each host has its own prefix. */
 export interface Doer {
   readonly mail: StormMail;
   readonly random: Random;
@@ -93,7 +93,7 @@ const subscribe: StormDeed = async ({ mail, random }) => {
   return true;
 };
 
-/** Deeds by how often people do them. */
+/** Actions by how often people do them. */
 const actions = {
   flag: [12, changeFlag],
   move: [5, move],

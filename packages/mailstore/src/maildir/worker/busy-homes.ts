@@ -1,7 +1,7 @@
 import { DsyncdError } from '@dsyncd/core';
 import { isSqliteBusy } from '@dsyncd/process';
 
-/** Transactions are short: who waits this long waits for a process that hangs. */
+/** Transactions are short: a wait this long is for a process that hangs. */
 const patienceMs = 20_000;
 const retryMsMin = 10;
 const retryMsMax = 100;

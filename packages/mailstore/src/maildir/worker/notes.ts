@@ -66,7 +66,7 @@ const isNote = (value: unknown): value is MailboxNote =>
   'path' in value &&
   typeof value.path === 'string';
 
-/** The file has the old text or the new one, whatever happens and whoever else writes it at the same time. */
+/** The file has the old text or the new one, whatever happens, even if others write it at the same time. */
 export function writeDurably(file: string, text: string): void {
   const temporary = `${file}.${process.pid}-${threadId}.new`;
   const fd = openSync(temporary, 'w', 0o600);

@@ -91,7 +91,7 @@ export function syncPath(path: string): void {
 const schemaVersion = 1;
 
 /**
- * The journal is a rollback journal that is kept and emptied: most users are seldom looked at, and with a WAL
+ * The journal is a rollback journal that is kept and emptied: most users are seldom read, and with a WAL
  * opening and closing an index costs three times as much, three files and a hundred times the memory.
  * Times are Unix seconds. `mails` has no file name: that follows from columns that never change.
  */
@@ -219,7 +219,7 @@ export class IndexCache {
 
   drop(index: UserIndex): void {
     if (this.#open.get(index.home) === index) this.#open.delete(index.home);
-    // In use: whoever uses it closes it when done, see `done`.
+    // In use: its user closes it when done, see `done`.
     if (index.users === 0) index.close();
   }
 

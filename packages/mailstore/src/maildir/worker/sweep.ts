@@ -19,7 +19,7 @@ import type { UserIndex } from './user-index.ts';
 /** Younger files may belong to a call that is under way. */
 export const leftoverAgeMs = 6 * 3_600_000;
 const sweepIntervalSeconds = 24 * 3_600;
-/** Names looked at in one go; other users wait meanwhile. */
+/** Names checked in one go; other users wait meanwhile. */
 const namesAtOnce = 2_000;
 
 /** Whether the last sweep is long ago; notes that one begins now. */
@@ -113,7 +113,7 @@ function removeDeletedFolders(index: UserIndex, known: ReadonlySet<string>, olde
 
 const listFolder = (path: string): readonly string[] => (existsSync(path) ? readdirSync(path) : []);
 
-/** By the time of the last rename or link, which a body's own age does not tell. */
+/** By the time of the last rename or link, which a body's own age does not show. */
 function isOld(path: string, olderThanAt: number): boolean {
   try {
     return statSync(path).ctimeMs < olderThanAt;

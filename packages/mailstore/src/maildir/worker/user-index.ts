@@ -101,7 +101,7 @@ export class UserIndex {
   }
 }
 
-/** The index was replaced under us: whoever meets this opens the present one and tries once more. */
+/** The index was replaced under us: the caller opens the present one and tries once more. */
 export class ReplacedError extends Error {
   constructor(file: string) {
     super(`${file} was replaced`);
