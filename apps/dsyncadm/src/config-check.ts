@@ -1,7 +1,7 @@
 import { access, constants, readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type Config, mailHomesFolder, type SslConfig } from '@dsyncd/config';
-import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, systemCode, systemErrorHint } from '@dsyncd/core';
 import { type ConfigFinding, checkAccess } from './config-access.ts';
 
 /** Checks what a configuration refers to: secrets, certificates, folders, and access to them. */
@@ -67,6 +67,6 @@ const finding = (severity: ConfigFinding['severity'], message: string, error: un
 });
 
 const hintOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT'
+  systemCode(error) === 'ENOENT'
     ? 'create it, or correct its name in the configuration'
     : systemErrorHint(error);

@@ -8,6 +8,7 @@ import {
   type Logger,
   parseUserName,
   systemClock,
+  systemCode,
   systemRandom,
   type UserName,
 } from '@dsyncd/core';
@@ -223,7 +224,7 @@ async function nearestFolder(folder: string): Promise<{ readonly uid: number; re
     try {
       return await stat(path);
     } catch (error) {
-      const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      const isMissing = systemCode(error) === 'ENOENT';
       if (!isMissing || path === dirname(path)) throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { opendir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DsyncdError, isUserName, quote, type UserName } from '@dsyncd/core';
+import { DsyncdError, isUserName, quote, systemCode, type UserName } from '@dsyncd/core';
 
 /** `mail_home` cut into texts and variables. */
 export type HomePart = string | { readonly variable: 'user' | 'username' | 'domain' };
@@ -179,5 +179,4 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCode(error));

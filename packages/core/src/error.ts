@@ -54,10 +54,11 @@ export function toDsyncdError(
   });
 }
 
-const errno = (error: unknown): string | undefined =>
+/** The code of an error of the system, Node or SQLite, such as `ENOENT`; empty when it has none. */
+export const systemCode = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
     ? error.code
-    : undefined;
+    : '';
 
 const systemErrorHints: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free space, the sync is then repeated by itself',
@@ -72,13 +73,12 @@ const systemErrorHints: Readonly<Record<string, string>> = {
 };
 
 export const systemErrorHint = (error: unknown): string | undefined => {
-  const code = errno(error);
-  return code === undefined ? undefined : systemErrorHints[code];
+  return systemErrorHints[systemCode(error)];
 };
 
 /** EACCES and the like need a person; the rest is left to the caller. */
 const systemErrorOutcome = (error: unknown): FailureKind | undefined => {
-  const code = errno(error);
+  const code = systemCode(error);
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return 'operator';
   if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') return 'operator';
   if (code === 'ENOSPC' || code === 'SQLITE_FULL' || code === 'EDQUOT') return 'transient';

@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
+import { systemCode } from '@dsyncd/core';
 
 const ownerOnly = 0o600;
 
@@ -21,7 +22,7 @@ function make(file: string): void {
     closeSync(openSync(file, 'wx', ownerOnly));
   } catch (error) {
     // Another process was quicker, and made it with the same mode.
-    if (codeOf(error) !== 'EEXIST') throw error;
+    if (systemCode(error) !== 'EEXIST') throw error;
   }
 }
 
@@ -30,9 +31,6 @@ function narrow(path: string): void {
     chmodSync(path, ownerOnly);
   } catch (error) {
     // A file of another owner can still be used; one that is gone needs nothing.
-    if (!['EPERM', 'ENOENT'].includes(codeOf(error))) throw error;
+    if (!['EPERM', 'ENOENT'].includes(systemCode(error))) throw error;
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : '';

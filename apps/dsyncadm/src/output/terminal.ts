@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Logger } from '@dsyncd/core';
+import { type Logger, systemCode } from '@dsyncd/core';
 
 /** Where a command prints to. Everything for programs goes to stdout, everything for people in between to stderr. */
 export interface Terminal {
@@ -42,8 +42,7 @@ const write = (stream: Writable, text: string | Uint8Array): Promise<void> =>
   });
 
 /** The reader of our output has gone. */
-export const isClosedPipe = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EPIPE';
+export const isClosedPipe = (error: unknown): boolean => systemCode(error) === 'EPIPE';
 
 /** What the parts below would log: warnings and errors go to stderr, the rest is of no use to a user that waits for an answer. */
 export function stderrLogger(terminal: Terminal): Logger {

@@ -2,6 +2,7 @@ import type { StatsFs } from 'node:fs';
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Config, mailHomesFolder } from '@dsyncd/config';
+import { systemCode } from '@dsyncd/core';
 import type { HostCheck } from '../check.ts';
 import { type Finding, ok, problem, problemOf, warning } from '../finding.ts';
 
@@ -19,7 +20,7 @@ export const stateFolder: HostCheck = {
       await access(stateDir, constants.W_OK | constants.X_OK);
       return await ownerProblem(stateDir, folder.uid);
     } catch (error) {
-      const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      const isMissing = systemCode(error) === 'ENOENT';
       return problemOf(
         error,
         isMissing

@@ -1,4 +1,11 @@
-import { type Clock, DsyncdError, quote, type TcpDestination, type UnixDestination } from '@dsyncd/core';
+import {
+  type Clock,
+  DsyncdError,
+  quote,
+  systemCode,
+  type TcpDestination,
+  type UnixDestination,
+} from '@dsyncd/core';
 import {
   type DoveadmAnswer,
   DoveadmAnswerReader,
@@ -161,10 +168,7 @@ const streamErrors = new Set([
   'DSYNCD_CONNECT',
 ]);
 
-const codeOf = (error: unknown): string => {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-};
+const causeCode = (error: unknown): string => (error instanceof Error ? systemCode(error.cause) : '');
 
 const reachHints: Readonly<Record<string, string>> = {
   ENOENT: 'start Dovecot, or set doveadm_socket_path to the doveadm-server socket in its base_dir',
@@ -175,7 +179,7 @@ const reachHints: Readonly<Record<string, string>> = {
 };
 
 function notReached(name: string, error: unknown): DsyncdError {
-  const hint = reachHints[codeOf(error)] ?? 'check that Dovecot runs on this host';
+  const hint = reachHints[causeCode(error)] ?? 'check that Dovecot runs on this host';
   const message = error instanceof Error ? error.message : String(error);
   return new DsyncdError('DSYNCD_DOVECOT_DOWN', `Dovecot cannot be reached: ${message}`, {
     outcome: 'transient',

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
+import { systemCode } from '@dsyncd/core';
 import type { UserFields } from './auth-client.ts';
 
 /** What Dovecot writes whenever mail of any mailbox but INBOX, a mailbox or a subscription changes; also when it syncs. */
@@ -38,8 +39,7 @@ async function timeOf(path: string): Promise<number | undefined> {
   }
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCode(error));
 
 /** Is this a folder in which Dovecot keeps the indexes of a user? */
 export async function isIndexFolder(folder: string): Promise<boolean> {
@@ -119,7 +119,7 @@ export async function indexPlaces(fields: NonNullable<UserFields>): Promise<read
   if (named !== undefined) return (await isIndexFolder(named)) ? [named] : [];
   if (!isAbsolute(home)) return [];
   const entries = await readdir(home, { withFileTypes: true }).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   });
   // Mail may lie in the home itself; then its subfolders are mailboxes.

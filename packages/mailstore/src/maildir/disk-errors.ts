@@ -1,7 +1,14 @@
 /** Errors that only a store on disk has, and what errors of the system and of SQLite mean. */
 
 import { closeSync, openSync, statfsSync } from 'node:fs';
-import { DsyncdError, type ErrorCode, type FailureKind, InvariantError, quote } from '@dsyncd/core';
+import {
+  DsyncdError,
+  type ErrorCode,
+  type FailureKind,
+  InvariantError,
+  quote,
+  systemCode,
+} from '@dsyncd/core';
 import type { HomePlace } from './wire.ts';
 
 const fullCodes = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
@@ -9,11 +16,6 @@ const accessCodes = ['EACCES', 'EPERM', 'EROFS', 'SQLITE_READONLY', 'SQLITE_CANT
 const filesCodes = ['EMFILE', 'ENFILE'];
 /** A short read: the file ends before the place where a page must be. */
 const damageCodes = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_IOERR_SHORT_READ'];
-
-export const systemCode = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : '';
 
 export const isMissing = (error: unknown): boolean => systemCode(error) === 'ENOENT';
 

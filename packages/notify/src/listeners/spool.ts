@@ -1,7 +1,7 @@
 import { constants, type FSWatcher, watch } from 'node:fs';
 import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { quote } from '@dsyncd/core';
+import { quote, systemCode } from '@dsyncd/core';
 import { NotifyParser } from '@dsyncd/protocol';
 import { claimPrefix, temporaryPrefix } from '../plugin/write-notifications.ts';
 import type { ListenerOptions, NotifyListener } from '../sink.ts';
@@ -32,8 +32,7 @@ export async function watchSpool(folder: string, options: ListenerOptions): Prom
 }
 
 /** Another dsyncd may have been faster; then the file has been seen to. */
-const isGone = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isGone = (error: unknown): boolean => systemCode(error) === 'ENOENT';
 
 /** Neither follows a link, which may lead anywhere, nor waits for the other end of a FIFO. */
 const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -1,8 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { type Clock, type CommandDestination, DsyncdError, type UserName } from '@dsyncd/core';
+import { type Clock, type CommandDestination, DsyncdError, systemCode, type UserName } from '@dsyncd/core';
 import type { Peer, SyncConnection } from '../port.ts';
-import { abortError, errorCode, peerClosed } from './link-errors.ts';
+import { abortError, peerClosed } from './link-errors.ts';
 import { ProcessEnd } from './stdio.ts';
 import { StreamLink } from './stream-link.ts';
 import { SyncLink } from './sync-link.ts';
@@ -96,7 +96,7 @@ export class CommandPeer implements Peer {
 }
 
 function startError(command: string, error: Error): DsyncdError {
-  const isMissing = errorCode(error) === 'ENOENT' || errorCode(error) === 'EACCES';
+  const isMissing = systemCode(error) === 'ENOENT' || systemCode(error) === 'EACCES';
   return new DsyncdError('DSYNCD_PROCESS_FAILED', `cannot start ${command}: ${error.message}`, {
     outcome: isMissing ? 'operator' : 'transient',
     ...(isMissing ? { hint: 'check that the program is installed and may be executed' } : {}),

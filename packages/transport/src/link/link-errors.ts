@@ -1,4 +1,4 @@
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, systemCode } from '@dsyncd/core';
 import { describeTlsError } from '../tls/tls-error.ts';
 
 const explanations: Readonly<Record<string, string>> = {
@@ -18,17 +18,12 @@ const hints: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'check the name servers of this host',
 };
 
-export const errorCode = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : '';
-
 /** What broke a connection, in words for an operator. All transient but what TLS says of a certificate. */
 export function describeStreamError(peerName: string, error: Error): DsyncdError {
   if (error instanceof DsyncdError) return error;
   const tls = describeTlsError(peerName, error);
   if (tls !== undefined) return tls;
-  const code = errorCode(error);
+  const code = systemCode(error);
   const hint = hints[code];
   return new DsyncdError('DSYNCD_LINK_LOST', `${peerName}: ${explanations[code] ?? error.message}`, {
     outcome: 'transient',
@@ -50,7 +45,7 @@ export function describeConnectError(peerName: string, error: Error): DsyncdErro
 
 /** A connection that never came to be, or was closed before TLS stood. */
 export function describeTlsConnectError(peerName: string, error: Error): DsyncdError {
-  if (errorCode(error) !== 'ECONNRESET') return describeConnectError(peerName, error);
+  if (systemCode(error) !== 'ECONNRESET') return describeConnectError(peerName, error);
   return new DsyncdError('DSYNCD_TLS_CUT', `${peerName}: closed the connection in the TLS handshake`, {
     outcome: 'transient',
     hint: 'see its log; if that port has no TLS, use tcp: instead of tcps:, or turn on ssl for that listener',

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { DsyncdError, type SshDestination } from '@dsyncd/core';
-import { errorCode } from '../link/link-errors.ts';
+import { DsyncdError, type SshDestination, systemCode } from '@dsyncd/core';
 import { checkHostKey, type KnownHost, keyTypeOf, linesFor, parseKnownHosts } from './known-hosts.ts';
 
 /** Signature algorithms by key type, the best first: a host shows the key that we ask for. */
@@ -93,7 +92,7 @@ async function readKnownHosts(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return '';
+    if (systemCode(error) === 'ENOENT') return '';
     const text = error instanceof Error ? error.message : String(error);
     throw new DsyncdError('DSYNCD_SSH_HOST_KEY', `cannot read the known hosts: ${text}`, {
       outcome: 'operator',

@@ -1,4 +1,4 @@
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, systemCode } from '@dsyncd/core';
 
 interface Explanation {
   readonly says: string;
@@ -61,7 +61,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
 
 /** Undefined when the error is not about TLS. All of these need a person. */
 export function describeTlsError(peerName: string, error: Error): DsyncdError | undefined {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = systemCode(error);
   const explanation = explanations[code];
   if (explanation === undefined) return undefined;
   const detail = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? ` (${error.message.slice(0, 300)})` : '';

@@ -18,7 +18,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { isMissing, systemCode } from '../disk-errors.ts';
+import { systemCode } from '@dsyncd/core';
+import { isMissing } from '../disk-errors.ts';
 import {
   type BodyName,
   bodyFileName,
