@@ -35,7 +35,7 @@ let first: string;
 describe.skipIf(!isDebian)('the Debian package', () => {
   beforeAll(() => {
     const build = (...args: readonly string[]): string =>
-      run(process.execPath, 'deploy/debian/build.mjs', '--no-build', folder, ...args);
+      run(process.execPath, 'deploy/package/build.mjs', 'deb', '--no-build', folder, ...args);
     first = join(folder, 'first.deb');
     renameSync(build(), first);
     renameSync(build('--version', '99.1'), join(folder, 'second.deb'));
@@ -46,7 +46,9 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       .split('\n')
       .map((line) => line.replace(/^.* \.\//, ''));
     for (const wanted of [
-      `usr/lib/dsyncd/node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`,
+      'usr/lib/dsyncd/build/better_sqlite3.node',
+      'usr/lib/dsyncd/build/index.worker.js',
+      'usr/share/doc/dsyncd/THIRD-PARTY',
       'usr/lib/dsyncd/bin/node',
       'usr/share/doc/dsyncd/copyright.node',
       'usr/lib/dsyncd/build/dsyncd.js',
@@ -63,6 +65,66 @@ describe.skipIf(!isDebian)('the Debian package', () => {
     expect(files.filter((file) => /\/(typescript|vitest|playwright-core|fast-check)\//.test(file))).toEqual(
       [],
     );
+  });
+
+  it('has each program in one file, with no folder of npm packages', () => {
+    const files = run('dpkg-deb', '--contents', first)
+      .split('\n')
+      .map((line) => line.replace(/^.* \.\//, ''))
+      .filter((file) => /^usr\/lib\/dsyncd\/.*[^/]$/.test(file) && !/\/(assets|dashboard)\//.test(file));
+    expect(files.map((file) => file.slice('usr/lib/dsyncd/'.length)).sort()).toEqual([
+      'bin/node',
+      'build/better_sqlite3.node',
+      'build/dsync-lmtp.js',
+      'build/dsync-server.js',
+      'build/dsyncadm.js',
+      'build/dsyncd.js',
+      'build/index.worker.js',
+      'build/libraries/redis.cjs',
+      'build/libraries/ssh.cjs',
+      'build/libraries/web.cjs',
+      'build/queue-file.worker.js',
+      'package.json',
+    ]);
+  });
+
+  it('is the same, byte by byte, when it is built again, whatever the umask', () => {
+    const again = run(
+      'sh',
+      '-c',
+      `umask 077; ${process.execPath} deploy/package/build.mjs deb --no-build ${folder}`,
+    );
+    run('cmp', first, again);
+    rmSync(again);
+  });
+
+  it('comes with checksums and a list of what is in it', () => {
+    run('sh', '-c', `cd ${folder} && sha256sum --check --ignore-missing SHA256SUMS`);
+    const { components } = JSON.parse(
+      readFileSync(join(folder, `dsyncd-99.1-${run('dpkg', '--print-architecture')}.cdx.json`), 'utf8'),
+    ) as { readonly components: readonly { readonly name: string; readonly hashes?: unknown }[] };
+    const names = components.map(({ name }) => name);
+    for (const name of [
+      'node',
+      'sqlite',
+      'better-sqlite3',
+      'fastify',
+      'bullmq',
+      'ssh2',
+      'preact',
+      '@bull-board/ui',
+    ])
+      expect(names).toContain(name);
+    for (const name of ['typescript', 'vitest', 'esbuild']) expect(names).not.toContain(name);
+    for (const { name, hashes } of components)
+      if (name !== 'node' && name !== 'sqlite') expect(hashes, name).toBeDefined();
+    const licences = run(
+      'sh',
+      '-c',
+      `dpkg-deb --fsys-tarfile ${first} | tar -xO ./usr/share/doc/dsyncd/THIRD-PARTY`,
+    );
+    for (const { name } of components)
+      if (name !== 'node' && name !== 'sqlite') expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'));
   });
 
   it('has the version of package.json, and its units start what it brings', () => {

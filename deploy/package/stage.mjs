@@ -1,0 +1,89 @@
+// What every package carries: the programs with their Node, documents, units and a configuration to start from.
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compiledSqlite, sqliteFile } from '../../test/tooling/bundle-assets.mjs';
+import { thirdPartyLicences } from './licences.mjs';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const programs = ['dsyncd', 'dsync-server', 'dsync-lmtp', 'dsyncadm'];
+const documents = [
+  'README.md',
+  'CHANGELOG.md',
+  'deploy/reference.md',
+  'deploy/errors.md',
+  'deploy/operate.md',
+  'deploy/failover.md',
+];
+
+export function put(folder, path, text, mode = 0o644) {
+  const file = join(folder, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  chmodSync(file, mode);
+}
+
+export const sourceText = (path) => readFileSync(join(root, path), 'utf8');
+
+/**
+ * Puts the programs, their libraries and their Node into `folder`.
+ * @param processor - Node's name of the processor that the package is for
+ * @param node - the Node for it
+ */
+export function stageLibrary(folder, { processor, node }) {
+  if (!existsSync(join(root, 'build/dashboard'))) throw new Error('nothing is built: npm run build');
+  cpSync(node, join(folder, 'bin/node'));
+  cpSync(join(root, 'build'), join(folder, 'build'), { recursive: true });
+  rmSync(join(folder, 'build/modules.json'));
+  cpSync(compiledSqlite(root, processor), join(folder, 'build', sqliteFile));
+  const { name, version, type } = JSON.parse(sourceText('package.json'));
+  put(folder, 'package.json', `${JSON.stringify({ name, version, type })}\n`);
+}
+
+/** Puts the commands into `folder`; they run what {@link stageLibrary} put at the path `library`. */
+export function stageCommands(folder, library) {
+  for (const program of programs)
+    put(
+      folder,
+      program,
+      `#!/bin/sh
+# Batches of mails are written with many fsyncs at once, which run in this many threads.
+export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16}
+# Large buffers go back to the system when they are freed.
+export MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
+exec ${library}/bin/node ${library}/build/${program}.js "$@"
+`,
+      0o755,
+    );
+  put(folder, 'dsyncd-fifo-keeper', sourceText('deploy/fifo-keeper.sh'), 0o755);
+}
+
+/** Puts systemd's units into `folder`, for commands in the folder `commands` and documents in `documentation`. */
+export function stageUnits(folder, { commands, documentation }) {
+  for (const name of readdirSync(join(root, 'deploy/systemd')))
+    if (/\.(service|socket)$/.test(name)) {
+      const unit = sourceText(`deploy/systemd/${name}`)
+        .replaceAll('/usr/local/bin/', `${commands}/`)
+        .replaceAll('file:/opt/dsyncd/', `file:${documentation}/`);
+      put(folder, name, unit);
+    }
+}
+
+/** Puts documents into `folder`, what Dovecot needs among them, and the licences of all that a package has in it. */
+export function stageDocuments(folder, { node }) {
+  for (const name of documents) put(folder, name, sourceText(name));
+  for (const name of ['dovecot-2.3', 'dovecot-2.4'])
+    cpSync(join(root, 'deploy', name), join(folder, 'deploy', name), { recursive: true });
+  put(folder, 'copyright', sourceText('LICENSE'));
+  put(folder, 'THIRD-PARTY', thirdPartyLicences());
+  put(folder, 'copyright.node', readFileSync(join(node, '../../LICENSE'), 'utf8'));
+}
