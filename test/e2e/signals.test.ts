@@ -1,4 +1,5 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createFleet, type Host, until } from '@dsyncd/testkit';
 import { beforeAll, expect, test } from 'vitest';
 import {
@@ -63,6 +64,48 @@ test('SIGHUP takes up a changed setting', async () => {
     'three workers',
     async () => workers((await a.admin('replicator', 'dsync-status')).stdout) === 3,
   );
+});
+
+test('SIGHUP takes up files in conf.d, and keeps what runs when one of them gives a setting twice', async () => {
+  const folder = join(a.folder, 'conf.d');
+  await mkdir(folder);
+  try {
+    await writeFile(join(folder, '10-level.toml'), 'log_level = "debug"\n');
+    expect(await a.reload('dsyncd')).toContain('"configuration reloaded"');
+    expect((await a.admin('config', 'check')).stdout).toContain(`${folder}/10-level.toml are good`);
+    await writeFile(join(folder, '20-more.toml'), '\nlog_level = "info"\n');
+    const refused = `${folder}/20-more.toml:2: log_level is given twice: it is in ${folder}/10-level.toml:1 already`;
+    expect(await a.reload('dsyncd')).toContain(refused);
+    expect((await a.admin('config', 'check')).stderr).toContain(refused);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  expect(await a.reload('dsyncd')).toContain('"configuration reloaded"');
+});
+
+test('a secret may be a credential of the unit', async () => {
+  const before = await readFile(a.configFile, 'utf8');
+  const credential = before.replace(/(doveadm_password_file = ).*/, '$1"credential:secret"');
+  expect(credential).not.toBe(before);
+  await a.stop();
+  await writeFile(a.configFile, credential);
+  try {
+    // The folder of this host has a file "secret".
+    const ready = [...a.programs.values()].map((program) => {
+      const seen = program.lines.length;
+      program.start({ CREDENTIALS_DIRECTORY: a.folder });
+      return program.waitForLog((line) => line.includes('"msg":"ready"'), seen);
+    });
+    await Promise.all(ready);
+    await deliver(b, 'credential@example.com', 'from b');
+    await untilInbox(a, 'credential@example.com', 1);
+    await deliver(a, 'credential@example.com', 'from a');
+    await untilInbox(b, 'credential@example.com', 2);
+  } finally {
+    await a.stop();
+    await writeFile(a.configFile, before);
+    await a.start();
+  }
 });
 
 test.each(['dsyncd', 'dsync-server', 'dsync-lmtp'] as const)(

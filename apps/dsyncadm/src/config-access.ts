@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Config, mailHomesFolder, readSecret } from '@dsyncd/config';
 import { DsyncdError } from '@dsyncd/core';
 
@@ -29,7 +30,8 @@ export async function checkAccess(config: Config): Promise<readonly ConfigFindin
 /** Write access to these is enough to take over the programs, or the mail. */
 function writtenByNoOther(config: Config): readonly (readonly [name: string, path: string])[] {
   return [
-    ['the configuration', config.file],
+    ...[config.file, ...config.includedFiles].map((file) => ['the configuration', file] as const),
+    ...foldersOfIncludes(config).map((folder) => ['the folder of the configuration', folder] as const),
     ['state_dir', config.stateDir],
     ['base_dir', config.baseDir],
     ...(config.mailEngine === 'builtin'
@@ -37,6 +39,11 @@ function writtenByNoOther(config: Config): readonly (readonly [name: string, pat
       : []),
   ];
 }
+
+/** Anybody who may add a file there changes the configuration. */
+const foldersOfIncludes = ({ includedFiles }: Config): readonly string[] => [
+  ...new Set(includedFiles.map((file) => dirname(file))),
+];
 
 function secretFiles(config: Config): readonly string[] {
   const { redis, alerts, listeners } = config;

@@ -4,6 +4,8 @@ import type { UsernameFormat } from '@dsyncd/core';
 export interface Config {
   /** The file it came from, for messages. */
   readonly file: string;
+  /** The files of `conf.d` beside it, in their order. */
+  readonly includedFiles: readonly string[];
   readonly hostname: string;
   readonly baseDir: string;
   readonly stateDir: string;

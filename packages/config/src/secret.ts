@@ -42,7 +42,9 @@ async function readFileStart(file: string): Promise<{ readonly mode: number; rea
     );
     return { mode, bytes: buffer.subarray(0, bytesRead) };
   } catch (error) {
-    const hint = systemErrorHint(error);
+    const hint = file.startsWith('/run/credentials/')
+      ? 'the unit needs LoadCredential= for it and must run, and only root and its user may read it: systemctl show -P LoadCredential dsyncd'
+      : systemErrorHint(error);
     throw bad(
       `cannot read the secret file ${file}: ${error instanceof Error ? error.message : String(error)}`,
       {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { keyLines, lineOf } from '../src/load/load.ts';
+import { keyLines, lineOf } from '../src/load/key-lines.ts';
 
 test('finds keys in tables, quoted and dotted keys, and skips texts over many lines', () => {
   const lines = keyLines(`# a = 1

@@ -1,4 +1,4 @@
-import type { DoveconfImport, ImportNote } from '@dsyncd/config';
+import type { Config, DoveconfImport, ImportNote } from '@dsyncd/config';
 import { countOf } from '@dsyncd/core';
 import type { Command } from 'commander';
 import type { ConfigFinding } from '../config-access.ts';
@@ -33,15 +33,24 @@ async function checkConfig(context: CommandContext, options: ConfigCheckOptions)
   const { checkSurroundings } = await import('../config-check.ts');
   const findings = await checkSurroundings(config);
   const errorCount = findings.filter(({ severity }) => severity === 'error').length;
-  if (options.json) await terminal.printJson({ file: config.file, good: errorCount === 0, findings });
+  if (options.json)
+    await terminal.printJson({
+      file: config.file,
+      included: config.includedFiles,
+      good: errorCount === 0,
+      findings,
+    });
   else {
     await terminal.print(findings.map(findingText).join(''));
     const channels = config.channels.map(({ name, mailReplica }) => `${name} to ${mailReplica}`);
     if (errorCount > 0) await terminal.print(`${config.file}: ${countOf(errorCount, 'error')}\n`);
-    else await terminal.print(`${config.file} is good; channels: ${channels.join(', ') || 'none'}\n`);
+    else await terminal.print(`${filesText(config)} good; channels: ${channels.join(', ') || 'none'}\n`);
   }
   context.exitWith(errorCount === 0 ? exitCodes.ok : exitCodes.config);
 }
+
+const filesText = ({ file, includedFiles }: Config): string =>
+  includedFiles.length === 0 ? `${file} is` : `${file} with ${includedFiles.join(', ')} are`;
 
 const findingText = ({ severity, message, hint }: ConfigFinding): string =>
   `${severity}: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`;

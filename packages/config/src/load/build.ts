@@ -17,12 +17,16 @@ import { buildAlerts, buildHttp, buildRedis, given } from './build-optional-tabl
 import type { KeyProblem } from './check.ts';
 
 /** Turns settings that fit the schema into the {@link Config}; notes what is wrong between settings. */
-export function buildConfig(settings: Settings, file: string, problems: KeyProblem[]): Config {
+export function buildConfig(
+  settings: Settings,
+  files: Pick<Config, 'file' | 'includedFiles'>,
+  problems: KeyProblem[],
+): Config {
   const homeProblem = mailHomeProblem(settings.mail_home);
   if (homeProblem !== undefined && settings.mail_engine === 'builtin')
     problems.push({ path: ['mail_home'], message: homeProblem });
   return {
-    file,
+    ...files,
     hostname: settings.hostname ?? hostname(),
     baseDir: settings.base_dir,
     stateDir: settings.state_dir,

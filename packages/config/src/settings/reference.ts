@@ -6,8 +6,14 @@ import { settings } from './settings.ts';
 export function referenceText(): string {
   const sections: string[] = [];
   addSection(settings, [], sections);
-  return `# Settings of dsyncd.toml\n\n${sections.join('\n')}`;
+  return `# Settings of dsyncd.toml\n\n${fileNotes.join('\n\n')}\n\n${sections.join('\n')}`;
 }
+
+/** What holds for the file as a whole, a paragraph each. */
+export const fileNotes: readonly string[] = [
+  'Files `conf.d/*.toml` beside a `dsyncd.toml` are read after it, in the order of their names. Tables of one name become one. No file overrides another: a setting that two files have is an error. A configuration with another name (`-c FILE`) has no such folder.',
+  'A setting that ends in `_file` takes a path, or `credential:NAME` for what the unit has as `LoadCredential=NAME:PATH` (or `LoadCredentialEncrypted=`, `SetCredential=`): `$CREDENTIALS_DIRECTORY/NAME`. A program without that folder, such as `dsyncadm`, reads the credential of a running unit, `/run/credentials/UNIT/NAME`, for which it has to be root or the user of the unit. systemd fills credentials at the start: a change needs a restart, not a reload.',
+];
 
 function addSection(schema: TSchema, path: readonly string[], sections: string[]): void {
   const node = nodeOf(schema);
