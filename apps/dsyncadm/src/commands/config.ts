@@ -36,7 +36,7 @@ async function checkConfig(context: CommandContext, options: ConfigCheckOptions)
   if (options.json)
     await terminal.printJson({
       file: config.file,
-      included: config.includedFiles,
+      ...(config.includedFiles.length === 0 ? {} : { included: config.includedFiles }),
       good: errorCount === 0,
       findings,
     });
