@@ -7,7 +7,7 @@
  * - `replicated`: a sync after the last known change ended well, and nothing may be missing
  * - `behind`: a change waits, or is being synced
  * - `changing`: the mail changed during {@link changingSyncsMin} syncs in a row, so that none could vouch for it
- * - `not known`: mail may have changed while nobody listened, and no sync has looked since
+ * - `not known`: mail may have changed while dsyncd did not listen, and no sync has checked since
  * - `never synced`: no full sync has succeeded yet
  * - `failing`: the last sync failed, and the next try is planned
  * - `paused`: a person has stopped this user
@@ -48,9 +48,9 @@ export interface StandingFacts {
   readonly failed: boolean;
   readonly quarantined: boolean;
   readonly paused: boolean;
-  /** Mail may have changed while nobody listened. */
+  /** Mail may have changed while dsyncd did not listen. */
   readonly doubted: boolean;
-  /** A sync that looked at everything has succeeded. */
+  /** A sync that compared everything has succeeded. */
   readonly fullSynced: boolean;
   /** How often in a row the mail changed during the sync, or another sync had the user. */
   readonly quickRetriesInRow: number;
@@ -98,7 +98,7 @@ export function obstaclesOf(
   if (breaker.state !== 'closed') found.push('the peer does not answer');
   if (paused) found.push('the channel is paused');
   add(counts['never synced'], 'never synced');
-  add(counts['not known'], 'not known to be replicated: nobody listened to their changes for a while');
+  add(counts['not known'], 'not known to be replicated: dsyncd did not listen to their changes for a while');
   add(counts.failing, 'failing');
   add(counts.quarantined, 'quarantined');
   add(counts.paused, 'paused');

@@ -23,7 +23,7 @@ export interface MailFileName extends FileFlags {
 export const exportedBase = (mail: MailRecord, mailbox: MailboxGuid): string =>
   `${mail.receivedAt}${exportMark(mail.uid, mail.guid, mailbox)}S=${mail.size},W=${mail.virtualSize}`;
 
-/** The UID that an exported mail had, when `base` is the name of one; in which mailbox it does not tell. */
+/** The UID that an exported mail had, when `base` is the name of one. The name does not say in which mailbox. */
 export function exportedUid(base: string): number | undefined {
   const uid = /^\d+\.u(\d+)_[0-9a-f]{16}\.dsyncd,/.exec(base)?.[1];
   return uid === undefined ? undefined : Number(uid);

@@ -8,13 +8,13 @@ import { Session } from './session.ts';
 
 /**
  * Runs the master's side of one sync of one user. The caller opens and closes user and link.
- * @throws {DsyncdError} with the outcome that the sync counts as; nothing is half done in a way that the next sync does not mend.
+ * @throws {DsyncdError} with the outcome that the sync counts as; what is half done, the next sync completes.
  */
 export async function runMaster(options: MasterOptions): Promise<BrainResult> {
   const session = new Session({ ...options, isMaster: true });
   try {
     const { isReusable } = await lead(session, options);
-    // A full sync that is due goes first: it will tell of what it leaves out.
+    // A full sync that is due goes first: it will name what it leaves out.
     const failure = await leftOutError(session.leftOut, options.user);
     if (failure !== undefined && !session.requiresFullResync) throw failure;
     return resultOf(session, { isReusable });
@@ -25,7 +25,7 @@ export async function runMaster(options: MasterOptions): Promise<BrainResult> {
   }
 }
 
-/** Runs the slave's side: what `dsync-server` does. Failures are told to the peer, and thrown. */
+/** Runs the slave's side: what `dsync-server` does. Failures are reported to the peer, and thrown. */
 export async function runSlave(options: BrainOptions): Promise<BrainResult> {
   const session = new Session({ ...options, isMaster: false });
   try {

@@ -99,7 +99,7 @@ async function leadMailboxes(
   }
 }
 
-/** Nothing happened to the mailbox since the last sync, as far as both sides tell. */
+/** Nothing happened to the mailbox since the last sync, as far as both sides know. */
 function isQuiet(
   session: Session,
   status: MailboxStatus,
@@ -107,7 +107,7 @@ function isQuiet(
   peerNode: TreeNode | undefined,
 ): boolean {
   if (state === undefined || !isAsInState(status, state)) return false;
-  // A Dovecot tells nothing of its own changes before it is asked; it starts a sync for them itself.
+  // A Dovecot sends nothing of its own changes before it is asked; it starts a sync for them itself.
   if (!session.peerCan('expunges')) return true;
   return (
     peerNode?.uidValidity === state.uidValidity &&

@@ -36,7 +36,7 @@ export interface MasterOptions extends BrainOptions {
   readonly state?: string | undefined;
   /** Only this mailbox. */
   readonly mailbox?: MailboxPath;
-  /** Mailboxes that the peer cannot have: they and what is below them are neither told nor synced. */
+  /** Mailboxes that the peer cannot have: neither they nor what is below them is announced or synced. */
   readonly leftOut?: readonly MailboxPath[];
   /** For a sync that may be cut off before its end: what earlier tries have done; added to while this one runs. */
   readonly doneBefore?: DoneBefore;

@@ -12,7 +12,7 @@ import type { LeftOut } from './mailbox/left-out.ts';
 import { type Counts, newProgress, type OneWay, type Progress } from './options.ts';
 import { PlanBudget } from './peer-limits.ts';
 
-/** What a dsyncd can do beyond dsync 3.5; told in the handshake. */
+/** What a dsyncd can do beyond dsync 3.5; announced in the handshake. */
 export const ourFeatures = ['expunges', 'reuse', 'dry-run', 'late-expunges'] as const;
 type Feature = (typeof ourFeatures)[number];
 

@@ -80,7 +80,7 @@ const isMovedToLeftOut = ({ leftOut }: Session, change: MailChange): boolean =>
   change.type === 'expunge' &&
   leftOut.some(({ newThere }) => newThere === undefined || newThere.has(change.guid ?? ''));
 
-/** Undefined when someone else changed the mailbox since the modseq that its state names: the next sync tells. */
+/** Undefined when someone else changed the mailbox since the modseq that its state names: the next sync finds out. */
 async function expunge(
   mailbox: MailboxMail,
   changes: readonly MailChange[],

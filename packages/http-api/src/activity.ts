@@ -51,15 +51,15 @@ export class Activity {
       return;
     }
     try {
-      this.#tellNotifications();
-      await this.#tellChannels();
+      this.#sendNotifications();
+      await this.#sendChannels();
     } catch (error) {
       logger.debug({ error }, 'no events of the channels: the queue does not answer');
     }
     if (this.#cancelTimer !== undefined) this.#arm();
   }
 
-  #tellNotifications(): void {
+  #sendNotifications(): void {
     const taken = this.#taken();
     const bySource: Record<string, number> = {};
     let count = 0;
@@ -73,7 +73,7 @@ export class Activity {
     if (count > 0) this.#options.hub.publish('notifications', () => ({ count, bySource }));
   }
 
-  async #tellChannels(): Promise<void> {
+  async #sendChannels(): Promise<void> {
     for (const channel of await this.#options.overview.channels()) {
       // The lag grows by itself; the client can count.
       const essence = JSON.stringify({ ...channel, oldestLagSeconds: 0 });

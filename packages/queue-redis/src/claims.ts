@@ -30,7 +30,7 @@ interface Lease {
   readonly prio: number;
   /** 0: nobody asked. */
   readonly asked: number;
-  /** Start of the last sync that looked at everything; 0: there was none. */
+  /** Start of the last sync that compared everything; 0: there was none. */
   readonly proved: number;
   readonly at: number;
   readonly fails: number;

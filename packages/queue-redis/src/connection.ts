@@ -11,7 +11,7 @@ export interface RedisPlace {
   readonly options: RedisOptions;
 }
 
-/** @throws {DsyncdError} `DSYNCD_QUEUE_REDIS_URL` when it cannot be told where the server is. */
+/** @throws {DsyncdError} `DSYNCD_QUEUE_REDIS_URL` when the URL does not say where the server is. */
 export function redisPlace({ url, username, password, sentinelPassword, tls }: RedisServer): RedisPlace {
   const access: RedisOptions = {
     username,

@@ -7,7 +7,7 @@ import { fleetKey, keyBase, prefixDefault, type RedisServer } from './options.ts
 import { ScriptRunner } from './script-runner.ts';
 import { channelStatus, type RawStatus } from './user-status.ts';
 
-/** A look at the fleet shows no more; those that were heard of last. */
+/** A view of the fleet shows no more: the latest ones. */
 const backendsMax = 1_000;
 
 export interface FleetOptions extends RedisServer {
@@ -20,7 +20,7 @@ export interface RedisFleet extends FleetView {
 }
 
 /**
- * The backends under a prefix, for whoever may read the Redis. Connects with the first look.
+ * The backends under a prefix, for all that may read the Redis. Connects when it is first asked.
  * @throws {DsyncdError} `DSYNCD_QUEUE_REDIS_URL`
  */
 export function openFleet({ prefix = prefixDefault, ...server }: FleetOptions): RedisFleet {

@@ -53,7 +53,7 @@ export class IdleWorkers {
       this.#waiting.add(answer);
       this.#arm(wakeAt);
       this.#options.onIdle();
-      // Something may have become due between the look and now, told to someone who was not waiting yet.
+      // Something may have become due between the look and now, before this worker was waiting.
       if (this.#isAskedAgain) this.serve();
     });
   }

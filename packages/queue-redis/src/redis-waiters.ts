@@ -36,7 +36,7 @@ export class RedisWaiters {
     if (isOutcome(outcome)) this.#waiters.get(number)?.settle(outcome);
   }
 
-  /** `name` is what Redis knows the waiter by; `enroll` tells it there and may know the answer at once. */
+  /** `name` is what Redis knows the waiter by; `enroll` registers it there and may know the answer at once. */
   async wait(
     channel: string,
     signal: AbortSignal,

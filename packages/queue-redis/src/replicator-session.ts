@@ -17,7 +17,7 @@ export interface SessionOptions {
   /** Prefix of BullMQ's keys. */
   readonly base: string;
   readonly leaseMs: number;
-  /** Stands in the job, for a person who looks at it. */
+  /** Stands in the job, for people who inspect it. */
   readonly member: Member;
   readonly logger: Logger;
   /** Lets that session claim. */

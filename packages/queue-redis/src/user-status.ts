@@ -126,7 +126,7 @@ export function readCursor(cursor: string | undefined): PageStart {
 
 export const writeCursor = ({ scan, skip }: PageStart): string => `${scan}-${skip}`;
 
-/** A page looks at no more pieces than this, so that a rare match costs no request much time. */
+/** A page reads no more pieces than this, so that a rare match costs no request much time. */
 const scansPerPage = 40;
 
 /** One piece of the users of a channel; `next` is "0" after the last one. */

@@ -73,7 +73,7 @@ export async function respellUsers(
     const one = formatUserName(other, format);
     for await (const { user, priority, paused } of queue.userStatus(channel, other)) {
       if (user !== other) continue;
-      // Nobody knows what the two records have each seen of the one user: a sync tells.
+      // It is not known what each of the two records has seen of the user: a sync finds out.
       const { leftOut } = await queue.request(channel, [
         { user: one, priority: priority === 'none' ? 'low' : priority, full: true },
       ]);

@@ -51,7 +51,7 @@ export interface Claim {
   readonly state: string | undefined;
   /** When the oldest change that this sync covers was notified; undefined for a periodic sync. */
   readonly requestedAt: number | undefined;
-  /** Start of the last sync that looked at everything; undefined when none has succeeded. */
+  /** Start of the last sync that compared everything; undefined when none has succeeded. */
   readonly lastFullSyncAt: number | undefined;
 }
 
@@ -59,7 +59,7 @@ export interface Completion {
   readonly outcome: OutcomeKind;
   /** Stored with the outcome in one transaction when the outcome's rule says so. `''` drops the stored state. */
   readonly state?: string;
-  /** Did this sync look at everything, whatever was asked for? */
+  /** Did this sync compare everything, whatever was asked for? */
   readonly full: boolean;
   /**
    * Changes came so close to this sync that only a full one proves both sides equal: until that ended well the user
@@ -101,7 +101,7 @@ export interface ReplicationQueue {
   /** Makes users known without asking for a sync now; a new user's first sync comes as that of a {@link doubt}. Settles when durable. */
   add(channel: string, users: readonly UserName[]): Promise<LeftOut>;
   /**
-   * Whether these users are replicated is not known: mail may have changed while nobody listened. They are synced
+   * Whether these users are replicated is not known: mail may have changed while dsyncd did not listen. They are synced
    * soon, behind everybody who asked and `quietSyncsMax` at once, and stand as "not known" until a sync that
    * started after this call ended well. Unknown ones become known. Settles when durable.
    */
@@ -132,7 +132,7 @@ export interface ReplicationQueue {
   pause(channel: string): Promise<void>;
   resume(channel: string): Promise<void>;
   /**
-   * The same for known users that the mask matches, whoever asks for their sync. Answers how many it matches;
+   * The same for known users that the mask matches, for every kind of request. Answers how many it matches;
    * settles when durable. A user who is forgotten and comes back is not paused any more.
    */
   pauseUsers(channel: string, mask: string): Promise<number>;
@@ -173,7 +173,7 @@ export interface UserPage {
 export interface QueueSettings {
   readonly channels: readonly string[];
   readonly fullSyncIntervalMs: number;
-  /** How users are spelt: whoever names one, there is one record. Read when the queue is opened. @defaultValue 'as-is' */
+  /** How users are spelt: each has one record, however a request spells the name. Read when the queue is opened. @defaultValue 'as-is' */
   readonly usernameFormat?: UsernameFormat;
   readonly failureResyncIntervalMs: number;
   /** So many syncs that nobody asked for (first ones, doubts, periodic ones) run at once; the rest of the workers is for changes. Default: any number. */

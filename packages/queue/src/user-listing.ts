@@ -5,7 +5,7 @@ import type { UserPage, UserQuery } from './port.ts';
 
 /** Work over all users is cut into pieces of so many ids, so that the loop is never held up. */
 export const idsPerTurn = 10_000;
-/** A page looks at no more users than this, so that a rare match costs no request much time. */
+/** A page reads no more users than this, so that a rare match costs no request much time. */
 const idsPerPage = 200_000;
 
 export interface UserListing {

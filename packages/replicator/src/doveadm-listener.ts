@@ -52,7 +52,7 @@ async function serve(socket: Socket, options: DoveadmListenerOptions): Promise<v
 }
 
 /**
- * Settles when the client has said something, or is silent for a moment. The dsync of Dovecot that tells of its end
+ * Settles when the client has said something, or is silent for a moment. The dsync of Dovecot that reports its end
  * writes and is gone: greeting it first would break the connection before that was read.
  */
 async function firstWords(socket: Socket): Promise<void> {

@@ -66,7 +66,7 @@ export class DoveadmService {
   async *answer(fields: readonly string[]): AsyncIterable<AnswerLine> {
     const extension = decodeExtensionCommand(fields);
     if (extension !== undefined) {
-      yield* tellingWhyNot(this.#answerExtension(extension));
+      yield* withReason(this.#answerExtension(extension));
       return;
     }
     const [command, ...args] = fields;
@@ -229,7 +229,7 @@ async function refusing(answer: Promise<AnswerLine>): Promise<AnswerLine> {
 }
 
 /** A list that the queue cannot give (its Redis is away) ends with a line of one field that says why. */
-async function* tellingWhyNot(lines: AsyncIterable<AnswerLine>): AsyncIterable<AnswerLine> {
+async function* withReason(lines: AsyncIterable<AnswerLine>): AsyncIterable<AnswerLine> {
   try {
     yield* lines;
   } catch (error) {

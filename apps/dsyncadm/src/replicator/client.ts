@@ -61,7 +61,7 @@ export class ReplicatorClient {
     this.#extensionMinor = extensionMinor;
   }
 
-  /** @throws {DsyncdError} when nobody listens there, or not a replicator. */
+  /** @throws {DsyncdError} when nothing listens there, or not a replicator. */
   static async connect(path: string): Promise<ReplicatorClient> {
     const socket = await LineSocket.connect(path);
     try {

@@ -4,9 +4,9 @@ import { type Attribute, guid128, type MailChangeItem } from '@dsyncd/protocol';
 import { readEntries } from './compare.ts';
 import { changeOfMail, isTimedByDovecot } from './who-wins.ts';
 
-/** From where on our side tells its changes: what both sides had in common after the last sync. */
+/** From where on our side sends its changes: what both sides had in common after the last sync. */
 export interface CommonPoint {
-  /** 0: no common point, everything is told. */
+  /** 0: no common point, everything is sent. */
   readonly lastCommonUid: number;
   /** Our modseq up to which the peer knows our changes; 0 without a common point. */
   readonly localModSeq: number;
@@ -60,7 +60,7 @@ export function exportChanges(
 /** The first page is on its way before anyone asks for it: ranges read together wait for the store once. */
 function startNow<Page>(pages: AsyncGenerator<Page, void>): AsyncGenerator<Page, void> {
   const first = pages.next();
-  // Told to whoever reads on; when no one does, something else has failed already.
+  // The next read throws it; without one, something else has failed already.
   first.catch(() => {});
   return (async function* () {
     for (let page = await first; page.done !== true; page = await pages.next()) yield page.value;

@@ -38,7 +38,7 @@ export class MailboxImport implements Importer {
   #batch: readonly Entry[] = [];
   #batchAt = 0;
   #previousUid = 0;
-  /** Highest UID up to which both sides' UIDs tell the same story: a Dovecot takes nothing new below it. */
+  /** Highest UID up to which both sides agree about UIDs: a Dovecot takes nothing new below it. */
   #matchedUid = 0;
   #hasMismatch = false;
   readonly #lost: LostBodies;
@@ -175,7 +175,7 @@ export class MailboxImport implements Importer {
 
   async #takeSame(mail: LocalNew['mail'], change: MailChangeItem): Promise<void> {
     if (this.#options.isOneWay) {
-      // UIDs may not tell the same story on both sides, so copies of one mail are paired in their order.
+      // Both sides may disagree about UIDs, so copies of one mail are paired in their order.
       this.#addLocalNew(mail);
       this.#addRemoteNew(change);
       return;

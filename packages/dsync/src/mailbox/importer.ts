@@ -7,7 +7,7 @@ import type { CommonPoint } from './export.ts';
 export interface ImportOptions {
   readonly user: UserMail;
   readonly mailbox: MailboxMail;
-  /** How the mailbox was when its sync began; the peer was told the same. */
+  /** How the mailbox was when its sync began; the peer got the same. */
   readonly snapshot: MailboxStatus;
   readonly remote: MailboxHeader;
   readonly since: CommonPoint;

@@ -7,7 +7,7 @@ import type { Importer, ImportResult } from './importer.ts';
 export interface LeftOut {
   readonly guid: MailboxGuid;
   readonly error: DsyncdError;
-  /** Mails that are new in it; undefined: too many to tell. One that was moved there stays where it was. */
+  /** Mails that are new in it; undefined: too many to count. One that was moved there stays where it was. */
   readonly newThere: ReadonlySet<string> | undefined;
 }
 

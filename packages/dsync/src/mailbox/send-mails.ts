@@ -82,7 +82,7 @@ async function inOrder<Item, Ready>(
       const item = items[next];
       if (item === undefined) continue;
       const ready = prepare(item);
-      // It is looked at in its turn; when that never comes, no one must trip over it.
+      // Its turn may come; if not, the rejection must not stay unhandled.
       ready.catch(() => {});
       ahead.push(ready);
     }

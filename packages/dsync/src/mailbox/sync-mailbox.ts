@@ -70,7 +70,7 @@ const needsSync = (session: Session, local: MailboxStatus, remote: MailboxHeader
   local.uidNext !== remote.uidNext ||
   local.messagesCount !== remote.messagesCount ||
   local.highestModSeq !== remote.highestModSeq ||
-  // Whether anything differs is found by each side on its own: a Dovecot looks at these too.
+  // Each side finds out on its own whether anything differs: a Dovecot compares these, too.
   remote.highestPvtModSeq !== 0 ||
   local.firstRecentUid !== remote.firstRecentUid;
 
@@ -166,11 +166,11 @@ interface Settled extends ImportResult {
   readonly uidValidity: UidValidity;
 }
 
-/** Both sides tell where the mailbox stands for them; what both have reached is the new state. */
+/** Both sides say how far they have seen the mailbox; what both have reached is the new state. */
 async function settleState(session: Session, ours: Settled, remote: MailboxHeader): Promise<void> {
   const { guid, uidValidity, messagesCount, isChangedMeanwhile } = ours;
   const isDsyncd = session.peerCan('expunges');
-  // A Dovecot keeps one modseq for both sides, so each tells what it has seen of the other's.
+  // A Dovecot keeps one modseq for both sides, so each says what it has seen of the other's.
   const localModSeq = isDsyncd ? ours.localModSeq : Math.min(ours.localModSeq, remote.highestModSeq);
   await session.stream.send({
     type: 'state',

@@ -22,7 +22,7 @@ interface FlagEdit {
 /**
  * What to change on our mail so that both sides have the same flags. Each flag and keyword is
  * settled by itself: where only one side changed it since the last sync, that side wins; where both
- * did, or no one can tell, the later modseq wins, and at the same modseq the master.
+ * did, or it is not known, the later modseq wins, and at the same modseq the master.
  *
  * Both hosts call this with the roles swapped and come to the same flags.
  */
@@ -125,7 +125,7 @@ function winner(ours: View, theirs: View, isMaster: boolean): View {
   return isMaster ? ours : theirs;
 }
 
-/** A mail of ours as the change record that tells the peer about it. */
+/** A mail of ours as the change record that the peer gets. */
 export function changeOfMail(
   mail: MailRecord,
   kind: 'save' | 'flags',
@@ -187,7 +187,7 @@ function keywordChanges(
  * sync. Otherwise the later change wins; at the same time the greater value, where a deleted one is the
  * least: the same on both hosts.
  *
- * @param commonModSeq - our modseq of the last sync; 0 when there is none, and both sides tell everything
+ * @param commonModSeq - our modseq of the last sync; 0 when there is none, and both sides send everything
  */
 export function isTheirsNewer(
   ours: MailboxAttribute | undefined,

@@ -15,7 +15,7 @@ type OnSaved = (uid: number) => void;
 
 /**
  * Collects changes to one mailbox, writes them in batches, and notices when someone else changed
- * the mailbox in between: every batch tells how the mailbox was before it.
+ * the mailbox in between: every batch returns how the mailbox was before it.
  */
 export class MailboxWriter {
   readonly #mailbox: MailboxMail;
@@ -106,7 +106,7 @@ export class MailboxWriter {
     changes.forEach((change, index) => {
       const result = results[index];
       if (change.type !== 'save' || result === undefined || !('uid' in result)) return;
-      // Someone took the UID first; the next sync finds the mail under two UIDs and mends it.
+      // Someone took the UID first; the next sync finds the mail under two UIDs and repairs that.
       if (change.uid !== result.uid) this.#isChangedMeanwhile = true;
       onSaved.get(change)?.(result.uid);
     });
@@ -127,7 +127,7 @@ async function discardStaged(changes: readonly MailChange[]): Promise<void> {
     if (change.type === 'save' && 'discard' in change.body) await change.body.discard();
 }
 
-/** Mails of ours whose bodies are lost: a sync that looks at everything asks the peer for them. */
+/** Mails of ours whose bodies are lost: a full sync asks the peer for them. */
 export class LostBodies {
   readonly #mailbox: MailboxMail;
   readonly #uids = new Map<string, number>();

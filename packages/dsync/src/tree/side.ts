@@ -139,16 +139,16 @@ const latest = (records: readonly { readonly hash: string; readonly at: number }
 
 /**
  * The peer's name as one that our store can have. Separators and control characters inside a level
- * become `_`, as in Dovecot; a name that cannot be mended gets one that is made of its hash.
+ * become `_`, as in Dovecot; a name that cannot be repaired gets one that is made of its hash.
  */
 function usablePath(path: MailboxPath): MailboxPath {
   const normal = normalizeMailboxPath(path);
   if (mailboxPathProblem(normal) === undefined) return normal;
-  const mended = normal.map((part) => {
+  const repaired = normal.map((part) => {
     const text = part.replace(/[\u0000-\u001f\u007f/\ufffd]/g, '_');
     return text === '' || text === '.' || text === '..' ? `_${text}` : text;
   });
-  if (mailboxPathProblem(mended) === undefined) return mended;
+  if (mailboxPathProblem(repaired) === undefined) return repaired;
   return [createHash('sha1').update(path.join('\0')).digest('hex').slice(0, 32)];
 }
 

@@ -208,7 +208,7 @@ const batchCostMax = 5000;
 /** A mailbox that comes or goes has folders on disk. */
 const costOf = ({ type }: NameChange): number => (type.endsWith('-mailbox') ? 10 : 1);
 
-/** Steps that look at a mailbox first: seldom more than a few. */
+/** Steps that inspect a mailbox first: seldom more than a few. */
 type IdentityStep = TreeStep & { readonly type: 'identity' | 'adopt-inbox' };
 
 /**

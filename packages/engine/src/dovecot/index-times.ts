@@ -24,7 +24,7 @@ export class IndexTimes {
   async changedSince(user: UserName, sinceMs: number, signal: AbortSignal): Promise<boolean | undefined> {
     const places = await this.#placesOf(user, signal);
     // Nobody of that name: there is nothing to be replicated.
-    return places === 'no such user' ? false : tellFrom(places, sinceMs);
+    return places === 'no such user' ? false : changedIn(places, sinceMs);
   }
 
   /**
@@ -54,7 +54,7 @@ export class IndexTimes {
   }
 }
 
-async function tellFrom(places: readonly string[], sinceMs: number): Promise<boolean | undefined> {
+async function changedIn(places: readonly string[], sinceMs: number): Promise<boolean | undefined> {
   if (places.length === 0) return undefined;
   try {
     for (const place of places) {

@@ -96,7 +96,7 @@ return time
 `;
 
 /**
- * One backend of the fleet, for any replicator to look at: \`{time, statuses, members, lease ids}\`, or false
+ * One backend of the fleet, for any replicator: \`{time, statuses, members, lease ids}\`, or false
  * when there is no such queue. Changes nothing, so that looking at others is no work on their queues.
  */
 export const fleetScript = `

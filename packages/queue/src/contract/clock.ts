@@ -61,13 +61,13 @@ export function describeClock(open: OpenQueue): void {
     await bench.queue.close();
   });
 
-  it('a change asked for under a wrong clock is told to wait as long as it does', async () => {
+  it('a change asked for under a wrong clock waits as long as announced', async () => {
     const bench = await ContractBench.open(open);
     bench.clock.set(2 * hours);
     await bench.request('ann', 'high');
     bench.clock.advance(10 * second);
     bench.clock.set(-2 * hours);
-    // Somebody looks: whoever has a worker, or asks for the status.
+    // A worker asks for work, or a caller for the status.
     await bench.queue.channelStatus('default');
     const claim = await bench.claim();
     expect(bench.clock.now() - (claim.requestedAt ?? 0)).toBeGreaterThanOrEqual(0);

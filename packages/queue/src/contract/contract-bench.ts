@@ -11,7 +11,7 @@ export interface ContractOptions {
   readonly usersMax?: number;
 }
 
-/** Opens an empty queue; what it is opened on is disposed of by whoever gave the function. */
+/** Opens an empty queue; the giver of the function disposes of what it is opened on. */
 export type OpenQueue = (options: ContractOptions) => Promise<ReplicationQueue>;
 
 export const contractSettings: QueueSettings = {

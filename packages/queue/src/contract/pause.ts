@@ -75,7 +75,7 @@ export function describePause(open: OpenQueue): void {
   describe('a paused user', () => {
     const ann = parseUserName('ann');
 
-    it('is not claimed until resumed, whoever asks, and holds up nobody else', async () => {
+    it('is not claimed until resumed, for no request, and holds up no other user', async () => {
       const bench = await ContractBench.open(open);
       await bench.settle('ann', 'bob');
       await bench.request('ann', 'high', { channel: 'other' });

@@ -134,7 +134,7 @@ export function describeNoRoom(open: OpenQueue): void {
       return found;
     };
 
-    it('takes those whom it knows, whoever stands before them, and says whom it left out', async () => {
+    it('takes the known users, wherever they stand in the batch, and says which ones it left out', async () => {
       const bench = await openFull();
       const names = [carl, ann, dora, bob];
       const batch = { channels: ['default'], names, priorities: Uint8Array.of(2, 2, 2, 2) };

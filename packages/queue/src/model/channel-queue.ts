@@ -188,7 +188,7 @@ export class ChannelQueue {
     this.#counts.update(user, this.#bucketOf(user, isReady));
   }
 
-  /** Moves to `ready` whoever has become due. */
+  /** Moves the users that have become due to `ready`. */
   promote(now: number): void {
     while (this.#waiting.firstKey <= now) {
       const user = this.#waiting.firstId;

@@ -102,7 +102,7 @@ export function finishSync(ending: Ending): Finish {
   }
   consequences[rule.next](ending);
   if (claim.more !== undefined) channel.hurry(user, claim.more);
-  const isHeldBack = tellBreaker(ending);
+  const isHeldBack = informBreaker(ending);
   const isOver = rule.next === 'quarantine' ? records.has(user, flag.quarantined) : !channel.knows(user);
   return { outcome, state, laterWaiters: isOver ? outcome : undefined, isHeldBack };
 }
@@ -135,7 +135,7 @@ function storeState(
   return state;
 }
 
-function tellBreaker({ channel, claim, completion, now }: Ending): boolean {
+function informBreaker({ channel, claim, completion, now }: Ending): boolean {
   const { breaker, records } = channel;
   const { outcome } = completion;
   if (outcome === 'transient')

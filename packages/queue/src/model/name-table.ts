@@ -138,7 +138,7 @@ export class NameTable {
     }
   }
 
-  /** Frees a slot and moves up whoever stands behind it only because it was taken. */
+  /** Frees a slot and moves up the entries that stand behind it only because it was taken. */
   #emptySlot(start: number): void {
     const mask = this.#slots.length - 1;
     let hole = start;

@@ -37,7 +37,7 @@ export interface RunningClaim {
   more: MoreWork | undefined;
 }
 
-/** What the model says of a finished sync, for whoever keeps states and answers waiters. */
+/** What the model says of a finished sync, for the code that keeps states and answers waiters. */
 export interface Finish {
   readonly outcome: Completion['outcome'];
   /** The state to store, '' to drop it, undefined to leave it as it is. */

@@ -49,7 +49,7 @@ export interface SchedulerOptions {
 export type UserRange = Readonly<Record<'start' | 'count' | 'now', number>>;
 
 /**
- * The scheduling model: which user is synced next, on which channel. No I/O; each call is told the time.
+ * The scheduling model: which user is synced next, on which channel. No I/O; each call gets the time.
  *
  * Users and channels are small numbers here. All operations are O(log n), except those over a mask.
  */

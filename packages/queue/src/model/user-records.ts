@@ -14,7 +14,7 @@ export const flag = {
   fullSynced: 32,
   /** Stopped by a person. */
   paused: 64,
-  /** Mail may have changed while nobody listened. */
+  /** Mail may have changed while dsyncd did not listen. */
   doubted: 128,
 } as const;
 

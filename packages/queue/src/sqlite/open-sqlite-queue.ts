@@ -63,7 +63,7 @@ export async function openSqliteQueue(options: SqliteQueueOptions): Promise<Sqli
     return Object.assign(new ScheduledQueue({ scheduler, journal, clock }), { broken });
   } catch (error) {
     await thread.close().catch(() => {
-      // What went wrong before is told to the caller; the thread ends in any case.
+      // The caller gets the first error; the thread ends in any case.
     });
     throw error;
   }

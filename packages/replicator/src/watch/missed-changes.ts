@@ -21,7 +21,7 @@ export interface MissedChangesOptions {
   readonly logger?: Logger;
 }
 
-/** What one look at all users found, on one channel. */
+/** What one inspection of all users found, on one channel. */
 export interface Look {
   readonly asked: number;
   /** Changed, or may have: they are synced. */
@@ -39,7 +39,7 @@ const offMs = 60_000;
 /** File systems note times in steps. */
 const clockStepMs = 20;
 
-/** What a look at all users is for. */
+/** What an inspection of all users is for. */
 interface Purpose {
   /** From when on a change of this user is one that nobody has seen to; undefined: the user is not asked about. */
   readonly since: (status: UserStatus) => number | undefined;

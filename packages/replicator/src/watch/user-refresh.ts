@@ -63,7 +63,7 @@ export class UserRefresh {
   async refresh(): Promise<void> {
     try {
       const listed = await this.#addListed();
-      this.#tellUnusable();
+      this.#reportUnusable();
       if (this.#options.exists !== undefined) await this.#forgetVanished(listed, this.#options.exists);
     } catch (error) {
       if (!this.#stopped.signal.aborted)
@@ -71,7 +71,7 @@ export class UserRefresh {
     }
   }
 
-  #tellUnusable(): void {
+  #reportUnusable(): void {
     const { count, example = '' } = this.#options.unusable?.() ?? { count: 0 };
     if (count === this.#unusableCount) return;
     this.#unusableCount = count;
@@ -106,7 +106,7 @@ export class UserRefresh {
       batch = [];
     }
     await this.#addInOrder(batch);
-    this.#tellNoRoom(noRoomBefore);
+    this.#reportNoRoom(noRoomBefore);
     return listed;
   }
 
@@ -132,7 +132,7 @@ export class UserRefresh {
     }
   }
 
-  #tellNoRoom(before: DsyncdError | undefined): void {
+  #reportNoRoom(before: DsyncdError | undefined): void {
     const error = this.#noRoom;
     if (error === undefined || error.message === before?.message) return;
     this.#logger.warn({ error, hint: error.hint }, 'listed users are NOT replicated: the queue has no room');

@@ -14,7 +14,7 @@ export const programFile = (name: ProgramName): string => `${repository}build/${
 /** As the units in deploy/systemd set it. */
 const installedEnvironment = { UV_THREADPOOL_SIZE: '16', MALLOC_MMAP_THRESHOLD_: '262144' };
 
-/** One daemon of a host as a real process. Its log lines (JSON) are kept for the test to look at. */
+/** One daemon of a host as a real process. Its log lines (JSON) are kept for the test. */
 export class Program {
   readonly name: ProgramName;
   readonly #args: readonly string[];
@@ -153,7 +153,7 @@ export async function runProgram(
 /** Below the ports that the system gives to outgoing connections: none of those may take one that we found free. */
 const portMin = 10_000;
 const portMax = 32_000;
-/** Processes begin far apart, so that two that run side by side do not look at the same ports. */
+/** Processes begin far apart, so that two that run side by side do not try the same ports. */
 const stride = 977;
 let next = portMin + ((process.pid * stride) % (portMax - portMin));
 

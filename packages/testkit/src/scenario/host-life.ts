@@ -118,7 +118,7 @@ async function playDeed(
 /** Of each host; two hosts make it one in a second. */
 export const mailEveryMs = 2_000;
 
-/** A mail now and then on every host, with changes beside it, until it is stopped: something to look at. */
+/** A mail now and then on every host, with changes beside it, until it is stopped: something to watch. */
 export class GentleLife {
   readonly #over = new AbortController();
   readonly #stores: readonly MailStore[];

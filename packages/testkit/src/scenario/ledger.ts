@@ -10,7 +10,7 @@ interface Account {
   hasDeletedMailbox: boolean;
 }
 
-/** What was done to whose mail, so that in the end a mail that is missing or there twice can be told from one that should be. */
+/** What was done to the mail of which user, so that the audit knows which mails should be there, and how often. */
 export class Ledger {
   readonly #accounts = new Map<UserName, Account>();
   #deliveredCount = 0;

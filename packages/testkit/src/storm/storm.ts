@@ -37,7 +37,7 @@ const mailShare = 0.25;
 /** A full sync that is to prove both sides equal waits for a pause, too. */
 const quietMs = 12_000;
 
-/** Lets people and senders change mail on all hosts at once, and looks at what the hosts make of it. */
+/** Lets people and senders change mail on all hosts at once, and checks what the hosts make of it. */
 export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { hosts, users, seed, seconds, say = () => {} } = options;
   const ledger = options.ledger ?? new StormLedger();
