@@ -17,6 +17,7 @@ const mayImport = {
   doctor: ['core', 'protocol', 'config', 'engine', 'mailstore', 'notify', 'transport'],
   'http-api': ['core', 'process', 'protocol', 'queue', 'replicator', 'notify', 'telemetry'],
   'queue-redis': ['core', 'queue'],
+  pairing: ['core'],
   testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue', 'transport'],
 };
 
@@ -33,6 +34,7 @@ const homes = {
   // In the mail store only its threads: whatever else opened the index would race with them.
   'better-sqlite3': 'process|queue|mailstore/(src/maildir/worker|test)',
   ssh2: 'transport',
+  '@peculiar/x509': 'pairing',
   pino: 'telemetry',
   'smol-toml': 'config',
   typebox: 'config|http-api',

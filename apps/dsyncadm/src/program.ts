@@ -21,6 +21,7 @@ import {
   registerMailboxSubscribe,
   registerMailboxUnsubscribe,
 } from './commands/mailbox.ts';
+import { registerPairInit, registerPairJoin, registerPairUndo } from './commands/pair.ts';
 import {
   registerReplicatorAdd,
   registerReplicatorDsyncStatus,
@@ -84,6 +85,7 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
     'maintain the files of the built-in mail store',
     [registerStoreCheck, registerStoreRebuild, registerStoreExport, registerStoreImport],
   ],
+  ['pair', 'make two hosts a pair, and take it back', [registerPairInit, registerPairJoin, registerPairUndo]],
   ['failover', 'prepare for the other host to take over', [registerFailoverCheck]],
   [
     'config',

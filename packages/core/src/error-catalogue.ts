@@ -161,6 +161,17 @@ DSYNCD_SYSTEM | transient | - | The operating system refused something. | The me
 DSYNCD_SYNC_FAILED | transient | - | A sync failed for a reason without a code of its own. | The message says why; report it if it is not clear.
 DSYNCD_INTERNAL | transient operator | - | A defect of dsyncd. | Report it with the log.
 
+# Pairing
+DSYNCD_PAIR_CODE | operator | 64 | The code of a pairing is mistyped. | Copy it from the host where \`dsyncadm pair init\` printed it.
+DSYNCD_PAIR_IDENTITY | operator | - | The host that answers is not the one that printed the code. | Check address and code; if both are right, somebody sits between the hosts.
+DSYNCD_PAIR_REFUSED | operator | - | The other host gave up, or does not accept the code. | The message says why; run \`dsyncadm pair init\` again for a new code.
+DSYNCD_PAIR_EXPIRED | transient | - | No host came with the code in time. | Run \`dsyncadm pair init\` again for a new code.
+DSYNCD_PAIR_LOST | transient operator | - | The connection between the two hosts broke during the pairing. | Begin again on both hosts; what was made is removed.
+DSYNCD_PAIR_ANSWER | operator | 76 | The other end does not speak the pairing, or not this version of it. | Run the same version of dsyncd on both hosts.
+DSYNCD_PAIR_TAKEN | operator | 65 | A file that the pairing would write exists, or the host is paired already. | Move the file away, or run \`dsyncadm pair undo\` first.
+DSYNCD_PAIR_DOVECOT | operator | - | Dovecot does not accept its part, which was removed again. | The message has the words of doveconf; correct its configuration, then pair again.
+DSYNCD_PAIR_JOURNAL | operator | - | The journal of the pairing cannot be read. | Use the dsyncadm that paired this host.
+
 # HTTP API and alerts
 DSYNCD_HTTP_LISTEN | operator | - | The HTTP API cannot listen. | Another program has that port: change [listeners.http].
 DSYNCD_HTTP_TLS | operator | - | Certificate and key of the HTTP API cannot be used. | server_cert_file and server_key_file in [ssl] must be PEM and belong together.

@@ -1,0 +1,203 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { countOf, DsyncdError, formatSpan } from '@dsyncd/core';
+import type { HostFacts, Journal, Owner, Place, Plan } from '@dsyncd/pairing';
+import type { CommandContext } from '../context.ts';
+import { healthOf, type ReplicationHealth } from '../replication-health.ts';
+import { ReplicatorClient } from '../replicator/client.ts';
+import type { Dialog } from './dialog.ts';
+import type { ServicesMode } from './options.ts';
+import {
+  enableUnit,
+  isUnitEnabled,
+  makeTmpfiles,
+  reloadDovecot,
+  startLines,
+  startProgram,
+} from './services.ts';
+
+export interface FinishOptions {
+  readonly mode: ServicesMode;
+  readonly plan: Plan;
+  readonly place: Place;
+  readonly owner: Owner | undefined;
+  readonly root: string;
+  readonly waitMs: number;
+  readonly probe: string | undefined;
+  readonly note: (entries: Journal['entries']) => Promise<void>;
+}
+
+/** How the pair stands in the end. */
+export type FinishResult = 'good' | 'problems' | 'not started';
+
+const lookEveryMs = 200;
+
+/** Starts the programs, checks both ways, and watches the first sync to its end. */
+export async function finishPair(
+  context: CommandContext,
+  dialog: Dialog,
+  options: FinishOptions,
+): Promise<FinishResult> {
+  await startServices(dialog, options);
+  if (!(await waitForBoth(context, dialog, options))) return 'not started';
+  const isGood = await runDoctor(dialog, options);
+  const isSynced = await watchFirstSync(context, dialog, options);
+  return isGood && isSynced ? 'good' : 'problems';
+}
+
+async function startServices(dialog: Dialog, options: FinishOptions): Promise<void> {
+  const { mode, plan, place, owner, root, note } = options;
+  const { services } = plan;
+  const isDovecot = plan.own.engine === 'dovecot';
+  if (mode === 'none') {
+    const lines = [
+      ...(isDovecot ? [`systemd-tmpfiles --create ${place.files.tmpfiles}`, 'doveadm reload'] : []),
+      ...startLines(services, place),
+    ];
+    await dialog.show(
+      'start',
+      ['Start these now, on this host:', ...lines.map((line) => `  ${line}`)].join('\n'),
+      { lines },
+    );
+    return;
+  }
+  if (isDovecot) {
+    if (plan.files.some(({ path }) => path === place.files.tmpfiles))
+      await makeTmpfiles(place.files.tmpfiles);
+    await reloadDovecot(root).catch((error: unknown) =>
+      dialog.show('warning', `Dovecot was not reloaded (${messageOf(error)}): reload or start it.`),
+    );
+  }
+  if (mode === 'systemd') {
+    for (const name of services) {
+      if (!(await isUnitEnabled(name))) await note([{ kind: 'unit', name }]);
+      await enableUnit(name);
+    }
+  } else {
+    await note(services.map((name) => ({ kind: 'program', name, config: place.configFile })));
+    for (const name of services) await startProgram(name, place, owner);
+  }
+  await dialog.show('started', `Started ${services.join(', ')}.`, { services });
+}
+
+/** True when dsyncd runs here and the other host can be reached; otherwise says what is missing. */
+async function waitForBoth(
+  context: CommandContext,
+  dialog: Dialog,
+  { place, plan, waitMs }: FinishOptions,
+): Promise<boolean> {
+  const { clock } = context;
+  const deadline = clock.elapsed() + waitMs;
+  for (;;) {
+    const missing = await whatIsMissing(place, plan.peer);
+    if (missing === undefined) return true;
+    if (clock.elapsed() >= deadline) {
+      await dialog.show(
+        'not-started',
+        `Not checked: ${missing}. Then run \`dsyncadm doctor\` on both hosts.`,
+        { missing },
+      );
+      return false;
+    }
+    dialog.progress(`waiting: ${missing}`);
+    await clock.sleep(lookEveryMs);
+  }
+}
+
+async function whatIsMissing(place: Place, peer: HostFacts): Promise<string | undefined> {
+  try {
+    (await ReplicatorClient.connect(replicatorSocket(place))).close();
+  } catch (error) {
+    if (!(error instanceof DsyncdError)) throw error;
+    return `dsyncd does not run here yet (${error.message})`;
+  }
+  return (await canReach(peer)) ? undefined : `nothing answers at ${peer.address} port ${peer.port} yet`;
+}
+
+const replicatorSocket = ({ runDir }: Place): string => join(runDir, 'replicator-doveadm');
+
+async function canReach({ address, port }: HostFacts): Promise<boolean> {
+  const socket = connect({ host: address, port });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(5_000) });
+    return true;
+  } catch {
+    // The caller asks again.
+    return false;
+  } finally {
+    socket.on('error', () => {});
+    socket.destroy();
+  }
+}
+
+/** In a process of its own, as doctor becomes the owner of the mail. */
+async function runDoctor(dialog: Dialog, { place, probe }: FinishOptions): Promise<boolean> {
+  const args = ['-c', place.configFile, 'doctor', ...(probe === undefined ? [] : ['--probe', probe])];
+  const { code, stdout, stderr } = await runSelf(dialog.isJson ? [...args, '--json'] : args);
+  const isGood = code === 0 || code === 1;
+  const checks = dialog.isJson && stdout !== '' ? (JSON.parse(stdout) as unknown) : undefined;
+  await dialog.show('doctor', `${stdout}${stderr}`.trimEnd(), { good: isGood, result: checks });
+  return isGood;
+}
+
+function runSelf(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [process.argv[1] ?? '', ...args],
+      { maxBuffer: 16_000_000 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
+
+/** Until nobody is behind, or only those are left whom a person must help. */
+async function watchFirstSync(
+  { clock }: CommandContext,
+  dialog: Dialog,
+  { place }: FinishOptions,
+): Promise<boolean> {
+  const startedAt = clock.elapsed();
+  const client = await ReplicatorClient.connect(replicatorSocket(place));
+  try {
+    for (;;) {
+      const health = await healthOf(client, clock.now, {});
+      const users = health.channels.reduce((sum, channel) => sum + channel.users, 0);
+      const left = health.behind.length;
+      if (left === 0 || isStuck(health)) {
+        dialog.progress('');
+        const isDone = left === 0;
+        const spent = formatSpan(clock.elapsed() - startedAt);
+        const text = isDone
+          ? `First sync: ${countOf(users, 'user')} replicated after ${spent}.`
+          : `First sync: ${left} of ${countOf(users, 'user')} need a person: \`dsyncadm status\` says what to do.`;
+        await dialog.show('synced', text, { users, left });
+        return isDone;
+      }
+      dialog.progress(progressText(users, left, health));
+      await clock.sleep(lookEveryMs);
+    }
+  } finally {
+    client.close();
+  }
+}
+
+const barChars = 30;
+
+function progressText(users: number, left: number, { behind }: ReplicationHealth): string {
+  const done = users - left;
+  const filled = Math.round((done / Math.max(users, 1)) * barChars);
+  const running = behind.filter(({ state }) => state === 'running').length;
+  return `first sync [${'#'.repeat(filled).padEnd(barChars, '.')}] ${done} of ${users} users, ${running} running`;
+}
+
+/** Nobody is left whom time alone helps. */
+const isStuck = ({ behind }: ReplicationHealth): boolean =>
+  behind.every(({ state }) => state === 'quarantined' || state === 'paused');
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

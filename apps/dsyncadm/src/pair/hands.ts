@@ -1,0 +1,140 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { promisify } from 'node:util';
+import { DsyncdError } from '@dsyncd/core';
+import {
+  applyPlan,
+  type DovecotTemplates,
+  findObstacles,
+  type Hands,
+  type HostFacts,
+  type Journal,
+  type Machine,
+  type Material,
+  makePlan,
+  type Owner,
+  type Place,
+  type Plan,
+  readJournal,
+  taken,
+  undoJournal,
+  writeJournal,
+} from '@dsyncd/pairing';
+import { type Dialog, planJson, planText } from './dialog.ts';
+import { dovecotConfOf } from './here.ts';
+
+export interface HandsOptions {
+  readonly facts: HostFacts;
+  readonly place: Place;
+  readonly owner: Owner | undefined;
+  readonly root: string;
+  readonly templates: DovecotTemplates | undefined;
+  readonly hasSample: boolean;
+  readonly units: readonly { readonly path: string; readonly text: string }[];
+  readonly dialog: Dialog;
+  readonly machine: Machine;
+  readonly now: () => number;
+}
+
+/** Writes on this host what the two hosts agree on. */
+export class HostHands implements Hands {
+  readonly facts: HostFacts;
+  readonly #options: HandsOptions;
+  #journal: Journal | undefined;
+
+  constructor(options: HandsOptions) {
+    this.facts = options.facts;
+    this.#options = options;
+  }
+
+  planFor(peer: HostFacts): Plan {
+    const { facts, place, templates, hasSample, units } = this.#options;
+    return makePlan({ own: facts, peer, place, templates, hasSample, units });
+  }
+
+  /** @throws {DsyncdError} when something is in the way of the plan */
+  async check(peer: HostFacts): Promise<Plan> {
+    const plan = this.planFor(peer);
+    const obstacles = await findObstacles(plan);
+    if (obstacles.length > 0) throw taken(obstacles);
+    await checkPort(this.#options.place.listenAddress, plan.port);
+    return plan;
+  }
+
+  async agree(peer: HostFacts): Promise<void> {
+    const { dialog } = this.#options;
+    const plan = await this.check(peer);
+    await dialog.show('plan', planText(plan), planJson(plan));
+    await dialog.agree('Do this?');
+  }
+
+  async write(material: Material, peer: HostFacts): Promise<void> {
+    const { place, owner, root, now } = this.#options;
+    this.#journal = await applyPlan(this.planFor(peer), material, {
+      journalFile: place.journal,
+      owner,
+      now: now(),
+    });
+    if (this.facts.engine === 'dovecot') await checkDovecot(root);
+  }
+
+  async keep(): Promise<void> {
+    if (this.#journal === undefined) return;
+    this.#journal = { ...this.#journal, state: 'kept' };
+    await writeJournal(this.#options.place.journal, this.#journal);
+  }
+
+  /** Notes what is about to be started, so that `undo` ends it. */
+  async note(entries: Journal['entries']): Promise<void> {
+    if (this.#journal === undefined || entries.length === 0) return;
+    this.#journal = { ...this.#journal, entries: [...this.#journal.entries, ...entries] };
+    await writeJournal(this.#options.place.journal, this.#journal);
+  }
+
+  /** By the journal on disk, as writing may have failed at any point. */
+  async rollBack(): Promise<void> {
+    const { place, machine, dialog } = this.#options;
+    const journal = await readJournal(place.journal);
+    if (journal?.state !== 'open') return;
+    await undoJournal(journal, place.journal, machine);
+    await dialog.show('rolled-back', 'What was written on this host is removed again.');
+  }
+}
+
+/** A program that has the port already would keep ours from starting. */
+async function checkPort(address: string, port: number): Promise<void> {
+  const server = createServer().listen(port, address);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw new DsyncdError(
+      'DSYNCD_LISTEN',
+      `port ${port} of this host cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      { outcome: 'operator', hint: 'choose another with --port', cause: error },
+    );
+  }
+  server.close();
+  await once(server, 'close');
+}
+
+/** What the drop-in brings, and Dovecot does not know before. */
+const mark = 'dsyncd-doveadm';
+
+async function checkDovecot(root: string): Promise<void> {
+  const file = dovecotConfOf(root);
+  let printed: string;
+  try {
+    ({ stdout: printed } = await promisify(execFile)('doveconf', ['-n', '-c', file]));
+  } catch (error) {
+    const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+    throw badDovecot(`doveconf does not accept the drop-in: ${stderr.trim().split('\n')[0]}`);
+  }
+  if (!printed.includes(mark)) throw badDovecot(`${file} does not include conf.d/99-dsyncd.conf`);
+}
+
+const badDovecot = (message: string): DsyncdError =>
+  new DsyncdError('DSYNCD_PAIR_DOVECOT', message, {
+    outcome: 'operator',
+    hint: 'the drop-in is removed again; correct the configuration of Dovecot, then pair again',
+  });

@@ -1,0 +1,84 @@
+import type { HostFacts } from './messages.ts';
+import type { Place } from './place.ts';
+
+const text = (value: string): string => JSON.stringify(value);
+const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
+/** True when the two hosts speak TLS with each other: a Dovecot would need certificates of its own settings for it. */
+export const usesTls = (own: HostFacts, peer: HostFacts): boolean =>
+  own.engine === 'builtin' && peer.engine === 'builtin';
+
+/** `mail_replica` for the other host. */
+export const replicaOf = (own: HostFacts, peer: HostFacts): string =>
+  `${usesTls(own, peer) ? 'tcps' : 'tcp'}:${bracketed(peer.address)}:${peer.port}`;
+
+/** The whole dsyncd.toml of one host. */
+export function configText(own: HostFacts, peer: HostFacts, place: Place): string {
+  const { files } = place;
+  const head = [
+    `# Made by \`dsyncadm pair\` for ${own.hostname} and ${peer.hostname}. Every setting: deploy/reference.md.`,
+    `hostname = ${text(own.hostname)}`,
+    `base_dir = ${text(place.runDir)}`,
+    `state_dir = ${text(place.stateDir)}`,
+    `mail_engine = ${text(own.engine)}`,
+  ];
+  const secret = [`doveadm_password_file = ${text(files.secret)}`];
+  const channel = ['', '[channels.default]', `mail_replica = ${text(replicaOf(own, peer))}`];
+  const lines =
+    own.engine === 'builtin'
+      ? [
+          ...head,
+          `mail_home = ${text(place.mailHome)}`,
+          ...secret,
+          ...channel,
+          ...(usesTls(own, peer) ? sslTable(place) : []),
+          ...listeners(own, peer, place),
+        ]
+      : [...head, ...spoolOf(own, place), ...secret, ...channel, ...dovecotTables(own, place)];
+  return `${lines.join('\n')}\n`;
+}
+
+const sslTable = ({ files }: Place): readonly string[] => [
+  '',
+  '[ssl]',
+  `client_ca_file = ${text(files.authority)}`,
+  `server_cert_file = ${text(files.certificate)}`,
+  `server_key_file = ${text(files.privateKey)}`,
+];
+
+const listeners = (own: HostFacts, peer: HostFacts, place: Place): readonly string[] => [
+  '',
+  '[listeners.doveadm]',
+  `address = ${text(place.listenAddress)}`,
+  `port = ${own.port}`,
+  `ssl = ${usesTls(own, peer)}`,
+  '',
+  '# Point the LMTP transport of the MTA here.',
+  '[listeners.lmtp]',
+  `path = ${text(`${place.runDir}/lmtp`)}`,
+];
+
+const spoolOf = (own: HostFacts, place: Place): readonly string[] =>
+  own.dovecot?.startsWith('2.4') === true
+    ? [`notify_spool_dir = ${text(`${place.stateDir}/notify-spool`)}`]
+    : [];
+
+const dovecotTables = (own: HostFacts, place: Place): readonly string[] => [
+  '',
+  '[dovecot]',
+  `doveadm_socket_path = ${text(`${place.dovecotRunDir}/dsyncd-doveadm`)}`,
+  `auth_socket_path = ${text(`${place.dovecotRunDir}/dsyncd-userdb`)}`,
+  ...(own.dovecot?.startsWith('2.4') === true
+    ? []
+    : [
+        '',
+        '# Mail processes write here.',
+        '[listeners.notify]',
+        'mode = "0660"',
+        `group = ${text(place.group)}`,
+        '',
+        '# For `doveadm replicator` and `dsyncadm replicator`.',
+        '[listeners.replicator]',
+        'mode = "0600"',
+      ]),
+];

@@ -1,0 +1,13 @@
+export { applyPlan, findObstacles, type Owner, taken } from './apply.ts';
+export { newHostKey, selfSigned } from './authority.ts';
+export * from './code.ts';
+export { usesTls } from './config-text.ts';
+export type { DovecotTemplates } from './dovecot-text.ts';
+export { type FollowResult, followPair, type Hands, leadPair, type Material } from './exchange.ts';
+export { joinHost, publicKeyOf } from './joiner.ts';
+export { type Journal, type JournalEntry, readJournal, sha256Of, writeJournal } from './journal.ts';
+export { type Joined, listenForJoiner, type PairingListener, wrongCodesMax } from './listener.ts';
+export { type Engine, type HostFacts, isHostName, seriesOf } from './messages.ts';
+export type { Place } from './place.ts';
+export { makePlan, type Plan } from './plan.ts';
+export { type Machine, type Undone, undoJournal } from './undo.ts';

@@ -1,0 +1,161 @@
+import { dirname } from 'node:path';
+import { configText, usesTls } from './config-text.ts';
+import { type DovecotTemplates, dropInText, tmpfilesText } from './dovecot-text.ts';
+import type { Material } from './exchange.ts';
+import type { HostFacts } from './messages.ts';
+import type { Place } from './place.ts';
+
+export interface PlannedFolder {
+  readonly path: string;
+  readonly mode: number;
+  /** `root` stays who makes it where that is not root. */
+  readonly owner: 'root' | 'mail';
+}
+
+export interface PlannedFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly owner: 'root' | 'mail';
+  /** The group of the mail's owner may read it, too. */
+  readonly group: 'root' | 'mail';
+  readonly what: string;
+  readonly text: (material: Material) => string;
+  /** The sample that the package installed, unchanged: it is put aside, and comes back with `undo`. */
+  readonly replacesSample?: boolean;
+}
+
+/** All that a host gets. */
+export interface Plan {
+  readonly own: HostFacts;
+  readonly peer: HostFacts;
+  /** The owner of what is `mail`. */
+  readonly user: string;
+  readonly group: string;
+  readonly folders: readonly PlannedFolder[];
+  readonly files: readonly PlannedFile[];
+  /** Units of systemd, or programs to start. */
+  readonly services: readonly string[];
+  /** TCP port that the other host must reach. */
+  readonly port: number;
+  /** What a person should know beside that. */
+  readonly notes: readonly string[];
+}
+
+export interface PlanInput {
+  readonly own: HostFacts;
+  readonly peer: HostFacts;
+  readonly place: Place;
+  /** Needed with engine dovecot. */
+  readonly templates?: DovecotTemplates | undefined;
+  /** The configuration that is there is the sample of the package, unchanged. */
+  readonly hasSample: boolean;
+  /** Units that this host lacks, by path, and drop-ins for them. */
+  readonly units?: readonly { readonly path: string; readonly text: string }[];
+}
+
+/** Decides what a host gets. Pure: the same input is the same plan. */
+export function makePlan(input: PlanInput): Plan {
+  const { own, peer, place, units = [] } = input;
+  const isTls = usesTls(own, peer);
+  return {
+    own,
+    peer,
+    user: place.user,
+    group: place.group,
+    folders: foldersOf(input),
+    files: [
+      {
+        path: place.configFile,
+        mode: 0o640,
+        owner: 'root',
+        group: 'mail',
+        what: 'configuration of dsyncd',
+        text: () => configText(own, peer, place),
+        replacesSample: input.hasSample,
+      },
+      secretFile(place.files.secret, 'secret that both hosts share', ({ secret }) => `${secret}\n`),
+      ...(isTls ? certificateFiles(place) : []),
+      ...(own.engine === 'dovecot' ? dovecotFiles(input) : []),
+      ...units.map(({ path, text }) => openFile(path, 'unit of systemd', () => text)),
+    ],
+    services: own.engine === 'builtin' ? ['dsyncd', 'dsync-server', 'dsync-lmtp'] : ['dsyncd'],
+    port: own.port,
+    notes: notesOf(own, peer, isTls),
+  };
+}
+
+function foldersOf({ own, place }: PlanInput): readonly PlannedFolder[] {
+  return [
+    { path: dirname(place.configFile), mode: 0o755, owner: 'root' },
+    { path: place.runDir, mode: 0o755, owner: 'mail' },
+    { path: place.stateDir, mode: 0o750, owner: 'mail' },
+    ...(own.engine === 'builtin' ? [{ path: place.mailDir, mode: 0o700, owner: 'mail' } as const] : []),
+  ];
+}
+
+const openFile = (path: string, what: string, text: PlannedFile['text']): PlannedFile => ({
+  path,
+  mode: 0o644,
+  owner: 'root',
+  group: 'root',
+  what,
+  text,
+});
+
+const secretFile = (path: string, what: string, text: PlannedFile['text']): PlannedFile => ({
+  path,
+  mode: 0o600,
+  owner: 'mail',
+  group: 'mail',
+  what,
+  text,
+});
+
+const certificateFiles = ({ files }: Place): readonly PlannedFile[] => [
+  openFile(files.authority, 'certificate of the authority of this pair', ({ authority }) => authority),
+  openFile(files.certificate, 'certificate of this host', ({ certificate }) => certificate),
+  secretFile(files.privateKey, 'private key of this host', ({ privateKey }) => privateKey),
+];
+
+function dovecotFiles({ own, place, templates }: PlanInput): readonly PlannedFile[] {
+  if (templates === undefined) return [];
+  const { dropIn, tmpfiles, lua } = templates;
+  return [
+    {
+      path: place.files.dropIn,
+      mode: 0o640,
+      owner: 'root',
+      group: 'mail',
+      what: "Dovecot's part, with the secret in it",
+      text: ({ secret }) => dropInText(dropIn, own, place, secret),
+    },
+    ...(tmpfiles === undefined
+      ? []
+      : [
+          openFile(place.files.tmpfiles, "way from Dovecot's sockets to those of dsyncd", () =>
+            tmpfilesText(tmpfiles, place),
+          ),
+        ]),
+    ...(lua === undefined
+      ? []
+      : [openFile(place.files.lua, 'notes changes for dsyncd, run by Dovecot', () => lua)]),
+  ];
+}
+
+function notesOf(own: HostFacts, peer: HostFacts, isTls: boolean): readonly string[] {
+  return [
+    ...(isTls
+      ? []
+      : [
+          'A Dovecot is part of this pair: mail and secret go over the network unencrypted. Use a private network or a tunnel.',
+        ]),
+    ...(own.engine !== peer.engine
+      ? [
+          `${own.hostname} keeps mail in ${own.engine}, ${peer.hostname} in ${peer.engine}: both have the same mail, each in its own files.`,
+        ]
+      : []),
+    ...(own.version === peer.version
+      ? []
+      : [`dsyncd ${own.version} here, ${peer.version} there: install the same version soon.`]),
+  ];
+}
