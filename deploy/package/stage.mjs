@@ -45,6 +45,9 @@ export function stageLibrary(folder, { processor, node }) {
   cpSync(join(root, 'build'), join(folder, 'build'), { recursive: true });
   rmSync(join(folder, 'build/modules.json'));
   cpSync(compiledSqlite(root, processor), join(folder, 'build', sqliteFile));
+  // What `dsyncadm pair` fills in, and the sample that it may take the place of.
+  for (const name of ['dsyncd.toml', 'dovecot-2.3', 'dovecot-2.4'])
+    cpSync(join(root, 'deploy', name), join(folder, 'deploy', name), { recursive: true });
   const { name, version, type } = JSON.parse(sourceText('package.json'));
   put(folder, 'package.json', `${JSON.stringify({ name, version, type })}\n`);
 }

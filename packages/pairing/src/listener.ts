@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { type Clock, DsyncdError } from '@dsyncd/core';
 import { isProof, type PairingCode, proofOf } from './code.ts';
@@ -83,7 +84,7 @@ class Door {
   readonly joined: Promise<Joined>;
   readonly #options: ListenOptions;
   readonly #server: Server;
-  readonly #pending = new Set<{ destroy(): unknown }>();
+  readonly #pending = new Set<Socket>();
   readonly #streams = new Set<MessageStream>();
   readonly #cancelExpiry: () => void;
   #settle: { resolve: (joined: Joined) => void; reject: (error: Error) => void };
@@ -103,7 +104,7 @@ class Door {
       once: true,
     });
     // Before TLS: a connection that never says anything counts, too.
-    server.on('connection', (socket) => {
+    server.on('connection', (socket: Socket) => {
       this.#pending.add(socket);
       socket.once('close', () => this.#pending.delete(socket));
       const oldest = this.#pending.size > pendingMax ? this.#pending.values().next().value : undefined;

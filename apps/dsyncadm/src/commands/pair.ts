@@ -26,7 +26,12 @@ export function registerPairInit(parent: Command, context: CommandContext): void
         'the host with the code gets, both agree on a secret and on certificates of an authority of their own; the private key of a host never ' +
         'leaves it. The plan is shown before anything is written, and nothing that exists is overwritten.',
     )
-    .option('--pair-port <port>', 'where to wait for the other host; 0: any', parseWholeNumber, pairPort)
+    .option(
+      '--pair-port <port>',
+      'where to wait for the other host; 0 takes one that is free',
+      parseWholeNumber,
+      pairPort,
+    )
     .option('--pair-address <address>', 'on which address to wait', '0.0.0.0')
     .option('--valid <seconds>', 'how long the code is good', parseWholeNumber, 900);
   addHelpParts(addPairOptions(command), {

@@ -1,0 +1,246 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { freePort, LmtpClient, programFile, runProgram, until } from '@dsyncd/testkit';
+import { expect, it } from 'vitest';
+import { cleanUpAfterTests, mailOf, onCleanup } from './support.ts';
+
+cleanUpAfterTests();
+
+const user = userInfo().username;
+const ann = 'ann@example.com';
+
+interface Event {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+/** `dsyncadm pair` on one host, whose root is a folder. */
+class PairCommand {
+  readonly events: Event[] = [];
+  stderr = '';
+  readonly ended: Promise<number | string>;
+  readonly #child: ChildProcess;
+
+  constructor(args: readonly string[], input: string) {
+    const child = spawn(process.execPath, [programFile('dsyncadm'), 'pair', ...args, '--yes', '--json'], {
+      stdio: 'pipe',
+    });
+    this.#child = child;
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (text + chunk).split('\n');
+      text = lines.pop() ?? '';
+      this.events.push(...lines.map((line) => JSON.parse(line) as Event));
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk));
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+    this.ended = new Promise((resolve) =>
+      child.once('close', (code, signal) => resolve(code ?? signal ?? -1)),
+    );
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  async event(name: string): Promise<Event> {
+    const find = (): Event | undefined => this.events.find(({ event }) => event === name);
+    await until(`event ${name}: ${this.stderr}`, () => find() !== undefined);
+    return find() as Event;
+  }
+}
+
+class PairHost {
+  readonly root = mkdtempSync(join(tmpdir(), 'dsyncd-pair-'));
+  readonly hostname: string;
+  readonly port: number;
+
+  private constructor(hostname: string, port: number) {
+    this.hostname = hostname;
+    this.port = port;
+    onCleanup(async () => {
+      await this.undo();
+      rmSync(this.root, { recursive: true, force: true });
+    });
+  }
+
+  static make = async (hostname: string): Promise<PairHost> => new PairHost(hostname, await freePort());
+
+  path(...parts: readonly string[]): string {
+    return join(this.root, ...parts);
+  }
+
+  #options(services: 'start' | 'none'): readonly string[] {
+    return [
+      ...['--root', this.root, '--hostname', this.hostname, '--address', '127.0.0.1', '--user', user],
+      ...['--port', String(this.port), '--engine', 'builtin', '--services', services],
+      ...(services === 'none' ? ['--wait', '0'] : []),
+    ];
+  }
+
+  init(services: 'start' | 'none', more: readonly string[] = []): PairCommand {
+    return new PairCommand(
+      ['init', '--pair-port', '0', '--pair-address', '127.0.0.1', ...this.#options(services), ...more],
+      '',
+    );
+  }
+
+  join(services: 'start' | 'none', { code, port }: Event, more: readonly string[] = []): PairCommand {
+    return new PairCommand(
+      ['join', `127.0.0.1:${String(port)}`, ...this.#options(services), ...more],
+      `${String(code)}\n`,
+    );
+  }
+
+  undo = () => runProgram('dsyncadm', ['pair', 'undo', '--yes', '--root', this.root]);
+
+  admin = (...args: readonly string[]) =>
+    runProgram('dsyncadm', ['-c', this.path('etc/dsyncd/dsyncd.toml'), ...args]);
+
+  /** What is in /etc. */
+  async etc(): Promise<readonly string[]> {
+    return existsSync(this.path('etc')) ? (await readdir(this.path('etc'), { recursive: true })).sort() : [];
+  }
+}
+
+const makeHosts = async (): Promise<readonly [PairHost, PairHost]> => [
+  await PairHost.make('mx1.example.test'),
+  await PairHost.make('mx2.example.test'),
+];
+
+const etcOfPair = [
+  'dsyncd',
+  ...['ca.pem', 'dsyncd.toml', 'host.key', 'host.pem', 'pair.json', 'secret'].map((name) => `dsyncd/${name}`),
+];
+
+it('makes two hosts a pair that replicates, and takes it back', async () => {
+  const [mx1, mx2] = await makeHosts();
+  const first = mx1.init('start');
+  const second = mx2.join('start', await first.event('code'));
+  expect([await first.ended, await second.ended], first.stderr + second.stderr).toEqual([0, 0]);
+  for (const { events } of [first, second]) {
+    expect(events.find(({ event }) => event === 'doctor')).toMatchObject({ good: true });
+    expect(events.at(-1)).toMatchObject({ event: 'paired', result: 'good', undo: 'dsyncadm pair undo' });
+  }
+
+  const client = await LmtpClient.connect(mx1.path('run/dsyncd/lmtp'));
+  const [reply] = await client.deliver([ann], Buffer.from(mailOf('paired'))).finally(() => client.close());
+  expect(reply).toMatch(/^250 /);
+  await until('the mail is on the other host', async () =>
+    (await mx2.admin('mailbox', 'status', '-u', ann, '--json', 'INBOX')).stdout.includes(
+      '"messagesCount": 1',
+    ),
+  );
+
+  const secret = (await readFile(mx1.path('etc/dsyncd/secret'), 'utf8')).trim();
+  const shown = JSON.stringify([first.events, second.events]) + first.stderr + second.stderr;
+  expect(shown).not.toContain(secret);
+  expect(shown).not.toContain('PRIVATE KEY');
+
+  const again = mx1.init('none');
+  expect(await again.ended).toBe(65);
+  expect(again.stderr).toContain('this host is paired with mx2.example.test already');
+
+  for (const host of [mx1, mx2]) {
+    expect(await host.undo()).toMatchObject({ code: 0 });
+    expect(await host.etc()).toEqual([]);
+    expect((await readdir(host.path('srv/mail'))).length, 'mail stays').toBeGreaterThan(0);
+    expect(await host.undo()).toMatchObject({ code: 65 });
+  }
+}, 120_000);
+
+it('syncs the mail that one host had before, to its end', async () => {
+  const [mx1, mx2] = await makeHosts();
+  // The mail of before, made by a host alone.
+  await mkdir(mx1.path('srv/mail'), { recursive: true });
+  await mkdir(mx1.path('old'), { recursive: true });
+  const config = [
+    'hostname = "mx1.example.test"',
+    `base_dir = "${mx1.path('old')}"`,
+    `state_dir = "${mx1.path('old')}"`,
+    `mail_home = "${mx1.path('srv/mail')}/%{user}"`,
+    '[channels.default]',
+    'mail_replica = "remote:vmail@mx2.example.test"',
+  ];
+  await writeFile(mx1.path('old/dsyncd.toml'), `${config.join('\n')}\n`);
+  for (const name of ['ann', 'bob', 'cyd'])
+    expect(
+      await runProgram(
+        'dsyncadm',
+        ['-c', mx1.path('old/dsyncd.toml'), 'mail', 'save', '--create-user', '-u', `${name}@example.com`],
+        mailOf('old'),
+      ),
+    ).toMatchObject({ code: 0 });
+  const first = mx1.init('start', ['--probe', ann]);
+  const second = mx2.join('start', await first.event('code'));
+  expect([await first.ended, await second.ended], first.stderr + second.stderr).toEqual([0, 0]);
+  expect(JSON.stringify(await first.event('doctor'))).toContain('probe-deliver');
+  expect(await first.event('synced')).toMatchObject({ users: 3, left: 0 });
+  expect((await readdir(mx2.path('srv/mail'))).sort()).toEqual([
+    'ann@example.com',
+    'bob@example.com',
+    'cyd@example.com',
+  ]);
+}, 120_000);
+
+/** Where a command is killed: when it has shown an event, or made a file. */
+const moments: readonly (readonly [string, 'event' | 'file'])[] = [
+  ['plan', 'event'],
+  ['etc/dsyncd/pair.json', 'file'],
+  ['etc/dsyncd/host.key', 'file'],
+];
+
+for (const side of ['init', 'join'] as const)
+  for (const [moment, kind] of moments)
+    it(`begins again after a kill of ${side} at ${kind} ${moment}`, async () => {
+      const [mx1, mx2] = await makeHosts();
+      const first = mx1.init('none');
+      const second = mx2.join('none', await first.event('code'));
+      const [victim, host] = side === 'init' ? [first, mx1] : [second, mx2];
+      if (kind === 'event') await victim.event(moment);
+      else await until(`${moment} is there`, () => existsSync(host.path(moment)), { everyMs: 1 });
+      victim.kill();
+      const [one, two] = [await first.ended, await second.ended];
+      // A host that was not killed has all of its files, or none.
+      const other = side === 'init' ? mx2 : mx1;
+      expect([[], etcOfPair]).toContainEqual(await other.etc());
+      expect(side === 'init' ? two : one, 'nobody hangs').toSatisfy((code) => typeof code === 'number');
+
+      for (const each of [mx1, mx2]) {
+        const journal = await readFile(each.path('etc/dsyncd/pair.json'), 'utf8').catch(() => '');
+        if (journal.includes('"kept"')) expect(await each.undo()).toMatchObject({ code: 0 });
+      }
+      const again = mx1.init('none');
+      const joined = mx2.join('none', await again.event('code'));
+      await Promise.all([again.ended, joined.ended]);
+      for (const { events, stderr } of [again, joined])
+        expect(events.at(-1), stderr).toMatchObject({ event: 'paired' });
+      for (const each of [mx1, mx2]) expect(await each.etc()).toEqual(etcOfPair);
+    }, 60_000);
+
+it('stops before anything is written where a configuration is there', async () => {
+  const [mx1] = await makeHosts();
+  await mkdir(mx1.path('etc/dsyncd'), { recursive: true });
+  await writeFile(mx1.path('etc/dsyncd/dsyncd.toml'), '# mine\n');
+  const command = mx1.init('none');
+  expect(await command.ended).toBe(65);
+  expect(command.stderr).toContain('dsyncd.toml');
+  expect(command.stderr).toContain('nothing that exists is overwritten');
+  expect(await mx1.etc()).toEqual(['dsyncd', 'dsyncd/dsyncd.toml']);
+});
+
+it('shows the plan and writes nothing with --dry-run, on both sides', async () => {
+  const [mx1, mx2] = await makeHosts();
+  const first = mx1.init('none', ['--dry-run']);
+  const second = mx2.join('none', { event: 'code', code: '', port: 1 }, ['--dry-run']);
+  expect([await first.ended, await second.ended], first.stderr + second.stderr).toEqual([0, 0]);
+  for (const { events } of [first, second]) {
+    expect(events.map(({ event }) => event)).toEqual(['plan']);
+    expect(JSON.stringify(events)).toContain('etc/dsyncd/host.key');
+  }
+  expect([...(await mx1.etc()), ...(await mx2.etc())]).toEqual([]);
+});
