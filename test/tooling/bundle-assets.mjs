@@ -40,6 +40,7 @@ const libraries = {
   web: ['fastify', '@fastify/static', '@fastify/swagger', '@fastify/swagger-ui'],
   redis: ['ioredis', 'bullmq', '@bull-board/api', '@bull-board/api/bullMQAdapter', '@bull-board/fastify'],
   ssh: ['ssh2'],
+  certificates: ['reflect-metadata', '@peculiar/x509'],
 };
 const libraryFile = (name) => `libraries/${name}.cjs`;
 
