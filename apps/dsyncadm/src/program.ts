@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { registerCheck } from './commands/check.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerConfigCheck, registerConfigImport, registerConfigReference } from './commands/config.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerDrain } from './commands/drain.ts';
@@ -121,6 +122,7 @@ export function registerCommands(program: Command, context: CommandContext): voi
   registerDrain(program, context);
   registerFleet(program, context);
   registerSync(program, context);
+  registerCompletion(program, context);
   for (const [name, summary, commands] of groups) {
     const group = program
       .command(name)
