@@ -17,6 +17,7 @@ const entries = {
   'dsync-lmtp': 'apps/lmtp/src/main.ts',
   dsyncadm: 'apps/dsyncadm/src/main.ts',
   'index.worker': 'packages/mailstore/src/maildir/index.worker.ts',
+  'feed-file.worker': 'packages/changes/src/sqlite/feed-file.worker.ts',
   'queue-file.worker': 'packages/queue/src/sqlite/queue-file.worker.ts',
 };
 

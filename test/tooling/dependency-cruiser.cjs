@@ -11,11 +11,12 @@ const mayImport = {
   notify: ['core', 'process', 'protocol'],
   engine: ['core', 'protocol', 'dsync', 'mailstore', 'transport'],
   config: ['core'],
+  changes: ['core', 'process'],
   telemetry: ['core'],
   alerts: ['core', 'protocol', 'config', 'queue'],
   replicator: ['core', 'process', 'protocol', 'queue', 'engine', 'notify'],
   doctor: ['core', 'protocol', 'config', 'engine', 'mailstore', 'notify', 'transport'],
-  'http-api': ['core', 'process', 'protocol', 'queue', 'replicator', 'notify', 'telemetry'],
+  'http-api': ['core', 'process', 'protocol', 'queue', 'changes', 'replicator', 'notify', 'telemetry'],
   'queue-redis': ['core', 'queue'],
   pairing: ['core'],
   testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue', 'transport'],
@@ -32,7 +33,7 @@ const arrows = Object.entries(mayImport).map(([name, allowed]) => ({
 /** One npm package has one place that knows it. */
 const homes = {
   // In the mail store only its threads: whatever else opened the index would race with them.
-  'better-sqlite3': 'process|queue|mailstore/(src/maildir/worker|test)',
+  'better-sqlite3': 'process|queue|changes|mailstore/(src/maildir/worker|test)',
   ssh2: 'transport',
   '@peculiar/x509': 'pairing',
   pino: 'telemetry',

@@ -68,8 +68,9 @@ export const answererOf = (
     lockTimeoutMs: () => config().dsyncLockTimeoutMs,
     logger,
     onImported: (user, peerHostname) => {
-      // Only the other replicas of a chain need it; without a chain there are none.
-      if (config().channels.some(({ chain }) => chain)) notifier.mailChanged(user, peerHostname);
+      // Only the other replicas of a chain and the change feed need it.
+      const { channels, changeFeed } = config();
+      if (changeFeed || channels.some(({ chain }) => chain)) notifier.mailChanged(user, peerHostname);
     },
   });
 

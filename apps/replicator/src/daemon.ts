@@ -24,6 +24,7 @@ import {
   type WorkerPoolOptions,
 } from '@dsyncd/replicator';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
+import { startConsumers } from './change-side.ts';
 import { openHttp } from './http.ts';
 import { startListeners } from './listeners.ts';
 import { openMailSide } from './mail-side.ts';
@@ -54,13 +55,18 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const inherited = takeInheritedFiles();
   const { sink, openQueue } = await openSink({ config, channels, duties, logger });
   const listeners = await startListeners(config, inherited, sink, logger);
-  const { queue, broken, respell, intake, closeSink, fleetParts, close } = await openQueue();
+  const { queue, broken, respell, intake, feed, closeSink, fleetParts, close } = await openQueue();
   void broken?.then((error) => {
     logger.error({ error, hint: error.hint }, 'the queue cannot be stored: dsyncd ends, to be started anew');
     endWith('dsyncd', error);
   });
+  const noteChanges = feed && ((names: readonly string[]) => intake.noteChanges(names));
   const storedUntil = (): number =>
-    Math.min(...Object.values(listeners).map((listener) => listener.storedUntil));
+    Math.min(
+      ...Object.values(listeners).map((listener) => listener.storedUntil),
+      // What a sync brings in is in the change feed at its end only.
+      ...(feed === undefined ? [] : queue.running().map(({ startedAt }) => startedAt)),
+    );
   const listened = new ListenedUntil(config.stateDir, systemClock, logger);
   const listenedUntil = await listened.read();
   const pool = new WorkerPool({
@@ -95,6 +101,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     progressOf,
     firstSyncsLeftMs: (channel) => firstSyncs.leftMs(channel),
     problems: () => problems.found,
+    noteChanges,
     path: join(config.listeners.replicator.dir, doveadmSocketName),
     access: config.listeners.replicator,
     queue,
@@ -104,9 +111,12 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     now: systemClock.now,
     logger,
   });
+  const consumers = await startConsumers(config, feed, () => mail.users(), logger);
   let isReady = false;
   const http = await openHttp({
     ...fleetParts,
+    feed,
+    consumers: () => consumers.status(),
     progressOf,
     config: () => config,
     queue,
@@ -139,6 +149,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     queue,
     channels,
     changedSince: (user, sinceMs, signal) => mail.changedSince(user, sinceMs, signal),
+    noteChanges,
     scanIntervalMs: () => mail.scanIntervalMs(),
     clock: systemClock,
     logger,
@@ -170,6 +181,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
         await queue.configure(queueSettings(config));
         pool.resize(poolSettings(config));
         await http?.reload();
+        await consumers.configure(config);
         await refresh.refresh();
         logger.info({}, 'configuration reloaded');
       } catch (error) {
@@ -183,6 +195,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       logger.info({}, 'stopping');
       isReady = false;
       stopping.abort();
+      const consumersStopped = consumers.stop();
       const refreshed = refresh.stop();
       alerts.stop();
       problems.stop();
@@ -201,6 +214,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
       await missedSettled;
       await respelt;
       await duties.settled();
+      await consumersStopped;
       await close();
       await listened.stop(closedAt);
       logger.info({}, 'stopped');

@@ -9,7 +9,8 @@ import { programVersion } from '@dsyncd/process';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostProblem } from '@dsyncd/replicator';
 
-export interface HttpSideParts extends Pick<HttpApiParts, 'fleet' | 'board' | 'progressOf'> {
+export interface HttpSideParts
+  extends Pick<HttpApiParts, 'fleet' | 'board' | 'progressOf' | 'feed' | 'consumers'> {
   readonly config: () => Config;
   readonly queue: ReplicationQueue;
   readonly sink: NotifySink;

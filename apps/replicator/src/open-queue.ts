@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import type { ChangeFeed } from '@dsyncd/changes';
 import type { Config, RedisConfig } from '@dsyncd/config';
 import { type DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/core';
 import type { HttpApiParts } from '@dsyncd/http-api';
 import type { NotifySink, OutageSink } from '@dsyncd/notify';
 import { openSqliteQueue, type QueueSettings, type ReplicationQueue, shareWorkers } from '@dsyncd/queue';
 import { type Channel, type FleetDuties, Intake } from '@dsyncd/replicator';
+import { openFeed } from './change-side.ts';
 
 /** Where notifications go, and from there the queue. */
 export interface OpenedSink {
@@ -21,6 +23,8 @@ export interface QueueSide {
   /** Gives users whom the queue has under another spelling their one name. Never rejects. */
   respell(signal: AbortSignal): Promise<void>;
   readonly intake: Intake;
+  /** Missing: nobody wants to know. */
+  readonly feed?: ChangeFeed;
   /** After the listeners, before the queue. */
   closeSink(): Promise<void>;
   /** What the API shows of the fleet, if there is one. */
@@ -53,15 +57,21 @@ async function openSqliteSink(parts: QueueParts): Promise<OpenedSink> {
     logger,
     settings: queueSettings(config),
   });
-  const intake = new Intake({ queue, channels, clock: systemClock, logger });
+  const feed = await openFeed(config, logger);
+  const { usernameFormat } = config;
+  const intake = new Intake({ queue, channels, changes: feed, usernameFormat, clock: systemClock, logger });
   const side: QueueSide = {
     queue,
     broken: queue.broken,
     respell: (signal) => respell(queue, parts, signal),
     intake,
+    feed,
     closeSink: async () => intake.leftOut.stop(),
     fleetParts: {},
-    close: () => queue.close(),
+    async close() {
+      await queue.close();
+      await feed?.close();
+    },
   };
   return { sink: intake, openQueue: async () => side };
 }

@@ -39,6 +39,9 @@ export interface Config {
   /** Missing: the queue is a file in `stateDir`. */
   readonly redis?: RedisConfig;
   readonly listeners: ListenersConfig;
+  /** Is kept who changed? Always with consumers. */
+  readonly changeFeed: boolean;
+  readonly consumers: readonly ConsumerConfig[];
   /** Missing: none are sent. */
   readonly alerts?: AlertsConfig;
 }
@@ -50,6 +53,19 @@ export interface AlertsConfig {
   readonly sendmailPath: string;
   readonly graceMs: number;
   readonly repeatMs: number;
+}
+
+/** A program that gets the users who changed; either `command` or `url` is there. */
+export interface ConsumerConfig {
+  readonly name: string;
+  /** Program and arguments. */
+  readonly command?: readonly string[];
+  readonly url?: string;
+  readonly tokenFile?: string;
+  readonly format: 'lines' | 'json';
+  readonly usersMax: number;
+  readonly delayMs: number;
+  readonly timeoutMs: number;
 }
 
 /** One channel, what it does not override taken from the top level. */

@@ -15,6 +15,7 @@ test('the reference has a section a table and a row a setting', () => {
     '## `[listeners.doveadm]`',
     '## `[listeners.lmtp]`',
     '## `[listeners.http]`',
+    '## `[consumers.NAME]`',
     '## `[alerts]`',
   ]);
   expect(text).toMatch(

@@ -186,6 +186,12 @@ DSYNCD_HTTP_READ_ONLY | operator | - | These queue pages can only be viewed. | U
 DSYNCD_HTTP_EVENT_CLIENTS | transient | - | Too many clients listen to events. | Close a page, or try again later.
 DSYNCD_HTTP_WAITERS | transient | - | Too many callers wait for a sync. | Try again later.
 DSYNCD_ALERT_MAIL | transient | - | An alert could not be sent by mail. | Check sendmail on this host.
+DSYNCD_CHANGES_CURSOR | operator | - | Changes after this cursor may be missing: it is too old, invalid, or of another feed. | Start over: take the cursor of since=now, go through all users, then go on from that cursor. A consumer does so by itself.
+DSYNCD_CHANGES_OFF | operator | - | The change feed is asked for and is not kept. | Set change_feed = true.
+DSYNCD_CHANGES_FILE | operator transient | - | The file of the change feed cannot be read or written. | Check state_dir, its owner and the disk; notifications wait meanwhile.
+DSYNCD_CHANGES_THREAD | transient | - | The thread that writes the change feed ended. | Nothing: it is started again by itself; the log says why.
+DSYNCD_CONSUMER_COMMAND | transient | - | The command of a consumer failed. | The message has its last words; the same users are given to it again.
+DSYNCD_CONSUMER_URL | transient | - | The URL of a consumer did not take the users. | Check url and token_file of the consumer; the same users are sent again.
 DSYNCD_ALERT_WEBHOOK | transient | - | The webhook did not accept an alert. | Check its URL and its log.
 `;
 

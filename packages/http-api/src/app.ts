@@ -4,6 +4,7 @@ import { fastify } from 'fastify';
 import { type Access, securityHeaders } from './access.ts';
 import type { TlsFiles } from './parts.ts';
 import { Problem, sendProblem, toProblem } from './problem.ts';
+import { changeRoutes } from './routes/changes.ts';
 import type { App, RouteContext } from './routes/context.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -74,6 +75,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   userRoutes(app, context);
   operateRoutes(app, context);
   notifyRoutes(app, context);
+  changeRoutes(app, context);
   eventRoutes(app, context);
   healthRoutes(app, context);
   await queueRoutes(app, context, access);

@@ -1,3 +1,4 @@
+import type { ChangeFeed, ConsumerStatus } from '@dsyncd/changes';
 import type { Clock, Logger, UserName } from '@dsyncd/core';
 import type { NotifySink } from '@dsyncd/notify';
 import type { SocketAccess } from '@dsyncd/process';
@@ -21,6 +22,10 @@ export interface HttpApiParts {
   /** A page that shows the queues as they are in Redis, made for that path; see `/queues`. */
   readonly board?: (path: string) => Promise<QueueBoard>;
   readonly sink: NotifySink;
+  /** Missing: nobody keeps who changed. */
+  readonly feed?: ChangeFeed;
+  /** Missing: there are none. */
+  readonly consumers?: () => Promise<readonly ConsumerStatus[]>;
   readonly channels: () => readonly Channel[];
   /** Users of the mail store that a mask matches, to make them known. */
   readonly users: (mask: string) => AsyncIterable<UserName>;

@@ -22,6 +22,7 @@ export class Problem extends Error {
 const statusOfCode: Readonly<Record<string, number>> = {
   DSYNCD_USER_NAME: 400,
   DSYNCD_QUEUE_CURSOR: 400,
+  DSYNCD_CHANGES_CURSOR: 410,
   DSYNCD_QUEUE_CHANNEL: 404,
   DSYNCD_QUEUE_USERS_MAX: 507,
 };

@@ -31,6 +31,8 @@ export interface DoveadmServiceOptions {
   readonly users: (mask: string) => AsyncIterable<UserName>;
   readonly connsMax: () => number;
   readonly now: () => number;
+  /** A sync that the other side began has ended: this user's mail may have changed. Missing: nobody wants to know. */
+  readonly noteChanges?: (users: readonly UserName[]) => Promise<void>;
   /** What is wrong with this host now. Missing: nobody looks. */
   readonly problems?: () => readonly HostProblem[];
   /** What a running sync has moved by now. Missing: nobody counts. */
@@ -177,6 +179,7 @@ export class DoveadmService {
     if (args.length < 3 || name === undefined) throw notUnderstood('NOTIFY with too few fields');
     const user = checkedUser(name);
     if (typeof user !== 'string') return user;
+    await this.#options.noteChanges?.([user]);
     for (const { name } of this.#channels()) requireRoom([user], await this.#options.queue.add(name, [user]));
     return ['+'];
   }

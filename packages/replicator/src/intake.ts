@@ -1,4 +1,12 @@
-import { type Clock, type Logger, priorities, type UserName } from '@dsyncd/core';
+import {
+  type Clock,
+  formatUserName,
+  isUserName,
+  type Logger,
+  priorities,
+  type UserName,
+  type UsernameFormat,
+} from '@dsyncd/core';
 import { hasImported, type SyncResult } from '@dsyncd/engine';
 import { type ChangeBatch, ChangeColumns, changeBatch, type NotifySink } from '@dsyncd/notify';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
@@ -8,6 +16,10 @@ import { LeftOutUsers } from './left-out-users.ts';
 export interface IntakeOptions {
   readonly queue: ReplicationQueue;
   readonly channels: () => readonly Channel[];
+  /** Keeps who changed, whoever replicates that. Missing: nobody wants to know. */
+  readonly changes?: { note(users: readonly UserName[]): Promise<void> };
+  /** How users are spelt. @defaultValue 'as-is' */
+  readonly usernameFormat?: UsernameFormat;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -31,7 +43,19 @@ export class Intake implements NotifySink {
     this.leftOut = new LeftOutUsers(options);
   }
 
+  /** Settles when all of them are in the queue, and in the change feed where there is one. */
   async request(batch: ChangeBatch): Promise<void> {
+    await Promise.all([this.noteChanges(batch.users), this.#request(batch)]);
+  }
+
+  /** Only for the change feed: their mail changed, or may have. */
+  async noteChanges(names: readonly string[]): Promise<void> {
+    const { changes, usernameFormat = 'as-is' } = this.#options;
+    if (changes === undefined) return;
+    await changes.note(names.filter(isUserName).map((name) => formatUserName(name, usernameFormat)));
+  }
+
+  async #request(batch: ChangeBatch): Promise<void> {
     if (batch.origins.size === 0) return this.#enqueue(this.#concerned(undefined), batch);
     const byOrigin = new Map<string | undefined, ChangeColumns>();
     for (const [index, user] of batch.users.entries()) {
@@ -48,6 +72,8 @@ export class Intake implements NotifySink {
     if (result.peer !== undefined) this.#peerOf.set(channel, result.peer);
     if (result.properUser !== undefined)
       await this.request(changeBatch([{ user: result.properUser, priority: 'high' }]));
+    // Where nobody counted, something may have come.
+    if (result.isCounted === false || hasImported(result)) await this.noteChanges([user]);
     if (!hasImported(result)) return;
     const others = this.#options.channels().filter(({ name, chain }) => chain && name !== channel);
     await this.#enqueue(
@@ -63,7 +89,10 @@ export class Intake implements NotifySink {
     const waiting = channels.map((channel) => queue.waitForSync(channel, user, signal));
     const outcomes = Promise.all(waiting);
     outcomes.catch(() => {});
-    await this.#enqueue(channels, changeBatch([{ user, priority: 'sync' }]));
+    await Promise.all([
+      this.noteChanges([user]),
+      this.#enqueue(channels, changeBatch([{ user, priority: 'sync' }])),
+    ]);
     return (await outcomes).every((outcome) => outcome === 'ok' || outcome === 'changed');
   }
 

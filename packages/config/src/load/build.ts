@@ -13,6 +13,7 @@ import type {
 } from '../config.ts';
 import { mailHomeProblem } from '../mail-home.ts';
 import type { ChannelSettings, Settings } from '../settings/settings.ts';
+import { buildChanges } from './build-consumers.ts';
 import { buildAlerts, buildHttp, buildRedis, given } from './build-optional-tables.ts';
 import type { KeyProblem } from './check.ts';
 
@@ -56,6 +57,7 @@ export function buildConfig(
     ssh: buildSsh(settings),
     ...given('redis', buildRedis(settings, problems)),
     listeners: buildListeners(settings, problems),
+    ...buildChanges(settings, problems),
     ...given('alerts', settings.alerts === undefined ? undefined : buildAlerts(settings.alerts, problems)),
   };
 }

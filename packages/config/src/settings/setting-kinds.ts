@@ -39,6 +39,16 @@ export const prefixes = (options: Described) =>
     ...options,
   });
 
+/** A program and its arguments. */
+export const programAndArguments = (options: Described) =>
+  Type.Unsafe<readonly string[]>({
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: 4096 },
+    minItems: 1,
+    maxItems: 100,
+    ...options,
+  });
+
 /** Owner of a socket, by name or number. */
 export const owner = (description: string) =>
   Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$', description }));

@@ -8,6 +8,7 @@
 
 import { limits, usernameFormats } from '@dsyncd/core';
 import Type, { type Static } from 'typebox';
+import { consumerSettings } from './consumer-settings.ts';
 import { alertSettings, dovecotSettings, httpListener, redisSettings } from './optional-tables.ts';
 import {
   address,
@@ -185,6 +186,11 @@ export const settings = Type.Object({
     description:
       'Where the queue is: in a file in `state_dir`, or on a Redis, where several dsyncd share the work of one mail host.',
   }),
+  change_feed: flag({
+    default: false,
+    description:
+      'Keep who changed, in order, in `changes.sqlite` in `state_dir`, and answer `GET /v1/changes`. On by itself where there are `[consumers]`. Not with `queue = "redis"` yet.',
+  }),
   mail_engine: choice(['builtin', 'dovecot', 'cyrus'], {
     default: 'builtin',
     description:
@@ -284,6 +290,9 @@ export const settings = Type.Object({
   ssh: sshSettings,
   redis: Type.Optional(redisSettings),
   listeners: listenerSettings,
+  consumers: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' }), consumerSettings, {
+    description: 'Consumers of the change feed by name.',
+  }),
   alerts: Type.Optional(alertSettings),
 });
 

@@ -15,6 +15,8 @@ export interface MissedChangesOptions {
     sinceMs: number,
     signal: AbortSignal,
   ) => Promise<boolean | undefined>;
+  /** Gets whoever's mail changed, or may have, before the queue does. Missing: nobody wants to know. */
+  readonly noteChanges?: (users: readonly UserName[]) => Promise<void>;
   /** How often to look for changes without a notification; 0: never. */
   readonly scanIntervalMs: () => number;
   readonly clock: Clock;
@@ -45,6 +47,8 @@ interface Purpose {
   readonly since: (status: UserStatus) => number | undefined;
   /** Does a user for whom this is not known count as changed? */
   readonly doubtsUnknown: boolean;
+  /** Are users who are not asked about to be noted as changed? */
+  readonly notesUnasked: boolean;
   readonly message: string;
 }
 
@@ -74,6 +78,8 @@ export class MissedChanges {
       since: ({ lastFastSyncAt }) =>
         lastFastSyncAt === undefined ? undefined : (listenedUntil ?? lastFastSyncAt) - clockStepMs,
       doubtsUnknown: true,
+      // For the queue they wait anyway; others may know their mail already.
+      notesUnasked: true,
       message: 'dsyncd was not listening: whose mail changed meanwhile, or may have, is synced',
     });
   }
@@ -84,6 +90,7 @@ export class MissedChanges {
       since: ({ running, requestedAt, failed, lastSuccessAt }) =>
         running || requestedAt !== undefined || failed ? undefined : lastSuccessAt,
       doubtsUnknown: false,
+      notesUnasked: false,
       message: 'mail was changed without a notification: it is synced',
     });
   }
@@ -127,9 +134,9 @@ export class MissedChanges {
     }
   }
 
-  async #lookAt(channel: string, { since, doubtsUnknown }: Purpose): Promise<Look> {
-    const { queue } = this.#options;
-    const doubts = new Doubts(queue, channel);
+  async #lookAt(channel: string, { since, doubtsUnknown, notesUnasked }: Purpose): Promise<Look> {
+    const { queue, noteChanges } = this.#options;
+    const doubts = new Doubts(queue, channel, noteChanges);
     let [asked, unknown] = [0, 0];
     const ask = async (questions: readonly Question[]): Promise<void> => {
       const answers = await Promise.all(questions.map((question) => this.#ask(question)));
@@ -143,7 +150,10 @@ export class MissedChanges {
       let questions: Question[] = [];
       for await (const status of queue.userStatus(channel, '*')) {
         const sinceMs = since(status);
-        if (sinceMs === undefined) continue;
+        if (sinceMs === undefined) {
+          if (notesUnasked) await noteChanges?.([status.user]);
+          continue;
+        }
         questions.push({ user: status.user, sinceMs });
         if (questions.length < askedAtOnce) continue;
         await ask(questions);
@@ -172,10 +182,12 @@ interface Question {
 class Doubts {
   readonly #queue: ReplicationQueue;
   readonly #channel: string;
+  readonly #noteChanges: MissedChangesOptions['noteChanges'];
   #users: UserName[] = [];
   count = 0;
 
-  constructor(queue: ReplicationQueue, channel: string) {
+  constructor(queue: ReplicationQueue, channel: string, noteChanges: MissedChangesOptions['noteChanges']) {
+    this.#noteChanges = noteChanges;
     this.#queue = queue;
     this.#channel = channel;
   }
@@ -190,6 +202,7 @@ class Doubts {
     this.#users = [];
     this.count += users.length;
     if (users.length === 0) return;
+    await this.#noteChanges?.(users);
     await this.#queue.doubt(this.#channel, users);
   }
 }
