@@ -1,58 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { freePort, LmtpClient, programFile, runProgram, until } from '@dsyncd/testkit';
+import { freePort, LmtpClient, runProgram, until } from '@dsyncd/testkit';
 import { expect, it } from 'vitest';
 import { cleanUpAfterTests, mailOf, onCleanup } from './support.ts';
+import { PairCommand, type PairEvent } from './support-pair.ts';
 
 cleanUpAfterTests();
 
 const user = userInfo().username;
 const ann = 'ann@example.com';
-
-interface Event {
-  readonly event: string;
-  readonly [field: string]: unknown;
-}
-
-/** `dsyncadm pair` on one host, whose root is a folder. */
-class PairCommand {
-  readonly events: Event[] = [];
-  stderr = '';
-  readonly ended: Promise<number | string>;
-  readonly #child: ChildProcess;
-
-  constructor(args: readonly string[], input: string) {
-    const child = spawn(process.execPath, [programFile('dsyncadm'), 'pair', ...args, '--yes', '--json'], {
-      stdio: 'pipe',
-    });
-    this.#child = child;
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      const lines = (text + chunk).split('\n');
-      text = lines.pop() ?? '';
-      this.events.push(...lines.map((line) => JSON.parse(line) as Event));
-    });
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk));
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-    this.ended = new Promise((resolve) =>
-      child.once('close', (code, signal) => resolve(code ?? signal ?? -1)),
-    );
-  }
-
-  kill(): void {
-    this.#child.kill('SIGKILL');
-  }
-
-  async event(name: string): Promise<Event> {
-    const find = (): Event | undefined => this.events.find(({ event }) => event === name);
-    await until(`event ${name}: ${this.stderr}`, () => find() !== undefined);
-    return find() as Event;
-  }
-}
 
 class PairHost {
   readonly root = mkdtempSync(join(tmpdir(), 'dsyncd-pair-'));
@@ -89,7 +47,7 @@ class PairHost {
     );
   }
 
-  join(services: 'start' | 'none', { code, port }: Event, more: readonly string[] = []): PairCommand {
+  join(services: 'start' | 'none', { code, port }: PairEvent, more: readonly string[] = []): PairCommand {
     return new PairCommand(
       ['join', `127.0.0.1:${String(port)}`, ...this.#options(services), ...more],
       `${String(code)}\n`,

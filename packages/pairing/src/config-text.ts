@@ -68,6 +68,7 @@ const dovecotTables = (own: HostFacts, place: Place): readonly string[] => [
   '[dovecot]',
   `doveadm_socket_path = ${text(`${place.dovecotRunDir}/dsyncd-doveadm`)}`,
   `auth_socket_path = ${text(`${place.dovecotRunDir}/dsyncd-userdb`)}`,
+  ...(place.dovecotConfigFile === undefined ? [] : [`config_file = ${text(place.dovecotConfigFile)}`]),
   ...(own.dovecot?.startsWith('2.4') === true
     ? []
     : [

@@ -27,6 +27,13 @@ export function dropInText(template: string, own: HostFacts, place: Place, secre
 export const tmpfilesText = (template: string, place: Place): string =>
   template.replaceAll('/run/dovecot', place.dovecotRunDir).replaceAll('/run/dsyncd', place.runDir);
 
+/** The links that such a file makes: where, and to what. */
+export const linksOf = (tmpfiles: string): readonly { readonly path: string; readonly target: string }[] =>
+  [...tmpfiles.matchAll(/^L\+\s+(\S+)(?:\s+-){4}\s+(\S+)$/gm)].map(([, path = '', target = '']) => ({
+    path,
+    target,
+  }));
+
 /** A name that the template has must be replaced; 2.3 has no Lua and no spool. */
 function replaced(text: string, from: string, to: string, template: string): string {
   if (template.includes(from)) return text.replaceAll(from, () => to);

@@ -14,6 +14,7 @@ export type JournalEntry =
       /** Where the sample that was there went. */
       readonly before?: string;
     }
+  | { readonly kind: 'link'; readonly path: string; readonly target: string }
   | { readonly kind: 'unit'; readonly name: string }
   | { readonly kind: 'program'; readonly name: string; readonly config: string }
   | { readonly kind: 'dovecot' };

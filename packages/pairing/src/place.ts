@@ -12,6 +12,8 @@ export interface Place {
   readonly mailDir: string;
   /** For `[listeners.doveadm]`. */
   readonly listenAddress: string;
+  /** Of a Dovecot whose configuration is not where `doveconf` finds it by itself. */
+  readonly dovecotConfigFile?: string | undefined;
   /** Of Dovecot's sockets. */
   readonly dovecotRunDir: string;
   readonly files: Readonly<

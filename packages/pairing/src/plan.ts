@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { configText, usesTls } from './config-text.ts';
-import { type DovecotTemplates, dropInText, tmpfilesText } from './dovecot-text.ts';
+import { type DovecotTemplates, dropInText, linksOf, tmpfilesText } from './dovecot-text.ts';
 import type { Material } from './exchange.ts';
 import type { HostFacts } from './messages.ts';
 import type { Place } from './place.ts';
@@ -33,6 +33,8 @@ export interface Plan {
   readonly group: string;
   readonly folders: readonly PlannedFolder[];
   readonly files: readonly PlannedFile[];
+  /** Of Dovecot's folder, made when the programs are started. */
+  readonly links: readonly { readonly path: string; readonly target: string }[];
   /** Units of systemd, or programs to start. */
   readonly services: readonly string[];
   /** TCP port that the other host must reach. */
@@ -78,6 +80,7 @@ export function makePlan(input: PlanInput): Plan {
       ...(own.engine === 'dovecot' ? dovecotFiles(input) : []),
       ...units.map(({ path, text }) => openFile(path, 'unit of systemd', () => text)),
     ],
+    links: own.engine === 'dovecot' ? linksOf(tmpfilesText(input.templates?.tmpfiles ?? '', place)) : [],
     services: own.engine === 'builtin' ? ['dsyncd', 'dsync-server', 'dsync-lmtp'] : ['dsyncd'],
     port: own.port,
     notes: notesOf(own, peer, isTls),

@@ -1,4 +1,4 @@
-import { readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { readFile, readlink, rename, rmdir, unlink } from 'node:fs/promises';
 import { codeOf, type Journal, type JournalEntry, sha256Of, temporaryOf } from './journal.ts';
 
 /** What became of one entry of the journal. */
@@ -33,7 +33,10 @@ export async function undoJournal(
   const lastFirst = [...entries].reverse();
   // Programs first: they must not find their files gone.
   for (const entry of lastFirst.filter(isService)) results.push(await undoService(entry, machine));
-  for (const entry of lastFirst) if (entry.kind === 'file') results.push(await undoFile(entry));
+  for (const entry of lastFirst) {
+    if (entry.kind === 'link') results.push(await undoLink(entry));
+    if (entry.kind === 'file') results.push(await undoFile(entry));
+  }
   if (entries.some(({ kind }) => kind === 'dovecot')) await machine.reloadDovecot();
   await unlinkIfThere(temporaryOf(journalFile));
   await unlinkIfThere(journalFile);
@@ -70,6 +73,14 @@ async function undoFile(entry: Extract<JournalEntry, { readonly kind: 'file' }>)
     return { what: path, result: 'restored' };
   }
   return { what: path, result: bytes === undefined ? 'missing' : 'removed' };
+}
+
+async function undoLink({ path, target }: Extract<JournalEntry, { readonly kind: 'link' }>): Promise<Undone> {
+  // Something else than a link, or nothing, is not ours.
+  const found = await readlink(path).catch(() => undefined);
+  if (found !== target) return { what: path, result: 'missing' };
+  await unlink(path);
+  return { what: path, result: 'removed' };
 }
 
 async function undoFolder(path: string): Promise<Undone> {

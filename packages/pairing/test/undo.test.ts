@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -107,6 +107,22 @@ describe('what a pairing makes on a host', () => {
     await undo();
     expect(await paths()).toEqual(['etc', 'etc/dsyncd', 'etc/dsyncd/host.key']);
     expect(await readFile(place.files.privateKey, 'utf8')).toBe('mine');
+  });
+});
+
+describe('links into the folder of Dovecot', () => {
+  it.each([
+    ['goes', '/run/dsyncd/x', 'removed'],
+    ['stays when it leads elsewhere', '/elsewhere', 'missing'],
+  ])('%s', async (_what, target, result) => {
+    const journal = await apply();
+    const path = join(root, 'x');
+    await symlink(target, path);
+    const entries = [{ kind: 'link', path, target: '/run/dsyncd/x' }] as const;
+    expect(await undoJournal({ ...journal, entries }, place.journal, machine)).toEqual([
+      { what: path, result },
+    ]);
+    expect((await readdir(root)).includes('x')).toBe(result === 'missing');
   });
 });
 

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { countOf, DsyncdError, formatSpan } from '@dsyncd/core';
+import { type Clock, countOf, DsyncdError, formatSpan } from '@dsyncd/core';
 import type { HostFacts, Journal, Owner, Place, Plan } from '@dsyncd/pairing';
 import type { CommandContext } from '../context.ts';
 import { healthOf, type ReplicationHealth } from '../replication-health.ts';
@@ -24,6 +25,7 @@ export interface FinishOptions {
   readonly place: Place;
   readonly owner: Owner | undefined;
   readonly root: string;
+  readonly clock: Clock;
   readonly waitMs: number;
   readonly probe: string | undefined;
   readonly note: (entries: Journal['entries']) => Promise<void>;
@@ -48,12 +50,13 @@ export async function finishPair(
 }
 
 async function startServices(dialog: Dialog, options: FinishOptions): Promise<void> {
-  const { mode, plan, place, owner, root, note } = options;
+  const { mode, plan, place, owner, note } = options;
   const { services } = plan;
   const isDovecot = plan.own.engine === 'dovecot';
   if (mode === 'none') {
     const lines = [
-      ...(isDovecot ? [`systemd-tmpfiles --create ${place.files.tmpfiles}`, 'doveadm reload'] : []),
+      ...(isDovecot ? ['doveadm reload'] : []),
+      ...(plan.links.length === 0 ? [] : [`systemd-tmpfiles --create ${place.files.tmpfiles}`]),
       ...startLines(services, place),
     ];
     await dialog.show(
@@ -63,13 +66,7 @@ async function startServices(dialog: Dialog, options: FinishOptions): Promise<vo
     );
     return;
   }
-  if (isDovecot) {
-    if (plan.files.some(({ path }) => path === place.files.tmpfiles))
-      await makeTmpfiles(place.files.tmpfiles);
-    await reloadDovecot(root).catch((error: unknown) =>
-      dialog.show('warning', `Dovecot was not reloaded (${messageOf(error)}): reload or start it.`),
-    );
-  }
+  if (isDovecot) await connectDovecot(dialog, options);
   if (mode === 'systemd') {
     for (const name of services) {
       if (!(await isUnitEnabled(name))) await note([{ kind: 'unit', name }]);
@@ -80,6 +77,26 @@ async function startServices(dialog: Dialog, options: FinishOptions): Promise<vo
     for (const name of services) await startProgram(name, place, owner);
   }
   await dialog.show('started', `Started ${services.join(', ')}.`, { services });
+}
+
+/**
+ * Dovecot takes its part, then the links to the sockets of dsyncd are made: Dovecot removes its own sockets of these names when it
+ * reads that it has them no more, and the links with them were they there before.
+ */
+async function connectDovecot(
+  dialog: Dialog,
+  { plan, place, root, note, clock, waitMs }: FinishOptions,
+): Promise<void> {
+  await note(plan.links.map((link) => ({ kind: 'link', ...link })));
+  try {
+    await reloadDovecot(root);
+    const socket = join(place.dovecotRunDir, 'dsyncd-doveadm');
+    const deadline = clock.elapsed() + waitMs;
+    while (!existsSync(socket) && clock.elapsed() < deadline) await clock.sleep(lookEveryMs);
+  } catch (error) {
+    await dialog.show('warning', `Dovecot was not reloaded (${messageOf(error)}): reload or start it.`);
+  }
+  if (plan.links.length > 0) await makeTmpfiles(place.files.tmpfiles);
 }
 
 /** True when dsyncd runs here and the other host can be reached; otherwise says what is missing. */

@@ -34,6 +34,7 @@ export function placeOf(options: PairOptions, configFile: string, group: string)
     mailHome,
     mailDir: mailHome.slice(0, mailHome.indexOf('%')).replace(/\/[^/]*$/, ''),
     listenAddress: options.listen ?? (hasIpv6() ? '::' : '0.0.0.0'),
+    dovecotConfigFile: root === '' ? undefined : dovecotConfOf(root),
     dovecotRunDir: join(root, '/run/dovecot'),
     files: {
       secret: join(folder, 'secret'),

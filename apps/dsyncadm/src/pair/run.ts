@@ -156,6 +156,7 @@ async function prepare(
         place,
         owner,
         root: options.root,
+        clock: context.clock,
         waitMs: options.wait * 1000,
         probe: options.probe,
         note: (entries) => hands.note(entries),
