@@ -145,6 +145,25 @@ it('syncs the mail that one host had before, to its end', async () => {
   ]);
 }, 120_000);
 
+it('fills a new host after the old one was lost, though the queue remembers its syncs', async () => {
+  const [mx1, mx2] = await makeHosts();
+  const pairWith = async (other: PairHost): Promise<void> => {
+    const first = mx1.init('start');
+    const second = other.join('start', await first.event('code'));
+    expect([await first.ended, await second.ended], first.stderr + second.stderr).toEqual([0, 0]);
+  };
+  await pairWith(mx2);
+  const saved = ['mail', 'save', '--create-user', '-u', ann];
+  expect(
+    await runProgram('dsyncadm', ['-c', mx1.path('etc/dsyncd/dsyncd.toml'), ...saved], mailOf('kept')),
+  ).toMatchObject({ code: 0 });
+  expect(await mx1.admin('drain', '--timeout', '20')).toMatchObject({ code: 0 });
+  for (const host of [mx1, mx2]) expect(await host.undo()).toMatchObject({ code: 0 });
+  const mx3 = await PairHost.make('mx3.example.test');
+  await pairWith(mx3);
+  expect(await readdir(mx3.path('srv/mail'))).toEqual([ann]);
+}, 120_000);
+
 /** Where a command is killed: when it has shown an event, or made a file. */
 const moments: readonly (readonly [string, 'event' | 'file'])[] = [
   ['plan', 'event'],

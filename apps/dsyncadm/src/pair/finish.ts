@@ -113,7 +113,7 @@ async function waitForBoth(
     if (clock.elapsed() >= deadline) {
       await dialog.show(
         'not-started',
-        `Not checked: ${missing}. Then run \`dsyncadm doctor\` on both hosts.`,
+        `Not checked: ${missing}. Then run \`dsyncadm doctor\` on both hosts and, where one was in a pair before, \`dsyncadm replicator replicate -f '*'\` there.`,
         { missing },
       );
       return false;
@@ -182,6 +182,8 @@ async function watchFirstSync(
   const startedAt = clock.elapsed();
   const client = await ReplicatorClient.connect(replicatorSocket(place));
   try {
+    // A queue from before remembers syncs with another host, which say nothing of this one.
+    await client.replicate({ mask: '*', priority: 'low', full: true });
     for (;;) {
       const health = await healthOf(client, clock.now, {});
       const users = health.channels.reduce((sum, channel) => sum + channel.users, 0);
