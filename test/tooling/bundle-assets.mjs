@@ -1,6 +1,6 @@
 // What a bundled program takes from files beside it: the compiled SQLite, and the pages that libraries serve. Their code looks
 // for these in its own folder of node_modules, which a package has not.
-import { copyFileSync, cpSync } from 'node:fs';
+import { copyFileSync, cpSync, linkSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -108,7 +108,22 @@ export function copyAssets(root, folder) {
       recursive: true,
       filter: (file) => !/\.(map|d\.ts)$/.test(file),
     });
-  copyFileSync(compiledSqlite(root), join(folder, sqliteFile));
+  placeSqlite(compiledSqlite(root), folder);
+}
+
+/**
+ * As a link where that is possible: a test runs sources and bundled threads in one process, and with two copies of SQLite in it
+ * neither would respect the other's locks (the kernel keeps them by process). One file is loaded once, whatever its names.
+ */
+export function placeSqlite(from, folder) {
+  const to = join(folder, sqliteFile);
+  // A copy into a link would change the library itself.
+  rmSync(to, { force: true });
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
+  }
 }
 
 /**
