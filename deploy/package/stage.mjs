@@ -1,4 +1,6 @@
 // What every package carries: the programs with their Node, documents, units and a configuration to start from.
+
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -89,4 +91,19 @@ export function stageDocuments(folder, { node }) {
   put(folder, 'copyright', sourceText('LICENSE'));
   put(folder, 'THIRD-PARTY', thirdPartyLicences());
   put(folder, 'copyright.node', readFileSync(join(node, '../../LICENSE'), 'utf8'));
+}
+
+/** Puts manual pages and the scripts that complete command lines into `folder`, which stands for `/usr/share`. */
+export function stageManual(folder) {
+  for (const name of readdirSync(join(root, 'deploy/man')))
+    put(folder, `man/man${name.at(-1)}/${name}`, sourceText(`deploy/man/${name}`));
+  const places = {
+    bash: 'bash-completion/completions/dsyncadm',
+    zsh: 'zsh/vendor-completions/_dsyncadm',
+    fish: 'fish/vendor_completions.d/dsyncadm.fish',
+  };
+  for (const [shell, path] of Object.entries(places)) {
+    const program = join(root, 'build/dsyncadm.js');
+    put(folder, path, execFileSync(process.execPath, [program, 'completion', shell], { encoding: 'utf8' }));
+  }
 }

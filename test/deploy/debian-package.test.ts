@@ -57,6 +57,9 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       'lib/systemd/system/dsyncd.socket',
       'lib/systemd/system/dsyncd-notify.socket',
       'usr/bin/dsyncd-fifo-keeper',
+      'usr/share/man/man8/dsyncadm.8',
+      'usr/share/man/man5/dsyncd.toml.5',
+      'usr/share/bash-completion/completions/dsyncadm',
       'usr/bin/dsync-lmtp',
     ])
       expect(files).toContain(wanted);

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { manPages } from './man-pages.mjs';
 import { isNewEnough, root } from './node24.mjs';
 
 // Started by hand, with an older Node: it runs sources.
@@ -19,6 +20,7 @@ const documents = [
     async () => run(['apps/dsyncadm/src/main.ts', 'config', 'reference', '--commands']),
   ],
   ['deploy/errors.md', errorReference],
+  ...manPages.map(([file, make]) => [`deploy/man/${file}`, make]),
 ];
 
 const isCheck = process.argv.includes('--check');
@@ -27,7 +29,8 @@ if (isCheck || process.argv.includes('--house')) documents.push(['CONTRIBUTING.m
 for (const [file, make] of documents) {
   const path = join(root, file);
   const present = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const wanted = make === withHouse ? withHouse(present) : header + (await make());
+  const top = file.endsWith('.md') ? header : '';
+  const wanted = make === withHouse ? withHouse(present) : top + (await make());
   if (present === wanted) continue;
   if (isCheck) {
     process.stdout.write(`${file} is out of date: run node test/tooling/generate.mjs --house\n`);

@@ -1,7 +1,15 @@
 // The Debian package: dsyncd_VERSION_ARCHITECTURE.deb.
 import { join } from 'node:path';
 import { run, settle } from '../reproducible.mjs';
-import { put, sourceText, stageCommands, stageDocuments, stageLibrary, stageUnits } from '../stage.mjs';
+import {
+  put,
+  sourceText,
+  stageCommands,
+  stageDocuments,
+  stageLibrary,
+  stageManual,
+  stageUnits,
+} from '../stage.mjs';
 
 /** @returns the file that it made */
 export function buildDeb({ scratch, target, version, architecture, processor, node }) {
@@ -13,6 +21,7 @@ export function buildDeb({ scratch, target, version, architecture, processor, no
     documentation: '/usr/share/doc/dsyncd',
   });
   stageDocuments(join(stage, 'usr/share/doc/dsyncd'), { node });
+  stageManual(join(stage, 'usr/share'));
   put(stage, 'etc/dsyncd/dsyncd.toml', sourceText('deploy/dsyncd.toml'));
   stageControl(stage, version, architecture);
   settle(stage);

@@ -153,12 +153,14 @@ export function commandReference(program: Command): string {
   return `# Commands of ${program.name()}\n\n${sections.join('\n')}`;
 }
 
-function leavesOf(command: Command, path: string): (readonly [string, Command])[] {
+/** Every command that does something, with its whole name. */
+export function leavesOf(command: Command, path: string): (readonly [string, Command])[] {
   if (command.commands.length === 0) return [[path, command]];
   return command.commands.flatMap((child) => leavesOf(child, `${path} ${child.name()}`));
 }
 
-function helpOf(command: Command): string {
+/** @param width - columns */
+export function helpOf(command: Command, width = 100): string {
   let text = '';
   const before = command.configureOutput();
   command.configureOutput({
@@ -166,7 +168,7 @@ function helpOf(command: Command): string {
     writeOut: (part) => {
       text += part;
     },
-    getOutHelpWidth: () => 100,
+    getOutHelpWidth: () => width,
     getOutHasColors: () => false,
   });
   command.outputHelp();
