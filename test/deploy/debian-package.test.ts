@@ -61,6 +61,8 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       'usr/share/man/man5/dsyncd.toml.5',
       'usr/share/bash-completion/completions/dsyncadm',
       'usr/bin/dsync-lmtp',
+      'usr/lib/dsyncd/deploy/dsyncd.toml',
+      'usr/lib/dsyncd/deploy/dovecot-2.4/99-dsyncd.conf',
     ])
       expect(files).toContain(wanted);
     const ours = files.filter((file) => /^usr\/lib\/dsyncd\/build\//.test(file));
@@ -74,7 +76,9 @@ describe.skipIf(!isDebian)('the Debian package', () => {
     const files = run('dpkg-deb', '--contents', first)
       .split('\n')
       .map((line) => line.replace(/^.* \.\//, ''))
-      .filter((file) => /^usr\/lib\/dsyncd\/.*[^/]$/.test(file) && !/\/(assets|dashboard)\//.test(file));
+      .filter(
+        (file) => /^usr\/lib\/dsyncd\/.*[^/]$/.test(file) && !/\/(assets|dashboard|deploy)\//.test(file),
+      );
     expect(files.map((file) => file.slice('usr/lib/dsyncd/'.length)).sort()).toEqual([
       'bin/node',
       'build/better_sqlite3.node',
@@ -82,7 +86,9 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       'build/dsync-server.js',
       'build/dsyncadm.js',
       'build/dsyncd.js',
+      'build/feed-file.worker.js',
       'build/index.worker.js',
+      'build/libraries/certificates.cjs',
       'build/libraries/redis.cjs',
       'build/libraries/ssh.cjs',
       'build/libraries/web.cjs',

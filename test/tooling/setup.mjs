@@ -88,6 +88,8 @@ export const testPackages = {
   'redis-tools': '/usr/bin/redis-cli',
   chromium: '/usr/bin/chromium',
   prometheus: '/usr/bin/promtool',
+  fish: '/usr/bin/fish',
+  zsh: '/usr/bin/zsh',
 };
 
 export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
