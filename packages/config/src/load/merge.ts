@@ -47,9 +47,9 @@ export function mergeTables(files: readonly ParsedFile[]): {
 
 /** The table `key` of `into`, made if need be. */
 function tableAt(into: Record<string, unknown>, key: string): Record<string, unknown> {
-  const table = into[key] ?? Object.create(null);
+  const table = (into[key] ?? Object.create(null)) as Record<string, unknown>;
   into[key] = table;
-  return table as Record<string, unknown>;
+  return table;
 }
 
 function has(table: unknown, [key, ...rest]: readonly string[]): boolean {
