@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, renameSync } from 'node:fs';
-import { DsyncdError, systemErrorHint, type UserName } from '@dsyncd/core';
-import { makePrivate } from '@dsyncd/process';
-import Database from 'better-sqlite3';
+import { DsyncdError, systemCode, systemErrorHint, type UserName } from '@dsyncd/core';
+import { isDatabaseDamage, moveDatabaseAside, openOwnedDatabase } from '@dsyncd/process';
+import type { Database } from 'better-sqlite3';
 import { cursorOf, type Kept, runsMax, sequenceAfter } from '../cursor.ts';
 import type { ChangePage } from '../port.ts';
 import type { FeedCalls, FeedPlace, OpenedFeed } from './messages.ts';
-import { applicationId, createTables, schemaVersion } from './schema.ts';
+import { format } from './schema.ts';
 
-const busyTimeoutMs = 5_000;
+const cacheKiB = 4_000;
 
 /**
  * The feed's SQLite file. Everything here blocks: it belongs into a thread of its own. Nothing is kept in memory for a
@@ -17,7 +16,7 @@ const busyTimeoutMs = 5_000;
 export class FeedFile implements FeedCalls {
   #file = '';
   #usersMax = Number.POSITIVE_INFINITY;
-  #database: Database.Database | undefined;
+  #database: Database | undefined;
   #note: ((users: readonly string[]) => void) | undefined;
   #kept: { runs: Kept['runs']; droppedUntil: number; last: number } = { runs: [], droppedUntil: 0, last: 0 };
 
@@ -32,7 +31,7 @@ export class FeedFile implements FeedCalls {
       this.#openDatabase();
       return { damagedTo: undefined };
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isDatabaseDamage(error)) throw error;
       return { damagedTo: this.#moveAside() };
     }
   }
@@ -42,7 +41,7 @@ export class FeedFile implements FeedCalls {
       this.#noting(users);
     } catch (error) {
       // Cursors of the damaged file are refused by the new one, so nothing is left out.
-      if (!isDamage(error)) throw error;
+      if (!isDatabaseDamage(error)) throw error;
       this.#moveAside();
       this.#noting(users);
     }
@@ -88,7 +87,7 @@ export class FeedFile implements FeedCalls {
     this.#database?.close();
   }
 
-  get #db(): Database.Database {
+  get #db(): Database {
     if (this.#database === undefined) throw new Error('the file of the change feed is not open');
     return this.#database;
   }
@@ -104,20 +103,18 @@ export class FeedFile implements FeedCalls {
   }
 
   #openDatabase(): void {
-    makePrivate(this.#file);
-    const database = new Database(this.#file, { timeout: busyTimeoutMs });
+    const foreignError = (what: string): DsyncdError =>
+      new DsyncdError('DSYNCD_CHANGES_FILE', `the change feed ${this.#file} ${what}`, {
+        outcome: 'operator',
+        hint: 'check state_dir; after a downgrade, move the file away: every consumer starts over',
+      });
+    const database = openOwnedDatabase(this.#file, { ...format, foreignError }, cacheKiB);
     this.#database = database;
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    database.pragma('cache_size = -4000');
-    checkOwner(database, this.#file);
-    const problem = database.pragma('quick_check(1)', { simple: true });
-    if (problem !== 'ok') throw new Damage(String(problem));
     this.#beginRun(database);
     this.#note = this.#prepareNote(database);
   }
 
-  #beginRun(database: Database.Database): void {
+  #beginRun(database: Database): void {
     const [last, droppedUntil] = database
       .prepare<[], [number, number]>('SELECT last, dropped_until FROM numbers')
       .raw()
@@ -137,7 +134,7 @@ export class FeedFile implements FeedCalls {
     this.#kept = { runs, droppedUntil, last };
   }
 
-  #prepareNote(database: Database.Database): (users: readonly string[]) => void {
+  #prepareNote(database: Database): (users: readonly string[]) => void {
     // Replaces the user's earlier change, too.
     const put = database.prepare('INSERT OR REPLACE INTO changes (sequence, user) VALUES (?, ?)');
     const putNumbers = database.prepare('UPDATE numbers SET last = ?, dropped_until = ?');
@@ -170,50 +167,16 @@ export class FeedFile implements FeedCalls {
 
   #moveAside(): string {
     this.#database?.close();
-    const movedTo = freeName(`${this.#file}.damaged`);
-    for (const suffix of ['', '-wal', '-shm'])
-      if (existsSync(this.#file + suffix)) renameSync(this.#file + suffix, movedTo + suffix);
+    const movedTo = moveDatabaseAside(this.#file);
     this.#openDatabase();
     return movedTo;
   }
 }
 
-class Damage extends Error {
-  readonly code = 'SQLITE_CORRUPT';
-}
-
-const isDamage = (error: unknown): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  typeof error.code === 'string' &&
-  /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
-
-function checkOwner(database: Database.Database, file: string): void {
-  const id = database.pragma('application_id', { simple: true });
-  const version = database.pragma('user_version', { simple: true });
-  if (id === applicationId && version === schemaVersion) return;
-  const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
-  if (id === 0 && version === 0 && tables === 0) {
-    database.transaction(() => database.exec(createTables)).immediate();
-    return;
-  }
-  const what =
-    id === applicationId ? `has format ${version}, this version knows ${schemaVersion}` : 'is not ours';
-  throw new DsyncdError('DSYNCD_CHANGES_FILE', `the change feed ${file} ${what}`, {
-    outcome: 'operator',
-    hint: 'check state_dir; after a downgrade, move the file away: every consumer starts over',
-  });
-}
-
-function freeName(name: string): string {
-  for (let count = 1; ; count++) if (!existsSync(`${name}-${count}`)) return `${name}-${count}`;
-}
-
 /** What went wrong with the feed's file, as an error that an operator can act on. */
 export function feedFileError(file: string, error: unknown): DsyncdError {
   if (error instanceof DsyncdError) return error;
-  const code =
-    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+  const code = systemCode(error) || 'UNKNOWN';
   const message = error instanceof Error ? error.message : String(error);
   return new DsyncdError(
     'DSYNCD_CHANGES_FILE',

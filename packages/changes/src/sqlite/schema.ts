@@ -1,9 +1,11 @@
-/** "dsyc": says whose file this is, to `file` and to us. */
-export const applicationId = 0x64737963;
-export const schemaVersion = 1;
+import type { DatabaseFormat } from '@dsyncd/process';
+
+/** "dsyc" */
+const applicationId = 0x64737963;
+const schemaVersion = 1;
 
 /** `sequence` is the number of the user's last change; `runs` and `marks`: see cursor.ts and port.ts. */
-export const createTables = `
+const createTables = `
   CREATE TABLE changes (sequence INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE);
   CREATE TABLE runs (id TEXT NOT NULL UNIQUE, from_sequence INTEGER NOT NULL);
   CREATE TABLE marks (name TEXT PRIMARY KEY, cursor TEXT NOT NULL) WITHOUT ROWID;
@@ -12,3 +14,5 @@ export const createTables = `
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${schemaVersion};
 `;
+
+export const format: Omit<DatabaseFormat, 'foreignError'> = { applicationId, schemaVersion, createTables };

@@ -1,7 +1,12 @@
-import { existsSync, renameSync } from 'node:fs';
-import { DsyncdError, systemErrorHint } from '@dsyncd/core';
-import { type FileLock, makePrivate, tryLockFile } from '@dsyncd/process';
-import Database from 'better-sqlite3';
+import { DsyncdError, systemCode, systemErrorHint } from '@dsyncd/core';
+import {
+  type FileLock,
+  isDatabaseDamage,
+  moveDatabaseAside,
+  openOwnedDatabase,
+  tryLockFile,
+} from '@dsyncd/process';
+import type { Database } from 'better-sqlite3';
 import {
   type CommitBatch,
   type FailureRow,
@@ -11,18 +16,10 @@ import {
   type OpenedFile,
   type UsersPage,
 } from './messages.ts';
-import {
-  applicationId,
-  createTables,
-  putRow,
-  schemaVersion,
-  selectRows,
-  sweepTables,
-  upgrades,
-} from './schema.ts';
+import { format, putRow, selectRows, sweepTables } from './schema.ts';
 
 const pageRows = 5_000;
-const busyTimeoutMs = 5_000;
+const cacheKiB = 8_000;
 const lockTimeoutMs = 1_000;
 
 /**
@@ -35,7 +32,7 @@ export class QueueFile implements FileCalls {
   #file = '';
   #fileBytesMax = 0;
   #lock: FileLock | undefined;
-  #database: Database.Database | undefined;
+  #database: Database | undefined;
   #commit: ((batch: CommitBatch) => void) | undefined;
   #channelCount = 0;
 
@@ -51,7 +48,7 @@ export class QueueFile implements FileCalls {
     try {
       this.#openDatabase();
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isDatabaseDamage(error)) throw error;
       damaged = { movedTo: this.moveAside(), reason: error.message };
     }
     const channels = this.#db
@@ -121,9 +118,7 @@ export class QueueFile implements FileCalls {
 
   moveAside(): string {
     this.#database?.close();
-    const movedTo = freeName(`${this.#file}.damaged`);
-    for (const suffix of ['', '-wal', '-shm'])
-      if (existsSync(this.#file + suffix)) renameSync(this.#file + suffix, movedTo + suffix);
+    const movedTo = moveDatabaseAside(this.#file);
     this.#channelCount = 0;
     this.#openDatabase();
     return movedTo;
@@ -134,27 +129,26 @@ export class QueueFile implements FileCalls {
     this.#lock?.release();
   }
 
-  get #db(): Database.Database {
+  get #db(): Database {
     if (this.#database === undefined) throw new Error('the queue file is not open');
     return this.#database;
   }
 
   #openDatabase(): void {
-    makePrivate(this.#file);
-    const database = new Database(this.#file, { timeout: busyTimeoutMs });
+    const database = openOwnedDatabase(
+      this.#file,
+      { ...format, foreignError: (what) => foreignError(this.#file, what) },
+      cacheKiB,
+      (opened) => {
+        const pageBytes = Number(opened.pragma('page_size', { simple: true }));
+        opened.pragma(`max_page_count = ${Math.max(1, Math.floor(this.#fileBytesMax / pageBytes))}`);
+      },
+    );
     this.#database = database;
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    database.pragma('cache_size = -8000');
-    const pageBytes = Number(database.pragma('page_size', { simple: true }));
-    database.pragma(`max_page_count = ${Math.max(1, Math.floor(this.#fileBytesMax / pageBytes))}`);
-    checkOwner(database, this.#file);
-    const problem = database.pragma('quick_check(1)', { simple: true });
-    if (problem !== 'ok') throw new Damage(String(problem));
     this.#commit = this.#prepareCommit(database);
   }
 
-  #prepareCommit(database: Database.Database): (batch: CommitBatch) => void {
+  #prepareCommit(database: Database): (batch: CommitBatch) => void {
     const putChannel = database.prepare(
       'INSERT OR REPLACE INTO channels (id, name, paused) VALUES (?, ?, ?)',
     );
@@ -193,16 +187,6 @@ export class QueueFile implements FileCalls {
   }
 }
 
-class Damage extends Error {
-  readonly code = 'SQLITE_CORRUPT';
-}
-
-const isDamage = (error: unknown): error is Error =>
-  error instanceof Error &&
-  'code' in error &&
-  typeof error.code === 'string' &&
-  /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
-
 function takeLock(lockFile: string): FileLock {
   const lock = tryLockFile(lockFile, lockTimeoutMs);
   if (lock !== undefined) return lock;
@@ -212,50 +196,20 @@ function takeLock(lockFile: string): FileLock {
   });
 }
 
-/** @throws {DsyncdError} `DSYNCD_QUEUE_FOREIGN` for a file of something else or of a later version. */
-function checkOwner(database: Database.Database, file: string): void {
-  const id = database.pragma('application_id', { simple: true });
-  const version = database.pragma('user_version', { simple: true });
-  if (id === applicationId && version === schemaVersion) return;
-  if (id === applicationId && typeof version === 'number' && upgrade(database, version)) return;
-  const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
-  if (id === 0 && version === 0 && tables === 0) {
-    database.transaction(() => database.exec(createTables)).immediate();
-    return;
-  }
-  const what =
-    id === applicationId ? `has format ${version}, this version knows ${schemaVersion}` : 'is not ours';
-  throw new DsyncdError('DSYNCD_QUEUE_FOREIGN', `the queue file ${file} ${what}`, {
+const foreignError = (file: string, what: string): DsyncdError =>
+  new DsyncdError('DSYNCD_QUEUE_FOREIGN', `the queue file ${file} ${what}`, {
     outcome: 'operator',
     hint: 'check state_dir; after a downgrade, move the file away: every user is then synced in full',
   });
-}
-
-/** Brings a file of an earlier version to the present one, all or nothing; false when that is not known how. */
-function upgrade(database: Database.Database, from: number): boolean {
-  if (upgrades[from] === undefined) return false;
-  const steps = database.transaction(() => {
-    for (let version = from; version < schemaVersion; version++) database.exec(upgrades[version] ?? '');
-    database.pragma(`user_version = ${schemaVersion}`);
-  });
-  steps.immediate();
-  return true;
-}
-
-function freeName(name: string): string {
-  for (let count = 1; ; count++) if (!existsSync(`${name}-${count}`)) return `${name}-${count}`;
-}
 
 /** What went wrong with the queue file, as an error that an operator can act on. */
 export function queueFileError(file: string, error: unknown): DsyncdError {
   // These say themselves what they mean.
   if (error instanceof DsyncdError) return error;
-  const code =
-    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+  const code = systemCode(error) || 'UNKNOWN';
   const message = error instanceof Error ? error.message : String(error);
-  const isDamaged = /^SQLITE_(CORRUPT|NOTADB)/.test(code);
   return new DsyncdError(
-    isDamaged ? 'DSYNCD_QUEUE_DAMAGED' : 'DSYNCD_QUEUE_FILE',
+    isDatabaseDamage(error) ? 'DSYNCD_QUEUE_DAMAGED' : 'DSYNCD_QUEUE_FILE',
     `the queue file ${file} cannot be used: ${message} (${code})`,
     {
       outcome: /^(SQLITE_(FULL|BUSY)|ENOSPC|EDQUOT)/.test(code) ? 'transient' : 'operator',

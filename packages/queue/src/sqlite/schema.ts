@@ -1,8 +1,9 @@
+import type { DatabaseFormat } from '@dsyncd/process';
 import type { rowWidth } from '../model/user-records.ts';
 
-/** "dsyq": says whose file this is, to `file` and to us. */
-export const applicationId = 0x64737971;
-export const schemaVersion = 3;
+/** "dsyq" */
+const applicationId = 0x64737971;
+const schemaVersion = 3;
 
 /** The columns of a record, in the order of its row. */
 const columns = [
@@ -19,7 +20,7 @@ const columns = [
 ] as const satisfies { readonly length: typeof rowWidth };
 
 /** `id` of entries, states and failures is channel * 2^32 + user. Instants are Unix milliseconds, 0 for never. */
-export const createTables = `
+const createTables = `
   CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL, paused INTEGER NOT NULL DEFAULT 0);
   CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
   CREATE TABLE entries (id INTEGER PRIMARY KEY, ${columns.map((name) => `${name} INTEGER NOT NULL`).join(', ')});
@@ -29,10 +30,16 @@ export const createTables = `
   PRAGMA user_version = ${schemaVersion};
 `;
 
-/** From each earlier version to the next. */
-export const upgrades: Readonly<Record<number, string>> = {
+const upgrades: Readonly<Record<number, string>> = {
   1: 'ALTER TABLE channels ADD COLUMN paused INTEGER NOT NULL DEFAULT 0',
   2: 'ALTER TABLE entries ADD COLUMN unproven_since INTEGER NOT NULL DEFAULT 0',
+};
+
+export const format: Omit<DatabaseFormat, 'foreignError'> = {
+  applicationId,
+  schemaVersion,
+  createTables,
+  upgrades,
 };
 
 export const selectRows = `SELECT id, ${columns.join(', ')} FROM entries WHERE id > ? ORDER BY id LIMIT ?`;
