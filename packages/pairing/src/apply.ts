@@ -1,9 +1,8 @@
 import { chmod, chown, link, lstat, mkdir, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, systemCode } from '@dsyncd/core';
 import type { Material } from './exchange.ts';
 import {
-  codeOf,
   type Journal,
   type JournalEntry,
   sha256Of,
@@ -99,7 +98,7 @@ async function makeFolder(
   try {
     await mkdir(path, { mode });
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return;
+    if (systemCode(error) === 'EEXIST') return;
     throw error;
   }
   await chmod(path, mode);
@@ -121,7 +120,7 @@ async function placeFile(file: PlannedFile, text: string, owner: Owner | undefin
   try {
     await link(temporary, path);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') throw taken([path]);
+    if (systemCode(error) === 'EEXIST') throw taken([path]);
     throw error;
   } finally {
     await unlink(temporary);
@@ -140,7 +139,7 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false;
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, open, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, systemCode } from '@dsyncd/core';
 
 /** One thing that was made, noted before it is made. */
 export type JournalEntry =
@@ -36,7 +36,7 @@ export async function readJournal(file: string): Promise<Journal | undefined> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   const journal = parseJournal(text);
@@ -79,9 +79,6 @@ export const temporaryOf = (path: string): string => join(dirname(path), `.${bas
 
 export const sha256Of = (text: string | Uint8Array): string =>
   createHash('sha256').update(text).digest('hex');
-
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : '';
 
 function parseJournal(text: string): Journal | undefined {
   try {

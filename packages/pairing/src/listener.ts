@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { type Clock, DsyncdError } from '@dsyncd/core';
+import { type Clock, DsyncdError, deferred } from '@dsyncd/core';
 import { isProof, type PairingCode, proofOf } from './code.ts';
 import { MessageStream } from './message-stream.ts';
 import type { HostFacts } from './messages.ts';
@@ -81,24 +81,18 @@ export async function listenForJoiner(options: ListenOptions): Promise<PairingLi
 
 /** Connections until one has shown the code. Open, then closed: by the first right code, too many wrong ones, or time. */
 class Door {
-  readonly joined: Promise<Joined>;
   readonly #options: ListenOptions;
   readonly #server: Server;
   readonly #pending = new Set<Socket>();
   readonly #streams = new Set<MessageStream>();
   readonly #cancelExpiry: () => void;
-  #settle: { resolve: (joined: Joined) => void; reject: (error: Error) => void };
+  readonly #joined = deferred<Joined>();
   #wrongCodes = 0;
   #isOpen = true;
 
   constructor(options: ListenOptions, server: Server) {
     this.#options = options;
     this.#server = server;
-    const { promise, resolve, reject } = Promise.withResolvers<Joined>();
-    this.joined = promise;
-    // Its reader may come later.
-    promise.catch(() => {});
-    this.#settle = { resolve, reject };
     this.#cancelExpiry = options.clock.after(options.validMs, () => this.#end(expired(options.validMs)));
     options.signal?.addEventListener('abort', () => this.#end(asError(options.signal?.reason)), {
       once: true,
@@ -115,6 +109,10 @@ class Door {
       options.onRefused(socket.remoteAddress ?? '?', 'no TLS connection');
     });
     server.on('secureConnection', (socket) => void this.#admit(socket));
+  }
+
+  get joined(): Promise<Joined> {
+    return this.#joined.promise;
   }
 
   close(): void {
@@ -134,7 +132,7 @@ class Door {
       if (hello.facts.hostname === facts.hostname) throw sameName(facts.hostname);
       stream.send({ type: 'hello', proof: proofOf(code, 'init', binding), facts });
       this.#streams.delete(stream);
-      this.#settle.resolve({ stream, peer: hello.facts, from });
+      this.#joined.resolve({ stream, peer: hello.facts, from });
       this.#shut();
     } catch (error) {
       const reason = asError(error).message;
@@ -153,7 +151,7 @@ class Door {
 
   #end(error: Error): void {
     if (!this.#isOpen) return;
-    this.#settle.reject(error);
+    this.#joined.reject(error);
     this.#shut();
     for (const socket of this.#pending) socket.destroy();
   }

@@ -51,13 +51,11 @@ export interface PlanInput {
   readonly templates?: DovecotTemplates | undefined;
   /** The configuration that is there is the sample of the package, unchanged. */
   readonly hasSample: boolean;
-  /** Units that this host lacks, by path, and drop-ins for them. */
-  readonly units?: readonly { readonly path: string; readonly text: string }[];
 }
 
 /** Decides what a host gets. Pure: the same input is the same plan. */
 export function makePlan(input: PlanInput): Plan {
-  const { own, peer, place, units = [] } = input;
+  const { own, peer, place } = input;
   const isTls = usesTls(own, peer);
   return {
     own,
@@ -78,7 +76,6 @@ export function makePlan(input: PlanInput): Plan {
       secretFile(place.files.secret, 'secret that both hosts share', ({ secret }) => `${secret}\n`),
       ...(isTls ? certificateFiles(place) : []),
       ...(own.engine === 'dovecot' ? dovecotFiles(input) : []),
-      ...units.map(({ path, text }) => openFile(path, 'unit of systemd', () => text)),
     ],
     links: own.engine === 'dovecot' ? linksOf(tmpfilesText(input.templates?.tmpfiles ?? '', place)) : [],
     services: own.engine === 'builtin' ? ['dsyncd', 'dsync-server', 'dsync-lmtp'] : ['dsyncd'],

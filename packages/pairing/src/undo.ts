@@ -1,5 +1,6 @@
 import { readFile, readlink, rename, rmdir, unlink } from 'node:fs/promises';
-import { codeOf, type Journal, type JournalEntry, sha256Of, temporaryOf } from './journal.ts';
+import { systemCode } from '@dsyncd/core';
+import { type Journal, type JournalEntry, sha256Of, temporaryOf } from './journal.ts';
 
 /** What became of one entry of the journal. */
 export interface Undone {
@@ -88,7 +89,7 @@ async function undoFolder(path: string): Promise<Undone> {
     await rmdir(path);
     return { what: path, result: 'removed' };
   } catch (error) {
-    const code = codeOf(error);
+    const code = systemCode(error);
     if (code === 'ENOENT') return { what: path, result: 'missing' };
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EBUSY')
       return { what: path, result: 'kept', why: 'something is in it' };
@@ -100,7 +101,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }
@@ -109,6 +110,6 @@ async function unlinkIfThere(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { limits } from '@dsyncd/core';
+import { limits, systemCode } from '@dsyncd/core';
 import { notPossible, usageError } from '../errors.ts';
 
 /**
@@ -68,7 +68,7 @@ export async function writeNewFile({ path, text, mode }: Output): Promise<void> 
     await file.writeFile(text);
     await file.sync();
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error;
+    if (systemCode(error) !== 'EEXIST') throw error;
     throw notPossible(`${path} exists and is not overwritten`, 'move it away, or name another file');
   }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type Clock, countOf, DsyncdError, formatSpan } from '@dsyncd/core';
+import { countOf, DsyncdError, formatSpan } from '@dsyncd/core';
 import type { HostFacts, Journal, Owner, Place, Plan } from '@dsyncd/pairing';
 import type { CommandContext } from '../context.ts';
 import { healthOf, type ReplicationHealth } from '../replication-health.ts';
@@ -25,7 +25,6 @@ export interface FinishOptions {
   readonly place: Place;
   readonly owner: Owner | undefined;
   readonly root: string;
-  readonly clock: Clock;
   readonly waitMs: number;
   readonly probe: string | undefined;
   readonly note: (entries: Journal['entries']) => Promise<void>;
@@ -42,14 +41,14 @@ export async function finishPair(
   dialog: Dialog,
   options: FinishOptions,
 ): Promise<FinishResult> {
-  await startServices(dialog, options);
+  await startServices(context, dialog, options);
   if (!(await waitForBoth(context, dialog, options))) return 'not started';
   const isGood = await runDoctor(dialog, options);
   const isSynced = await watchFirstSync(context, dialog, options);
   return isGood && isSynced ? 'good' : 'problems';
 }
 
-async function startServices(dialog: Dialog, options: FinishOptions): Promise<void> {
+async function startServices(context: CommandContext, dialog: Dialog, options: FinishOptions): Promise<void> {
   const { mode, plan, place, owner, note } = options;
   const { services } = plan;
   const isDovecot = plan.own.engine === 'dovecot';
@@ -66,7 +65,7 @@ async function startServices(dialog: Dialog, options: FinishOptions): Promise<vo
     );
     return;
   }
-  if (isDovecot) await connectDovecot(dialog, options);
+  if (isDovecot) await connectDovecot(context, dialog, options);
   if (mode === 'systemd') {
     for (const name of services) {
       if (!(await isUnitEnabled(name))) await note([{ kind: 'unit', name }]);
@@ -84,8 +83,9 @@ async function startServices(dialog: Dialog, options: FinishOptions): Promise<vo
  * reads that it has them no more, and the links with them were they there before.
  */
 async function connectDovecot(
+  { clock }: CommandContext,
   dialog: Dialog,
-  { plan, place, root, note, clock, waitMs }: FinishOptions,
+  { plan, place, root, note, waitMs }: FinishOptions,
 ): Promise<void> {
   await note(plan.links.map((link) => ({ kind: 'link', ...link })));
   try {

@@ -31,7 +31,6 @@ export interface HandsOptions {
   readonly root: string;
   readonly templates: DovecotTemplates | undefined;
   readonly hasSample: boolean;
-  readonly units: readonly { readonly path: string; readonly text: string }[];
   readonly dialog: Dialog;
   readonly machine: Machine;
   readonly now: () => number;
@@ -49,8 +48,8 @@ export class HostHands implements Hands {
   }
 
   planFor(peer: HostFacts): Plan {
-    const { facts, place, templates, hasSample, units } = this.#options;
-    return makePlan({ own: facts, peer, place, templates, hasSample, units });
+    const { facts, place, templates, hasSample } = this.#options;
+    return makePlan({ own: facts, peer, place, templates, hasSample });
   }
 
   /** @throws {DsyncdError} when something is in the way of the plan */

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { chown, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Clock, DsyncdError } from '@dsyncd/core';
+import { type Clock, DsyncdError, systemCode } from '@dsyncd/core';
 import type { Machine, Owner, Place } from '@dsyncd/pairing';
 import { dovecotConfOf } from './here.ts';
 
@@ -122,6 +122,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (systemCode(error) !== 'ESRCH') throw error;
   }
 }

@@ -92,11 +92,19 @@ function parseSource({ file, text }: SourceFile): ParsedFile {
     throw new ConfigError(file, [{ line: undefined, message: `is longer than ${configBytesMax} bytes` }]);
   try {
     const table = parse(text, { maxDepth: 16, unsafeKeyBehaviour: 'throw' });
-    return { file, table, lines: keyLines(text) };
+    return { file, table, lines: onDemand(() => keyLines(text)) };
   } catch (error) {
     const line = error instanceof TomlError ? error.line : undefined;
     throw new ConfigError(file, [{ line, message: messageOf(error).replace(/\n+$/, '') }]);
   }
+}
+
+function onDemand<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 const asProblem = ({
@@ -105,8 +113,8 @@ const asProblem = ({
   second,
 }: ReturnType<typeof mergeTables>['twice'][number]): ConfigProblem => ({
   file: second.file,
-  line: lineOf(second.lines, path),
-  message: `${path.join('.')} is given twice: it is in ${placeOf(first.file, lineOf(first.lines, path))} already`,
+  line: lineOf(second.lines(), path),
+  message: `${path.join('.')} is given twice: it is in ${placeOf(first.file, lineOf(first.lines(), path))} already`,
 });
 
 /** Problems in the order of the files and lines. */
@@ -118,7 +126,7 @@ function placed(problems: readonly KeyProblem[], files: readonly ParsedFile[]): 
       return {
         index,
         ...(source === undefined ? {} : { file: source.file }),
-        line: source === undefined ? undefined : lineOf(source.lines, path),
+        line: source === undefined ? undefined : lineOf(source.lines(), path),
         message: `${path.join('.')} ${message}`,
       };
     })
@@ -130,7 +138,7 @@ function placed(problems: readonly KeyProblem[], files: readonly ParsedFile[]): 
 function fileOf(path: readonly string[], files: readonly ParsedFile[]): number {
   for (let depth = path.length; depth > 0; depth--) {
     const key = pathText(path.slice(0, depth));
-    const index = files.findIndex(({ lines }) => lines.has(key));
+    const index = files.findIndex(({ lines }) => lines().has(key));
     if (index >= 0) return index;
   }
   return 0;

@@ -4,8 +4,8 @@ import { isTable } from './check.ts';
 export interface ParsedFile {
   readonly file: string;
   readonly table: Readonly<Record<string, unknown>>;
-  /** As of {@link keyLines}. */
-  readonly lines: ReadonlyMap<string, number>;
+  /** See {@link keyLines}: asked for only to say where a problem is. */
+  readonly lines: () => ReadonlyMap<string, number>;
 }
 
 /** A setting that two files have. */

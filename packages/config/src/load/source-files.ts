@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemCode } from '@dsyncd/core';
 
 /** One file of a configuration, as text. */
 export interface SourceFile {
@@ -25,7 +26,7 @@ export async function includedFiles(file: string): Promise<readonly string[]> {
       .sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
       .map((name) => join(folder, name));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, systemCode } from '@dsyncd/core';
 import { type SocketAccess, setAccess } from '@dsyncd/process';
 import { NotifyParser } from '@dsyncd/protocol';
 import type { ListenerOptions, NotifyListener } from '../sink.ts';
@@ -77,7 +77,7 @@ function takeTheRest(socket: Socket, fd: number, take: (chunk: Buffer) => void):
       take(Buffer.from(buffer.subarray(0, length)));
     }
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    if (systemCode(error) !== 'EAGAIN') throw error;
   }
 }
 
