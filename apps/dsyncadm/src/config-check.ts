@@ -1,7 +1,7 @@
 import { access, constants, readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type Config, mailHomesFolder, type SslConfig } from '@dsyncd/config';
-import { DsyncdError, systemCode, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, messageOf, systemCode, systemErrorHint } from '@dsyncd/core';
 import { type ConfigFinding, checkAccess } from './config-access.ts';
 
 /** Checks what a configuration refers to: secrets, certificates, folders, and access to them. */
@@ -57,8 +57,6 @@ function checkChannels({ channels }: Config): ConfigFinding[] {
   const message = 'no channel is configured: nothing will be replicated from this host';
   return [{ severity: 'warning', message, hint: 'add [channels.default] with mail_replica' }];
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const finding = (severity: ConfigFinding['severity'], message: string, error: unknown): ConfigFinding => ({
   severity,

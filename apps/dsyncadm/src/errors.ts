@@ -1,4 +1,4 @@
-import { DsyncdError, findError, InvariantError, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, findError, InvariantError, messageOf, systemErrorHint } from '@dsyncd/core';
 import type { Command, CommanderError } from 'commander';
 
 /** A wrong command line: exit code 64. */
@@ -39,7 +39,7 @@ export function errorText(error: unknown, showStack: boolean): string {
 const messagesOf = (error: unknown): readonly string[] =>
   error instanceof DsyncdError && error.code === 'DSYNCD_CONFIG'
     ? error.message.split('\n')
-    : [error instanceof Error ? error.message : String(error)];
+    : [messageOf(error)];
 
 function hintOf(error: unknown): string | undefined {
   if (error instanceof DsyncdError) return error.hint ?? systemErrorHint(error.cause);

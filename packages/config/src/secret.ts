@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, messageOf, systemErrorHint } from '@dsyncd/core';
 
 const secretBytesMax = 1024;
 
@@ -45,13 +45,10 @@ async function readFileStart(file: string): Promise<{ readonly mode: number; rea
     const hint = file.startsWith('/run/credentials/')
       ? 'the unit needs LoadCredential= for it and must run, and only root and its user may read it: systemctl show -P LoadCredential dsyncd'
       : systemErrorHint(error);
-    throw bad(
-      `cannot read the secret file ${file}: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        hint,
-        cause: error,
-      },
-    );
+    throw bad(`cannot read the secret file ${file}: ${messageOf(error)}`, {
+      hint,
+      cause: error,
+    });
   }
 }
 

@@ -45,7 +45,7 @@ export function toDsyncdError(
   fallback: { code: ErrorCode; outcome: FailureKind },
 ): DsyncdError {
   if (error instanceof DsyncdError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const hint = systemErrorHint(error);
   return new DsyncdError(fallback.code, message, {
     outcome: systemErrorOutcome(error) ?? fallback.outcome,
@@ -53,6 +53,9 @@ export function toDsyncdError(
     cause: error,
   });
 }
+
+/** What an error says, whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The code of an error of the system, Node or SQLite, such as `ENOENT`; empty when it has none. */
 export const systemCode = (error: unknown): string =>

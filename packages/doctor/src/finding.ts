@@ -1,4 +1,4 @@
-import { DsyncdError, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, messageOf, systemErrorHint } from '@dsyncd/core';
 
 /** From good to bad; `unchecked` says why something could not be checked. */
 export const severities = ['ok', 'unchecked', 'warning', 'problem'] as const;
@@ -30,7 +30,7 @@ export const problem = (message: string, remedy: string): Finding => ({
 
 /** An error as a finding, with the hint that came with it. */
 export function problemOf(error: unknown, remedy?: string): Finding {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const hint =
     error instanceof DsyncdError ? (error.hint ?? systemErrorHint(error.cause)) : systemErrorHint(error);
   return problem(message, remedy ?? hint ?? 'see the log of the service that is named');

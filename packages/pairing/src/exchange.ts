@@ -1,5 +1,5 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import type { Clock } from '@dsyncd/core';
+import { type Clock, messageOf } from '@dsyncd/core';
 import { newAuthority, newHostKey, signingRequest } from './authority.ts';
 import type { Joined } from './listener.ts';
 import { badAnswer, type HostFacts } from './messages.ts';
@@ -58,7 +58,7 @@ export async function leadPair({ stream, peer }: Joined, hands: Hands, clock: Cl
     stream.send({ type: 'kept' });
     await stream.end();
   } catch (error) {
-    stream.fail(reasonOf(error));
+    stream.fail(messageOf(error));
     await hands.rollBack();
     throw error;
   }
@@ -86,7 +86,7 @@ export async function followPair({ stream, peer }: Joined, hands: Hands): Promis
     await stream.end();
     return 'paired';
   } catch (error) {
-    stream.fail(reasonOf(error));
+    stream.fail(messageOf(error));
     if (isKept) return 'unsure';
     await hands.rollBack();
     throw error;
@@ -104,9 +104,7 @@ function checkCertificate({ authority, certificate, privateKey }: Omit<Material,
     )
       return;
   } catch (error) {
-    throw badAnswer(`the other host sent a certificate that cannot be read (${reasonOf(error)})`);
+    throw badAnswer(`the other host sent a certificate that cannot be read (${messageOf(error)})`);
   }
   throw badAnswer('the other host sent a certificate that is not for our key');
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

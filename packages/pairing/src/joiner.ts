@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, messageOf } from '@dsyncd/core';
 import { fingerprintOf, isProof, type PairingCode, proofOf } from './code.ts';
 import { exporterBytes, exporterLabel, type Joined } from './listener.ts';
 import { MessageStream } from './message-stream.ts';
@@ -54,7 +54,7 @@ async function connectTo({ host, port, code, signal }: JoinOptions): Promise<TLS
   } catch (error) {
     socket.on('error', () => {});
     socket.destroy();
-    const reason = timeout.aborted ? 'no answer' : error instanceof Error ? error.message : String(error);
+    const reason = timeout.aborted ? 'no answer' : messageOf(error);
     throw new DsyncdError('DSYNCD_CONNECT', `cannot reach ${host} port ${port}: ${reason}`, {
       outcome: 'transient',
       hint: 'check that `dsyncadm pair init` waits there, and that a firewall lets this port through',

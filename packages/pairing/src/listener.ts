@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { type Clock, DsyncdError, deferred } from '@dsyncd/core';
+import { type Clock, DsyncdError, deferred, messageOf } from '@dsyncd/core';
 import { isProof, type PairingCode, proofOf } from './code.ts';
 import { MessageStream } from './message-stream.ts';
 import type { HostFacts } from './messages.ts';
@@ -67,7 +67,7 @@ export async function listenForJoiner(options: ListenOptions): Promise<PairingLi
     door.close();
     throw new DsyncdError(
       'DSYNCD_LISTEN',
-      `cannot listen on ${options.address} port ${options.port}: ${error instanceof Error ? error.message : String(error)}`,
+      `cannot listen on ${options.address} port ${options.port}: ${messageOf(error)}`,
       { outcome: 'operator', hint: 'choose another port with --pair-port', cause: error },
     );
   }

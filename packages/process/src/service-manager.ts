@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { messageOf } from '@dsyncd/core';
 
 export interface ServiceManagerOptions {
   /** Settles, with or without an error, as soon as the program has checked itself; stays open while it hangs. */
@@ -72,9 +73,7 @@ export class ServiceManager {
     try {
       await run('systemd-notify', [state], { env: this.#env, timeout: notifyTimeoutMs });
     } catch (error) {
-      this.#complain(
-        `cannot notify systemd of ${state}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#complain(`cannot notify systemd of ${state}: ${messageOf(error)}`);
     }
   }
 

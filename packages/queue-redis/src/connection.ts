@@ -1,4 +1,4 @@
-import { DsyncdError, systemClock } from '@dsyncd/core';
+import { DsyncdError, messageOf, systemClock } from '@dsyncd/core';
 import { Redis, type RedisOptions } from 'ioredis';
 import { type RedisServer, redisLimits } from './options.ts';
 
@@ -90,7 +90,7 @@ export function connect({ options }: RedisPlace, kind: ConnectionKind, name: str
 /** What Redis or the way to it said, in our words. */
 export function redisError(error: unknown, place: string): DsyncdError {
   if (error instanceof DsyncdError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   const known = replies.find(({ shape }) => shape.test(text));
   if (known !== undefined)
     return new DsyncdError(known.code, `Redis at ${place}: ${known.message}`, {

@@ -3,6 +3,7 @@ import {
   compileMask,
   DsyncdError,
   type Logger,
+  messageOf,
   parseUserName,
   priorities,
   quote,
@@ -252,7 +253,7 @@ function checkedUser(name: string): UserName | AnswerLine {
   try {
     return parseUserName(name);
   } catch (error) {
-    return [`-${error instanceof Error ? error.message : String(error)}`];
+    return [`-${messageOf(error)}`];
   }
 }
 

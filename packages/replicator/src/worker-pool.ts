@@ -1,4 +1,4 @@
-import { type Clock, type Logger, noCounts, outcomeRules } from '@dsyncd/core';
+import { type Clock, type Logger, messageOf, noCounts, outcomeRules } from '@dsyncd/core';
 import type { SyncEngine, SyncResult, SyncWatch } from '@dsyncd/engine';
 import type { Claim, ReplicationQueue } from '@dsyncd/queue';
 import { RunningProgress } from './running-progress.ts';
@@ -170,7 +170,7 @@ function brokenSync(error: unknown): SyncResult {
     full: false,
     failure: {
       code: 'DSYNCD_INTERNAL',
-      reason: error instanceof Error ? error.message : String(error),
+      reason: messageOf(error),
       hint: 'a defect of dsyncd: please report it with the log; `dsyncadm replicator replicate USER` tries again',
     },
     counts: noCounts,

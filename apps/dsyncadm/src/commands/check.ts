@@ -1,4 +1,4 @@
-import { countOf, DsyncdError, obstaclesOf, type StandingCounts } from '@dsyncd/core';
+import { countOf, DsyncdError, messageOf, obstaclesOf, type StandingCounts } from '@dsyncd/core';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { addHelpParts } from '../exit-codes.ts';
@@ -73,7 +73,7 @@ async function answerOf(context: CommandContext, options: CheckOptions): Promise
     return judgeForPlugin(await readHealth(context, options), limitsOf(options));
   } catch (error) {
     const state = stateOfError(error);
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return { state, line: `DSYNCD ${state} - ${text.replaceAll(/[|\u0000-\u001f\u007f]+/g, ' ')}` };
   }
 }

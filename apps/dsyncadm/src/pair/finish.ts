@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { countOf, DsyncdError, formatSpan } from '@dsyncd/core';
+import { countOf, DsyncdError, formatSpan, messageOf } from '@dsyncd/core';
 import type { HostFacts, Journal, Owner, Place, Plan } from '@dsyncd/pairing';
 import type { CommandContext } from '../context.ts';
 import { healthOf, type ReplicationHealth } from '../replication-health.ts';
@@ -218,5 +218,3 @@ function progressText(users: number, left: number, { behind }: ReplicationHealth
 /** Nobody is left whom time alone helps. */
 const isStuck = ({ behind }: ReplicationHealth): boolean =>
   behind.every(({ state }) => state === 'quarantined' || state === 'paused');
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, messageOf } from '@dsyncd/core';
 import {
   applyPlan,
   type DovecotTemplates,
@@ -107,11 +107,11 @@ async function checkPort(address: string, port: number): Promise<void> {
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new DsyncdError(
-      'DSYNCD_LISTEN',
-      `port ${port} of this host cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-      { outcome: 'operator', hint: 'choose another with --port', cause: error },
-    );
+    throw new DsyncdError('DSYNCD_LISTEN', `port ${port} of this host cannot be used: ${messageOf(error)}`, {
+      outcome: 'operator',
+      hint: 'choose another with --port',
+      cause: error,
+    });
   }
   server.close();
   await once(server, 'close');

@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import type { ChannelConfig } from '@dsyncd/config';
-import { DsyncdError, formatSpan, parseDestination, systemRandom, type UserName } from '@dsyncd/core';
+import {
+  DsyncdError,
+  formatSpan,
+  messageOf,
+  parseDestination,
+  systemRandom,
+  type UserName,
+} from '@dsyncd/core';
 import {
   type Finding,
   NotCheckable,
@@ -210,7 +217,7 @@ export async function whyNotThere(
     }
   } catch (error) {
     return {
-      reason: `dsyncd does not answer (${error instanceof Error ? error.message : String(error)})`,
+      reason: `dsyncd does not answer (${messageOf(error)})`,
       remedy: 'start dsyncd',
     };
   }

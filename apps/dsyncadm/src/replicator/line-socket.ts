@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { DsyncdError, limits, quote, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, limits, messageOf, quote, systemErrorHint } from '@dsyncd/core';
 
 const lineFeed = 0x0a;
 
@@ -73,8 +73,6 @@ export class LineSocket {
 
 /** Reports have two texts of up to a thousand characters beside the name, escaped. */
 const lineBytesMax = limits.lineBytesMax * 2;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const notConnected = (path: string, cause: unknown): DsyncdError =>
   new DsyncdError('DSYNCD_REPLICATOR_DOWN', `cannot talk to the replicator at ${path}: ${messageOf(cause)}`, {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { DsyncdError, systemCode, systemErrorHint, type UserName } from '@dsyncd/core';
+import { DsyncdError, messageOf, systemCode, systemErrorHint, type UserName } from '@dsyncd/core';
 import { isDatabaseDamage, moveDatabaseAside, openOwnedDatabase } from '@dsyncd/process';
 import type { Database } from 'better-sqlite3';
 import { cursorOf, type Kept, runsMax, sequenceAfter } from '../cursor.ts';
@@ -177,7 +177,7 @@ export class FeedFile implements FeedCalls {
 export function feedFileError(file: string, error: unknown): DsyncdError {
   if (error instanceof DsyncdError) return error;
   const code = systemCode(error) || 'UNKNOWN';
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new DsyncdError(
     'DSYNCD_CHANGES_FILE',
     `the change feed ${file} cannot be used: ${message} (${code})`,

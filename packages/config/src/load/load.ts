@@ -1,4 +1,4 @@
-import { DsyncdError, InvariantError, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, InvariantError, messageOf, systemErrorHint } from '@dsyncd/core';
 import { parse, TomlError } from 'smol-toml';
 import type { Config } from '../config.ts';
 import { type Settings, settings } from '../settings/settings.ts';
@@ -143,5 +143,3 @@ function fileOf(path: readonly string[], files: readonly ParsedFile[]): number {
   }
   return 0;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 import { readSecret } from '@dsyncd/config';
+import { messageOf } from '@dsyncd/core';
 import { doveadmClientVersion, encodePlainLogin, readLine } from '@dsyncd/protocol';
 import { StreamLink } from '@dsyncd/transport';
 import type { HostCheck } from '../check.ts';
@@ -72,7 +73,7 @@ async function tryLogin(
     );
   } catch (error) {
     return problem(
-      `${service} does not answer on ${name}: ${error instanceof Error ? error.message : String(error)}`,
+      `${service} does not answer on ${name}: ${messageOf(error)}`,
       isDovecot
         ? 'start Dovecot, and see its log'
         : 'start dsync-server (`systemctl start dsync-server`), and see its log',

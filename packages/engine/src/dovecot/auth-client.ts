@@ -3,6 +3,7 @@ import {
   DsyncdError,
   isUserName,
   limits,
+  messageOf,
   type UnixDestination,
   type UserName,
 } from '@dsyncd/core';
@@ -206,10 +207,7 @@ export class AuthClient {
       return { link };
     } catch (error) {
       if (error instanceof DsyncdError && error.code === 'DSYNCD_USERDB') throw error;
-      throw userdbError(
-        `userdb cannot be asked: ${error instanceof Error ? error.message : String(error)}`,
-        error,
-      );
+      throw userdbError(`userdb cannot be asked: ${messageOf(error)}`, error);
     } finally {
       cancel();
     }

@@ -1,4 +1,4 @@
-import { type Clock, DsyncdError, knownErrorCode, parseDestination } from '@dsyncd/core';
+import { type Clock, DsyncdError, knownErrorCode, messageOf, parseDestination } from '@dsyncd/core';
 import type { DoveadmLogLine } from '@dsyncd/protocol';
 import { connectSocket } from '@dsyncd/transport';
 import { judge } from './verdict.ts';
@@ -47,7 +47,7 @@ async function unreachable(
     socket.destroy();
     return undefined;
   } catch (error) {
-    return new DsyncdError('DSYNCD_CONNECT', error instanceof Error ? error.message : String(error), {
+    return new DsyncdError('DSYNCD_CONNECT', messageOf(error), {
       outcome: 'transient',
       hint: 'check that Dovecot runs on the other host, that its doveadm service listens on that port, and the firewall',
       cause: error,

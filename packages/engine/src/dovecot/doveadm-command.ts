@@ -1,6 +1,7 @@
 import {
   type Clock,
   DsyncdError,
+  messageOf,
   quote,
   systemCode,
   type TcpDestination,
@@ -180,7 +181,7 @@ const reachHints: Readonly<Record<string, string>> = {
 
 function notReached(name: string, error: unknown): DsyncdError {
   const hint = reachHints[causeCode(error)] ?? 'check that Dovecot runs on this host';
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new DsyncdError('DSYNCD_DOVECOT_DOWN', `Dovecot cannot be reached: ${message}`, {
     outcome: 'transient',
     hint: `${hint} (${name})`,
@@ -191,7 +192,7 @@ function notReached(name: string, error: unknown): DsyncdError {
 const noLogin = (name: string, timeoutMs: number, error: unknown): DsyncdError =>
   new DsyncdError(
     'DSYNCD_DOVECOT_DOWN',
-    `Dovecot does not take a command at ${name} (limit ${timeoutMs / 1000} s): ${error instanceof Error ? error.message : String(error)}`,
+    `Dovecot does not take a command at ${name} (limit ${timeoutMs / 1000} s): ${messageOf(error)}`,
     {
       outcome: 'transient',
       hint: 'Dovecot may be starting, or all processes of its doveadm service are busy: see process_limit there, and its log',

@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   type FailureKind,
   InvariantError,
+  messageOf,
   quote,
   systemCode,
 } from '@dsyncd/core';
@@ -22,7 +23,7 @@ export const isMissing = (error: unknown): boolean => systemCode(error) === 'ENO
 export const indexDamagedError = (place: HomePlace, file: string, cause: unknown): DsyncdError =>
   new DsyncdError(
     'DSYNCD_STORE_INDEX_DAMAGED',
-    `the index ${file} of user ${quote(place.user)} is damaged: ${text(cause)}`,
+    `the index ${file} of user ${quote(place.user)} is damaged: ${messageOf(cause)}`,
     {
       outcome: 'operator',
       hint: 'run `dsyncadm store rebuild -u USER`, then `dsyncadm replicator replicate -f USER`, which brings flags back',
@@ -45,14 +46,21 @@ export const threadEndedError = (cause: unknown): DsyncdError =>
 
 /** A thread is started from the bundle, from sources too. */
 const notBuiltError = (cause: unknown): DsyncdError =>
-  new DsyncdError('DSYNCD_STORE_NOT_BUILT', text(cause), { outcome: 'operator', hint: 'run: npm run build' });
+  new DsyncdError('DSYNCD_STORE_NOT_BUILT', messageOf(cause), {
+    outcome: 'operator',
+    hint: 'run: npm run build',
+  });
 
 const diedError = (cause: unknown): DsyncdError =>
-  new DsyncdError('DSYNCD_STORE_WORKER_DIED', `a worker thread of the mail store ended: ${text(cause)}`, {
-    outcome: 'transient',
-    hint: 'the next call starts a new one; the log has the reason',
-    cause,
-  });
+  new DsyncdError(
+    'DSYNCD_STORE_WORKER_DIED',
+    `a worker thread of the mail store ended: ${messageOf(cause)}`,
+    {
+      outcome: 'transient',
+      hint: 'the next call starts a new one; the log has the reason',
+      cause,
+    },
+  );
 
 /** What went wrong at `file` of a user, as an error that an operator can act on. */
 export function storeError(error: unknown, place: HomePlace, file: string): Error {
@@ -62,7 +70,7 @@ export function storeError(error: unknown, place: HomePlace, file: string): Erro
   if (code === '' && error instanceof Error) return error;
   const where = `${errorPath(error) ?? file} of user ${quote(place.user)}`;
   const about = (storeCode: ErrorCode, what: string, outcome: FailureKind, hint?: string): DsyncdError =>
-    new DsyncdError(storeCode, `${what} ${where}: ${text(error)}`, {
+    new DsyncdError(storeCode, `${what} ${where}: ${messageOf(error)}`, {
       outcome,
       hint,
       cause: error,
@@ -134,8 +142,6 @@ function hasNoSpace(home: string): boolean {
     return false;
   }
 }
-
-const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const errorPath = (error: unknown): string | undefined =>
   typeof error === 'object' && error !== null && 'path' in error && typeof error.path === 'string'

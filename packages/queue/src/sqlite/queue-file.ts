@@ -1,4 +1,4 @@
-import { DsyncdError, systemCode, systemErrorHint } from '@dsyncd/core';
+import { DsyncdError, messageOf, systemCode, systemErrorHint } from '@dsyncd/core';
 import {
   type FileLock,
   isDatabaseDamage,
@@ -207,7 +207,7 @@ export function queueFileError(file: string, error: unknown): DsyncdError {
   // These say themselves what they mean.
   if (error instanceof DsyncdError) return error;
   const code = systemCode(error) || 'UNKNOWN';
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new DsyncdError(
     isDatabaseDamage(error) ? 'DSYNCD_QUEUE_DAMAGED' : 'DSYNCD_QUEUE_FILE',
     `the queue file ${file} cannot be used: ${message} (${code})`,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
-import { type Clock, DsyncdError, type Logger, systemClock } from '@dsyncd/core';
+import { type Clock, DsyncdError, type Logger, messageOf, systemClock } from '@dsyncd/core';
 import type { SyncAnswerer } from '../port.ts';
 import { clientCertificateProblem, loadServerTls, type ServerTlsSettings } from '../tls/server-tls.ts';
 import { ClientConnection, type ServiceSettings } from './client-connection.ts';
@@ -198,7 +198,7 @@ class DoveadmService implements DoveadmServer {
 const addressOf = (socket: Socket): string => `[${socket.remoteAddress ?? ''}]:${socket.remotePort ?? 0}`;
 
 function listenError(address: string | undefined, port: number, error: unknown): DsyncdError {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return new DsyncdError('DSYNCD_LISTEN', `cannot listen on ${address ?? '*'} port ${port}: ${text}`, {
     outcome: 'operator',
     hint: 'check listeners.doveadm, and whether another program (Dovecot?) has that port',

@@ -1,4 +1,4 @@
-import { DsyncdError, systemCode } from '@dsyncd/core';
+import { DsyncdError, messageOf, systemCode } from '@dsyncd/core';
 import { describeTlsError } from '../tls/tls-error.ts';
 
 const explanations: Readonly<Record<string, string>> = {
@@ -57,7 +57,7 @@ export function describeTlsConnectError(peerName: string, error: Error): DsyncdE
 export function abortError(peerName: string, signal: AbortSignal): DsyncdError {
   const reason: unknown = signal.reason;
   if (reason instanceof DsyncdError) return reason;
-  const text = reason instanceof Error ? reason.message : String(reason);
+  const text = messageOf(reason);
   return new DsyncdError('DSYNCD_LINK_ABORTED', `the connection to ${peerName} was given up: ${text}`, {
     outcome: 'transient',
     cause: reason,

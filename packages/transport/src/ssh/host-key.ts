@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { DsyncdError, type SshDestination, systemCode } from '@dsyncd/core';
+import { DsyncdError, messageOf, type SshDestination, systemCode } from '@dsyncd/core';
 import { checkHostKey, type KnownHost, keyTypeOf, linesFor, parseKnownHosts } from './known-hosts.ts';
 
 /** Signature algorithms by key type, the best first: a host shows the key that we ask for. */
@@ -93,7 +93,7 @@ async function readKnownHosts(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return '';
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     throw new DsyncdError('DSYNCD_SSH_HOST_KEY', `cannot read the known hosts: ${text}`, {
       outcome: 'operator',
       hint: 'check the owner and the mode of the file, and the user that the service runs as',

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { DsyncdError } from '@dsyncd/core';
+import { DsyncdError, messageOf } from '@dsyncd/core';
 
 export interface ClientTlsSettings {
   /** Authorities that we trust, PEM. Missing: those that Node.js brings along. */
@@ -22,15 +22,11 @@ export async function readTlsFile(path: string, what: string): Promise<Buffer> {
 }
 
 export const tlsFileError = (message: string, cause: unknown): DsyncdError =>
-  new DsyncdError(
-    'DSYNCD_TLS_FILE',
-    `${message}: ${cause instanceof Error ? cause.message : String(cause)}`,
-    {
-      outcome: 'operator',
-      hint: 'check that the file exists, is PEM, and that the service may read it',
-      cause,
-    },
-  );
+  new DsyncdError('DSYNCD_TLS_FILE', `${message}: ${messageOf(cause)}`, {
+    outcome: 'operator',
+    hint: 'check that the file exists, is PEM, and that the service may read it',
+    cause,
+  });
 
 /** The client's side of TLS to one peer: follows changes of its files, and remembers the session. */
 export class ClientTls {
