@@ -8,9 +8,11 @@ import { ensureBuilt } from '../../test/tooling/setup.mjs';
 import { writeBillOfMaterials } from './bill-of-materials.mjs';
 import { buildDeb } from './debian/build.mjs';
 import { sourceDateEpoch, writeChecksums } from './reproducible.mjs';
+import { buildRpm } from './rpm/build.mjs';
 import { root } from './stage.mjs';
+import { buildTar } from './tar/build.mjs';
 
-const formats = { deb: buildDeb };
+const formats = { deb: buildDeb, rpm: buildRpm, tar: buildTar };
 /** Debian's name of an architecture to Node's. */
 const processors = { amd64: 'x64', arm64: 'arm64' };
 

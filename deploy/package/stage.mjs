@@ -38,10 +38,11 @@ export const sourceText = (path) => readFileSync(join(root, path), 'utf8');
 
 /**
  * Puts the programs, their libraries and their Node into `folder`.
+ * @param version - what the programs say that they are
  * @param processor - Node's name of the processor that the package is for
  * @param node - the Node for it
  */
-export function stageLibrary(folder, { processor, node }) {
+export function stageLibrary(folder, { version, processor, node }) {
   if (!existsSync(join(root, 'build/dashboard'))) throw new Error('nothing is built: npm run build');
   cpSync(node, join(folder, 'bin/node'));
   cpSync(join(root, 'build'), join(folder, 'build'), { recursive: true });
@@ -50,7 +51,7 @@ export function stageLibrary(folder, { processor, node }) {
   // What `dsyncadm pair` fills in, and the sample that it may take the place of.
   for (const name of ['dsyncd.toml', 'dovecot-2.3', 'dovecot-2.4'])
     cpSync(join(root, 'deploy', name), join(folder, 'deploy', name), { recursive: true });
-  const { name, version, type } = JSON.parse(sourceText('package.json'));
+  const { name, type } = JSON.parse(sourceText('package.json'));
   put(folder, 'package.json', `${JSON.stringify({ name, version, type })}\n`);
 }
 

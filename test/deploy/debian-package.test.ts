@@ -1,12 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dovecot24Folder } from '@dsyncd/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = new URL('../..', import.meta.url).pathname;
-const script = join(root, 'test/deploy/install-package.sh');
 const folder = mkdtempSync(join(tmpdir(), 'dsyncd-package-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -17,19 +15,6 @@ const run = (command: string, ...args: readonly string[]): string => {
 };
 
 const isDebian = spawnSync('dpkg-deb', ['--version']).status === 0;
-const canMount =
-  process.getuid?.() === 0 &&
-  spawnSync('unshare', [
-    '--mount',
-    'sh',
-    '-c',
-    `mount -t tmpfs t ${folder} && cd ${folder} && mkdir u w m &&
-    mount -t overlay o -o lowerdir=/,upperdir=u,workdir=w m`,
-  ]).status === 0;
-
-/** Debian systems to try it on, each by its root folder: this one, and the Debian 13 that tests with Dovecot 2.4 have. */
-const systems = ['/', dovecot24Folder()];
-
 let first: string;
 
 describe.skipIf(!isDebian)('the Debian package', () => {
@@ -154,36 +139,5 @@ describe.skipIf(!isDebian)('the Debian package', () => {
       .split(', ')
       .map((each) => each.split(' ')[0]);
     expect(needed).toEqual(['adduser', 'libc6', 'libgcc-s1', 'libstdc++6']);
-  });
-
-  describe.each(systems)('on the Debian in %s', (system) => {
-    it.skipIf(!canMount || !existsSync(join(system, 'etc/debian_version')))(
-      'installs, runs, is upgraded, downgraded and goes, and no mail or state with it',
-      { timeout: 90_000 },
-      () => {
-        const place = mkdtempSync(join(folder, 'root-'));
-        const args = ['--mount', '--pid', '--fork', '--kill-child', 'sh', script, place, folder, system];
-        const { status, stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 85_000 });
-        const steps = stdout.split('\n').flatMap((line) => /^STEP (.*)/.exec(line)?.[1] ?? []);
-        expect(steps, `${stdout}${stderr}`).toEqual([
-          'user is there',
-          'folders are there',
-          'programs belong to root',
-          'programs start',
-          'threads are set',
-          'mail is taken',
-          'mail is there',
-          'configuration survives the upgrade',
-          'upgraded',
-          'new version knows the queue',
-          'old version, back again, knows the queue',
-          'removed',
-          'removal leaves mail, queue and configuration',
-          'purge takes the configuration',
-          'purge leaves mail, queue, secret and user',
-        ]);
-        expect(status).toBe(0);
-      },
-    );
   });
 });

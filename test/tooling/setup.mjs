@@ -90,6 +90,10 @@ export const testPackages = {
   prometheus: '/usr/bin/promtool',
   fish: '/usr/bin/fish',
   zsh: '/usr/bin/zsh',
+  rpm: '/usr/bin/rpmbuild',
+  rpm2cpio: '/usr/bin/rpm2cpio',
+  cpio: '/usr/bin/cpio',
+  iproute2: '/usr/sbin/ip',
 };
 
 export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;

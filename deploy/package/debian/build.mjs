@@ -14,7 +14,7 @@ import {
 /** @returns the file that it made */
 export function buildDeb({ scratch, target, version, architecture, processor, node }) {
   const stage = join(scratch, 'root');
-  stageLibrary(join(stage, 'usr/lib/dsyncd'), { processor, node });
+  stageLibrary(join(stage, 'usr/lib/dsyncd'), { version, processor, node });
   stageCommands(join(stage, 'usr/bin'), '/usr/lib/dsyncd');
   stageUnits(join(stage, 'lib/systemd/system'), {
     commands: '/usr/bin',
