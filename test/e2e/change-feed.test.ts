@@ -2,7 +2,15 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPair, type Host, until } from '@dsyncd/testkit';
 import { expect, test } from 'vitest';
-import { cleanUpAfterTests, deliver, logOf, scratchFolder, startHosts, untilInbox } from './support.ts';
+import {
+  cleanUpAfterTests,
+  deliver,
+  logOf,
+  scratchFolder,
+  startHosts,
+  statusOf,
+  untilInbox,
+} from './support.ts';
 
 cleanUpAfterTests();
 
@@ -61,13 +69,20 @@ test('consumers get who changed on both hosts, over failures, kill -9 and new st
   expect(body).toMatchObject({
     consumers: [{ name: 'index', failures: expect.any(Number), code: 'DSYNCD_CONSUMER_COMMAND' }],
   });
+  const failing = { name: 'index', state: 'failing', code: 'DSYNCD_CONSUMER_COMMAND' };
+  expect((await ask(b, '/v1/status')).body).toMatchObject({ consumers: [failing] });
+  expect(await statusOf(b)).toMatchObject({
+    consumers: [{ ...failing, remedy: expect.stringContaining('[consumers.index]') }],
+  });
+  const metrics = await (await fetch(`${b.http.url}/metrics`)).text();
+  expect(metrics).toMatch(/^dsyncd_consumer_failures_in_row\{consumer="index"\} [1-9]/m);
   expect(takenUsers()).toEqual([]);
   await b.program('dsyncd').end('SIGKILL');
   rmSync(refuse ?? '');
   await b.startProgram('dsyncd');
   await until('the consumer has ann', () => takenUsers().includes('ann@example.com'), { timeoutMs: 20_000 });
 
-  // Told to a dsyncd that is killed before the consumer has it.
+  // Notified to a dsyncd that is killed before the consumer has it.
   writeFileSync(refuse ?? '', '');
   const before = triesMade();
   await deliver(b, 'bob@example.com', 'two');

@@ -1,5 +1,5 @@
 import { obstaclesOf } from '@dsyncd/core';
-import type { ChannelReport, HostProblem, SyncReport, UserReport } from '@dsyncd/protocol';
+import type { ChannelReport, ConsumerReport, HostProblem, SyncReport, UserReport } from '@dsyncd/protocol';
 import { type ReplicatorOptions, withReplicator } from './commands/replicator.ts';
 import type { CommandContext } from './context.ts';
 import type { ReplicatorClient } from './replicator/client.ts';
@@ -11,6 +11,8 @@ export interface ReplicationHealth {
   readonly channels: readonly ChannelHealth[];
   /** What is wrong with the host itself. */
   readonly problems: readonly HostProblem[];
+  /** Of the change feed. That one fails keeps no mail from the replica, so it does not count for `isHealthy`. */
+  readonly consumers: readonly ConsumerReport[];
   /** Those who are behind, the one who waits longest first. */
   readonly behind: readonly UserHealth[];
 }
@@ -50,6 +52,7 @@ export interface HealthInput {
   readonly channels: readonly ChannelReport[];
   readonly behind: readonly UserReport[];
   readonly problems?: readonly HostProblem[];
+  readonly consumers?: readonly ConsumerReport[];
   /** Those that run now. */
   readonly syncs?: readonly SyncReport[];
   /** Unix milliseconds. */
@@ -65,6 +68,7 @@ export function judgeHealth({
   now,
   lagMsMax,
   problems = [],
+  consumers = [],
   syncs = [],
 }: HealthInput): ReplicationHealth {
   const byName = new Map(channels.map((report) => [report.channel, report]));
@@ -83,6 +87,7 @@ export function judgeHealth({
       judgedChannels.every(({ obstacles }) => obstacles.length === 0),
     channels: judgedChannels,
     problems,
+    consumers,
     behind: users,
   };
 }
@@ -224,11 +229,13 @@ export async function healthOf(
   const channels = await client.channels();
   const behind = await client.behind(mask);
   const problems = await client.problems();
+  const consumers = await client.consumers();
   const syncs = behind.some(({ running }) => running) ? await client.syncs() : [];
   return judgeHealth({
     channels: channels.filter(({ channel }) => wanted === undefined || channel === wanted),
     behind,
     problems,
+    consumers,
     syncs,
     now: now(),
     lagMsMax: lagMax * 1000,

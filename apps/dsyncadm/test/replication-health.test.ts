@@ -1,6 +1,7 @@
 import { noStandings } from '@dsyncd/core';
-import type { ChannelReport, SyncReport, UserReport } from '@dsyncd/protocol';
+import type { ChannelReport, ConsumerReport, SyncReport, UserReport } from '@dsyncd/protocol';
 import { describe, expect, it } from 'vitest';
+import { judgeForPlugin, type MetricLimits } from '../src/commands/check.ts';
 import { healthJson, healthText } from '../src/output/health.ts';
 import { judgeHealth, type ReplicationHealth } from '../src/replication-health.ts';
 
@@ -45,6 +46,15 @@ const user: UserReport = {
 
 const failure = { code: 'DSYNCD_CONFIG', reason: 'certificate expired', hint: 'renew it' };
 
+const noLimit = { warning: undefined, critical: undefined };
+const noLimits: MetricLimits = {
+  lag: noLimit,
+  behind: noLimit,
+  failed: noLimit,
+  quarantined: noLimit,
+  breaker: noLimit,
+};
+
 /** The channel's counts are those of its users. */
 function judge(users: readonly UserReport[], report = channel): ReplicationHealth {
   const counts = { ...noStandings, replicated: report.users - users.length };
@@ -62,6 +72,59 @@ describe('judgeHealth', () => {
     expect(textOf(health)).toBe(
       'channel default to tcps:mx2.example.com: everything is replicated (3 users)\n',
     );
+  });
+
+  it('says how consumers are doing, and that they keep no mail from the replica', () => {
+    const consumer: ConsumerReport = {
+      name: 'index',
+      state: 'waiting',
+      startsOver: false,
+      usersBehind: 0,
+      behindSince: undefined,
+      runningSince: undefined,
+      failuresInRow: 0,
+      lastSuccessAt: now,
+      nextTryAt: undefined,
+      failure: undefined,
+    };
+    const behind = { ...consumer, usersBehind: 12, behindSince: now - 300_000 };
+    const all: readonly ConsumerReport[] = [
+      consumer,
+      { ...behind, name: 'backup', state: 'running', runningSince: now - 2_000 },
+      { ...consumer, name: 'new', startsOver: true, usersBehind: undefined },
+      {
+        ...behind,
+        name: 'archive',
+        state: 'failing',
+        failuresInRow: 3,
+        nextTryAt: now + 8_000,
+        failure: { ...failure, reason: 'exited with 3' },
+      },
+    ];
+    const channels = [{ ...channel, standings: { ...noStandings, replicated: 3 } }];
+    const health = judgeHealth({ channels, behind: [], consumers: all, now, lagMsMax: 300_000 });
+    expect(health.isHealthy).toBe(true);
+    expect(textOf(health).split('\n').slice(1)).toEqual([
+      'consumer index: has every change',
+      'consumer backup: 12 users behind for 5 min, running for 2.0 s',
+      'consumer new: is being given all users',
+      'consumer archive: FAILING, 12 users behind for 5 min, 3 failures in a row, next try in 8.0 s',
+      '  why: exited with 3',
+      '  do:  renew it',
+      '',
+    ]);
+    expect(healthJson(health)).toMatchObject({
+      consumers: [
+        { name: 'index', usersBehind: 0, behindSince: null, code: null },
+        { name: 'backup', runningSince: new Date(now - 2_000).toISOString() },
+        { startsOver: true, usersBehind: null },
+        { state: 'failing', code: 'DSYNCD_CONFIG', reason: 'exited with 3', remedy: 'renew it' },
+      ],
+    });
+    expect(judgeForPlugin(health, noLimits)).toMatchObject({
+      state: 'WARNING',
+      line: expect.stringContaining('consumer archive fails: exited with 3'),
+    });
   });
 
   it('takes a change that waits for a moment as healthy, and one that waits too long as not', () => {

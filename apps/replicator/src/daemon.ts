@@ -97,7 +97,9 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const progressOf: RunningProgress['of'] = (channel, user) => pool.progress.of(channel, user);
   const users = (mask: string): AsyncIterable<UserName> =>
     matchingUsers(mail.users(), formatUserName(mask as UserName, config.usernameFormat));
+  const consumers = await startConsumers(config, feed, () => mail.users(), logger);
   const doveadm = await listenDoveadm({
+    consumers: () => consumers.status(),
     progressOf,
     firstSyncsLeftMs: (channel) => firstSyncs.leftMs(channel),
     problems: () => problems.found,
@@ -111,7 +113,6 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     now: systemClock.now,
     logger,
   });
-  const consumers = await startConsumers(config, feed, () => mail.users(), logger);
   let isReady = false;
   const http = await openHttp({
     ...fleetParts,
@@ -166,6 +167,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   const alerts = startAlerts({
     ...{ config: () => config, queue, channels, logger },
     host: () => problems.found,
+    consumers: () => consumers.status(),
   });
   isReady = true;
   logReady(logger, { channels: channels().map(({ name, replica }) => `${name}=${replica}`) });

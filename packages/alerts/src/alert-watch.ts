@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '@dsyncd/core';
-import type { HostProblem } from '@dsyncd/protocol';
+import type { ConsumerReport, HostProblem } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import { type AlertMessage, type AlertState, type AlertTiming, decideAlerts } from './decide-alerts.ts';
 import { type AlertChannel, findProblems } from './find-problems.ts';
@@ -18,6 +18,8 @@ export interface AlertWatchOptions {
   readonly channels: () => readonly AlertChannel[];
   /** What is wrong with this host itself. */
   readonly host: () => readonly HostProblem[];
+  /** How the consumers of the change feed are doing. Missing: there are none. */
+  readonly consumers?: () => Promise<readonly ConsumerReport[]>;
   /** Undefined: alerts are off. */
   readonly plan: () => AlertPlan | undefined;
   readonly hostname: () => string;
@@ -61,14 +63,15 @@ export class AlertWatch {
 
   /** One check; never rejects. */
   async check(): Promise<void> {
-    const { queue, channels, host, clock, logger, hostname } = this.#options;
+    const { queue, channels, host, consumers, clock, logger, hostname } = this.#options;
     const plan = this.#options.plan();
     if (plan === undefined) {
       this.#state = new Map();
       return;
     }
     try {
-      const problems = await findProblems({ queue, channels: channels(), host: host() }, plan.graceMs);
+      const subjects = { queue, channels: channels(), host: host(), consumers: (await consumers?.()) ?? [] };
+      const problems = await findProblems(subjects, plan.graceMs);
       const now = clock.now();
       const input = { now, problems, isSilent: await this.#isSilent(now) };
       const { message, ifSent, ifUnsent } = decideAlerts(this.#state, input, plan);

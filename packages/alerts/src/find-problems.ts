@@ -1,5 +1,5 @@
 import { type ChannelStatus, countOf, obstaclesOf } from '@dsyncd/core';
-import type { HostProblem } from '@dsyncd/protocol';
+import type { ConsumerReport, HostProblem } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Problem } from './decide-alerts.ts';
 
@@ -22,6 +22,8 @@ export interface AlertSubjects {
   readonly channels: readonly AlertChannel[];
   /** What is wrong with this host itself. */
   readonly host: readonly HostProblem[];
+  /** Of the change feed. */
+  readonly consumers: readonly ConsumerReport[];
 }
 
 /**
@@ -29,11 +31,11 @@ export interface AlertSubjects {
  * @param lagMs - a change that waits longer is a problem of its own
  */
 export async function findProblems(
-  { queue, channels, host }: AlertSubjects,
+  { queue, channels, host, consumers }: AlertSubjects,
   lagMs: number,
 ): Promise<Problem[]> {
   const perChannel = await Promise.all(channels.map((channel) => problemsOf(queue, channel, lagMs)));
-  return [...host.map(ofHost), ...perChannel.flat()];
+  return [...host.map(ofHost), ...perChannel.flat(), ...consumers.flatMap(ofConsumer)];
 }
 
 const ofHost = ({ check, message, remedy }: HostProblem): Problem => ({
@@ -41,6 +43,17 @@ const ofHost = ({ check, message, remedy }: HostProblem): Problem => ({
   text: `${check}: ${message}`,
   hint: remedy,
 });
+
+const ofConsumer = ({ name, failure, failuresInRow }: ConsumerReport): Problem[] =>
+  failure === undefined
+    ? []
+    : [
+        {
+          key: `consumer/${name}`,
+          text: `consumer ${name} of the change feed failed ${countOf(failuresInRow, 'time')} in a row: ${shorten(failure.reason)}`,
+          hint: failure.hint ?? 'it is tried again by itself',
+        },
+      ];
 
 async function problemsOf(
   queue: Readings,

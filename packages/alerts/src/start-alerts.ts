@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Config, readSecret } from '@dsyncd/config';
 import { type Logger, systemClock } from '@dsyncd/core';
-import type { HostProblem } from '@dsyncd/protocol';
+import type { ConsumerReport, HostProblem } from '@dsyncd/protocol';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import { type AlertPlan, AlertWatch } from './alert-watch.ts';
 import type { AlertChannel } from './find-problems.ts';
@@ -11,15 +11,17 @@ export interface AlertParts {
   readonly queue: ReplicationQueue;
   readonly channels: () => readonly AlertChannel[];
   readonly host: () => readonly HostProblem[];
+  readonly consumers: () => Promise<readonly ConsumerReport[]>;
   readonly logger: Logger;
 }
 
 /** Begins to watch; sends nothing while the configuration has no `[alerts]`. */
-export function startAlerts({ config, queue, channels, host, logger }: AlertParts): AlertWatch {
+export function startAlerts({ config, queue, channels, host, consumers, logger }: AlertParts): AlertWatch {
   const watch = new AlertWatch({
     queue,
     channels,
     host,
+    consumers,
     plan: () => planOf(config()),
     hostname: () => config().hostname,
     silenceFile: join(config().stateDir, 'alerts-silent-until'),

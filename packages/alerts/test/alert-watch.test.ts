@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LogFields, type Logger, parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
-import type { HostProblem } from '@dsyncd/protocol';
+import type { ConsumerReport, HostProblem } from '@dsyncd/protocol';
 import { openMemoryQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,10 +29,11 @@ let logged: LogFields[];
 let plan: AlertPlan | undefined;
 let watch: AlertWatch;
 let host: readonly HostProblem[];
+let consumers: readonly ConsumerReport[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dsyncd-alerts-'));
-  [status, posted, logged, host] = [204, [], [], []];
+  [status, posted, logged, host, consumers] = [204, [], [], [], []];
   server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += chunk));
@@ -54,6 +55,7 @@ beforeEach(async () => {
     queue,
     channels: () => [{ name: 'default', replica: 'tcps:mx2' }],
     host: () => host,
+    consumers: async () => consumers,
     plan: () => plan,
     hostname: () => 'mx1.example.com',
     silenceFile: join(folder, 'silent'),
@@ -94,6 +96,33 @@ function scriptSendmail(exitStatus: number): string {
 }
 
 describe('AlertWatch', () => {
+  it('posts a consumer of the change feed that fails, and that it works again', async () => {
+    const failure = { code: 'DSYNCD_CONSUMER_COMMAND', reason: 'exited with 3', hint: 'check command' };
+    const report: ConsumerReport = {
+      name: 'index',
+      state: 'failing',
+      startsOver: false,
+      usersBehind: 12,
+      behindSince: 0,
+      runningSince: undefined,
+      failuresInRow: 4,
+      lastSuccessAt: undefined,
+      nextTryAt: undefined,
+      failure,
+    };
+    consumers = [report, { ...report, name: 'other', failure: undefined }];
+    await checkAfter(0);
+    await checkAfter(5 * minuteMs);
+    const keys = posted[0]?.firing.map(({ key }) => key);
+    expect(keys).toContain('consumer/index');
+    expect(keys).not.toContain('consumer/other');
+    for (const wanted of ['index', '4 times in a row', 'exited with 3', 'check command'])
+      expect(posted[0]?.text).toContain(wanted);
+    consumers = [{ ...report, failure: undefined }];
+    await checkAfter(minuteMs);
+    expect(posted[1]?.recovered.map(({ key }) => key)).toEqual(['consumer/index']);
+  });
+
   it('posts who is held and why after the grace time, and that it is over', async () => {
     await syncAnn('operator');
     await checkAfter(0);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { UserName } from '@dsyncd/core';
 import { cursorOf, type Kept, type Run, sequenceAfter } from './cursor.ts';
 import { NextNote } from './next-note.ts';
-import type { ChangeFeed, ChangePage } from './port.ts';
+import { type Backlog, type ChangeFeed, type ChangePage, timeStepMs } from './port.ts';
 
 /** What a feed in memory keeps over a close, as a file would. */
 export interface FeedMemory {
@@ -10,6 +10,8 @@ export interface FeedMemory {
   readonly changes: Map<UserName, number>;
   readonly marks: Map<string, string>;
   readonly runs: Run[];
+  /** Number and time of some changes, the oldest first. */
+  readonly times: { readonly sequence: number; readonly at: number }[];
   droppedUntil: number;
   last: number;
 }
@@ -18,6 +20,7 @@ export const newFeedMemory = (): FeedMemory => ({
   changes: new Map(),
   marks: new Map(),
   runs: [],
+  times: [],
   droppedUntil: 0,
   last: 0,
 });
@@ -38,6 +41,9 @@ export class MemoryFeed implements ChangeFeed {
 
   async note(users: readonly UserName[]): Promise<void> {
     const memory = this.#memory;
+    const at = Date.now();
+    if (users.length > 0 && at - (memory.times.at(-1)?.at ?? 0) >= timeStepMs)
+      memory.times.push({ sequence: memory.last + 1, at });
     for (const user of new Set(users)) {
       memory.changes.delete(user);
       memory.changes.set(user, ++memory.last);
@@ -64,9 +70,12 @@ export class MemoryFeed implements ChangeFeed {
     return this.#cursor(this.#memory.last);
   }
 
-  async count(since: string): Promise<number> {
+  async backlog(since: string): Promise<Backlog> {
     const after = sequenceAfter(since, this.#kept);
-    return [...this.#memory.changes.values()].filter((sequence) => sequence > after).length;
+    const { changes, times } = this.#memory;
+    const users = [...changes.values()].filter((sequence) => sequence > after).length;
+    const time = times.findLast(({ sequence }) => sequence <= after + 1);
+    return { users, since: users === 0 ? undefined : time?.at };
   }
 
   nextNote(signal: AbortSignal): Promise<void> {

@@ -21,8 +21,8 @@ export interface ChangeFeed {
   page(since: string | undefined, limit: number): Promise<ChangePage>;
   /** A cursor after everything that is noted now. */
   end(): Promise<string>;
-  /** How many users changed after that cursor; throws as {@link page}. */
-  count(since: string): Promise<number>;
+  /** What there is after that cursor; throws as {@link page}. */
+  backlog(since: string): Promise<Backlog>;
   /** Settles at the next {@link note} that becomes durable after this call; rejects with `signal.reason` on abort. */
   nextNote(signal: AbortSignal): Promise<void>;
   /** The cursor that was kept under that name. */
@@ -40,6 +40,20 @@ export interface ChangePage {
   readonly hasMore: boolean;
 }
 
+/** What a reader has not read yet. */
+export interface Backlog {
+  /** Users who changed. */
+  readonly users: number;
+  /**
+   * Unix milliseconds: about when the first of these changes was noted, by up to {@link timeStepMs} too early; undefined
+   * when there is none.
+   */
+  readonly since: number | undefined;
+}
+
+/** The time of a change is kept for the first one in each such span only. */
+export const timeStepMs = 10_000;
+
 export const usersPerPageMax = 10_000;
 
 /** How a consumer is doing. Instants in Unix milliseconds. */
@@ -51,6 +65,10 @@ export interface ConsumerStatus {
   readonly startsOver: boolean;
   /** Users who changed and of whom it does not know yet; undefined while it starts over. */
   readonly usersBehind: number | undefined;
+  /** When the first change was noted that it does not have; undefined when it has all, or while that is not known. */
+  readonly behindSince: number | undefined;
+  /** When the run began that is under way. */
+  readonly runningSince: number | undefined;
   /** Successful and failed runs since dsyncd was started. */
   readonly runs: number;
   readonly failures: number;

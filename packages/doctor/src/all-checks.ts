@@ -2,6 +2,7 @@ import type { ChannelConfig, Config } from '@dsyncd/config';
 import { type ChannelCheck, type HostCheck, type Result, runChannelCheck, runHostCheck } from './check.ts';
 import { clocks, hostNames, versions } from './checks/both-ends.ts';
 import { ownCertificate, ownCertificateFile, peerCertificate } from './checks/certificates.ts';
+import { feedConsumers } from './checks/consumers.ts';
 import { notifyProtocols, sshOption } from './checks/dovecot-settings.ts';
 import { freeSpace, stateFolder } from './checks/folders.ts';
 import { mailLocks } from './checks/locks.ts';
@@ -26,6 +27,7 @@ export const hostChecks: readonly HostCheck[] = [
   quotaDict,
   ownListener,
   ownCertificate,
+  feedConsumers,
 ];
 
 export const channelChecks: readonly ChannelCheck[] = [

@@ -11,6 +11,7 @@ import { buildApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
 import type { HttpApi, HttpApiOptions, HttpPlace } from './parts.ts';
 import { type App, OpenRequests, type RouteContext } from './routes/context.ts';
+import { consumerReading } from './views/consumers.ts';
 import { Overview } from './views/readiness.ts';
 import { endedSyncView, SyncHistory } from './views/sync-history.ts';
 import { verificationOf } from './views/verification.ts';
@@ -39,6 +40,9 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
       channels: await overview.readings(),
       connsMax: options.connsMax(),
       sources: sources(),
+      consumers: ((await options.consumers?.()) ?? []).map((consumer) =>
+        consumerReading(consumer, clock.now()),
+      ),
       http: { connections: connections.size, eventClients: hub.clients, eventsDropped: hub.dropped },
     }),
   });

@@ -13,5 +13,6 @@ export * from './dsync/state-string.ts';
 export * from './lines.ts';
 export * from './notify/aggregator-lines.ts';
 export * from './notify/notify-lines.ts';
+export * from './replicator/consumer-report.ts';
 export * from './replicator/doveadm-extension.ts';
 export { reportTextCharsMax } from './replicator/report-fields.ts';

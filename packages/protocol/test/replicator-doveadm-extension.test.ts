@@ -1,11 +1,14 @@
 import { limits, noStandings } from '@dsyncd/core';
 import {
   type ChannelReport,
+  type ConsumerReport,
   decodeChannelReport,
+  decodeConsumerReport,
   decodeExtensionCommand,
   decodeSyncReport,
   decodeUserReport,
   encodeChannelReport,
+  encodeConsumerReport,
   encodeExtensionCommand,
   encodeSyncReport,
   encodeUserReport,
@@ -82,6 +85,8 @@ describe('commands of the replicator-doveadm extension', () => {
     { type: 'users', mask: '*@example.com', behindOnly: true },
     { type: 'users', mask: '*', behindOnly: false },
     { type: 'syncs' },
+    { type: 'problems' },
+    { type: 'consumers' },
   ] as const)('decodes what it encoded: %o', (command) => {
     expect(decodeExtensionCommand(encodeExtensionCommand(command))).toEqual(command);
   });
@@ -119,6 +124,35 @@ describe('reports of the replicator-doveadm extension', () => {
       startedAt: 1_790_000_000_000,
     } as const;
     expect(decodeSyncReport(encodeSyncReport(sync))).toEqual(sync);
+  });
+
+  it('decodes the consumer that it encoded', () => {
+    const failing: ConsumerReport = {
+      name: 'index',
+      state: 'failing',
+      startsOver: false,
+      usersBehind: 12,
+      behindSince: 1_790_000_000_000,
+      runningSince: 1_790_000_000_001,
+      failuresInRow: 3,
+      lastSuccessAt: 1_790_000_000_002,
+      nextTryAt: 1_790_000_000_003,
+      failure: { code: 'DSYNCD_CONSUMER_COMMAND', reason: 'exited with 3', hint: 'check command' },
+    };
+    const resting: ConsumerReport = {
+      ...failing,
+      state: 'waiting',
+      usersBehind: 0,
+      behindSince: undefined,
+      runningSince: undefined,
+      failuresInRow: 0,
+      lastSuccessAt: undefined,
+      nextTryAt: undefined,
+      failure: undefined,
+    };
+    const startingOver = { ...resting, startsOver: true, usersBehind: undefined };
+    for (const report of [failing, resting, startingOver])
+      expect(decodeConsumerReport(encodeConsumerReport(report))).toEqual(report);
   });
 
   it('skips keys that it does not know and takes missing ones as nothing', () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { DsyncdError, limits, quote } from '@dsyncd/core';
 import { listenUnix, type SocketAccess, type UnixListener } from '@dsyncd/process';
-import { joinTabs, problemsMinor, splitTabs } from '@dsyncd/protocol';
+import { consumersMinor, joinTabs, splitTabs } from '@dsyncd/protocol';
 import { DoveadmService, type DoveadmServiceOptions } from './doveadm-service.ts';
 
 /** Name of the socket in `base_dir`. */
@@ -19,7 +19,7 @@ export interface DoveadmListenerOptions extends DoveadmServiceOptions {
 const idleMsMaxDefault = 600_000;
 /** For clients that wait to be greeted. */
 const silenceMs = 50;
-const greeting = joinTabs(['VERSION', 'replicator-doveadm-server', '1', String(problemsMinor)]);
+const greeting = joinTabs(['VERSION', 'replicator-doveadm-server', '1', String(consumersMinor)]);
 
 /**
  * Serves the socket that `doveadm replicator` and dsyncadm talk to.

@@ -13,9 +13,11 @@ import {
   type UserStatus,
 } from '@dsyncd/core';
 import {
+  type ConsumerReport,
   decodeExtensionCommand,
   type ExtensionCommand,
   encodeChannelReport,
+  encodeConsumerReport,
   encodeHostProblem,
   encodeSyncReport,
   encodeUserReport,
@@ -36,6 +38,8 @@ export interface DoveadmServiceOptions {
   readonly noteChanges?: (users: readonly UserName[]) => Promise<void>;
   /** What is wrong with this host now. Missing: nobody looks. */
   readonly problems?: () => readonly HostProblem[];
+  /** How the consumers of the change feed are doing. Missing: there are none. */
+  readonly consumers?: () => Promise<readonly ConsumerReport[]>;
   /** What a running sync has moved by now. Missing: nobody counts. */
   readonly progressOf?: RunningProgress['of'];
   /** How long the first syncs of a channel take yet, in milliseconds. Missing: nobody guesses. */
@@ -210,6 +214,10 @@ export class DoveadmService {
         break;
       case 'problems':
         for (const problem of this.#options.problems?.() ?? []) yield encodeHostProblem(problem);
+        break;
+      case 'consumers':
+        for (const consumer of (await this.#options.consumers?.()) ?? [])
+          yield encodeConsumerReport(consumer);
         break;
     }
     yield endOfList;

@@ -12,7 +12,7 @@ import { listenDoveadm } from '../src/index.ts';
 import { ann, ReplicatorBench } from './replicator-bench.ts';
 
 const version = 'VERSION\treplicator-doveadm-client\t1\t0\n';
-const greeting = 'VERSION\treplicator-doveadm-server\t1\t2\n';
+const greeting = 'VERSION\treplicator-doveadm-server\t1\t3\n';
 
 let folder = '';
 let path = '';

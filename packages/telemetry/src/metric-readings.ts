@@ -7,6 +7,20 @@ export interface MetricReadings {
   readonly connsMax: number;
   readonly sources: readonly SourceReading[];
   readonly http: HttpReading;
+  readonly consumers: readonly ConsumerReading[];
+}
+
+/** A consumer of the change feed. */
+export interface ConsumerReading {
+  readonly name: string;
+  /** Undefined while it is being given all users. */
+  readonly usersBehind: number | undefined;
+  /** How long the oldest change waits that it does not have; 0: it has all. */
+  readonly lagMs: number;
+  /** Since the start. */
+  readonly runs: number;
+  readonly failures: number;
+  readonly failuresInRow: number;
 }
 
 export interface ChannelReading extends Omit<ChannelStatus, 'oldestRequestAt' | 'breaker'> {

@@ -106,6 +106,23 @@ export function metricsCatalogue(registry: Registry) {
       'How long ago the full sync was of the user whose last one is longest ago.',
       ['channel'],
     ),
+    consumerBehind: gauge(
+      'dsyncd_consumer_users_behind',
+      'Users who changed and whom a consumer of the change feed does not have yet; missing while it is given all users.',
+      ['consumer'],
+    ),
+    consumerLag: gauge(
+      'dsyncd_consumer_lag_seconds',
+      'How long the oldest change waits that a consumer does not have; 0 when it has all.',
+      ['consumer'],
+    ),
+    consumerFailures: gauge('dsyncd_consumer_failures_in_row', 'Failed runs since the last that succeeded.', [
+      'consumer',
+    ]),
+    consumerRuns: counter('dsyncd_consumer_runs_total', 'Runs of a consumer, by outcome (ok, failed).', [
+      'consumer',
+      'outcome',
+    ]),
     notifications: counter('dsyncd_notifications_total', 'Notifications taken.', ['source']),
     refused: counter('dsyncd_notifications_refused_total', 'Notifications refused: not a valid user name.', [
       'source',

@@ -2,6 +2,7 @@ import { standings } from '@dsyncd/core';
 import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import {
   type ChannelReading,
+  type ConsumerReading,
   lagLimitsMs,
   type MetricReadings,
   type SyncSample,
@@ -89,7 +90,7 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #fill({ channels, connsMax, sources, http }: MetricReadings): void {
+  #fill({ channels, connsMax, sources, http, consumers }: MetricReadings): void {
     const metrics = this.#metrics;
     // Channels that are no longer configured are not to stay on the page.
     for (const metric of Object.values(metrics))
@@ -100,6 +101,8 @@ export class Metrics {
       setCounter(metrics.notifications, { source }, taken);
       setCounter(metrics.refused, { source }, refused);
     }
+    metrics.consumerRuns.reset();
+    for (const consumer of consumers) this.#fillConsumer(consumer);
     metrics.httpConnections.set(http.connections);
     metrics.eventClients.set(http.eventClients);
     setCounter(metrics.eventsDropped, {}, http.eventsDropped);
@@ -131,6 +134,16 @@ export class Metrics {
     metrics.breakerFailures.set({ channel }, breaker.consecutiveFailures);
     metrics.connections.set({ channel }, reading.running);
     this.#fillVerification(reading);
+  }
+
+  #fillConsumer(reading: ConsumerReading): void {
+    const { consumerBehind, consumerLag, consumerFailures, consumerRuns } = this.#metrics;
+    const { name: consumer, usersBehind, lagMs, runs, failures, failuresInRow } = reading;
+    if (usersBehind !== undefined) consumerBehind.set({ consumer }, usersBehind);
+    consumerLag.set({ consumer }, lagMs / 1000);
+    consumerFailures.set({ consumer }, failuresInRow);
+    setCounter(consumerRuns, { consumer, outcome: 'ok' }, runs);
+    setCounter(consumerRuns, { consumer, outcome: 'failed' }, failures);
   }
 
   #fillVerification({ channel, verification }: ChannelReading): void {

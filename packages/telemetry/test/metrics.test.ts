@@ -26,6 +26,10 @@ const readings: MetricReadings = {
   connsMax: 10,
   sources: [{ source: 'fifo', taken: 1234, refused: 5 }],
   http: { connections: 3, eventClients: 2, eventsDropped: 1 },
+  consumers: [
+    { name: 'index', usersBehind: 12, lagMs: 61_500, runs: 3, failures: 2, failuresInRow: 1 },
+    { name: 'new', usersBehind: undefined, lagMs: 0, runs: 0, failures: 0, failuresInRow: 0 },
+  ],
 };
 const sample: SyncSample = {
   channel: 'default',
@@ -89,6 +93,12 @@ describe('the metrics page', () => {
         'dsyncd_notifications_refused_total{source="fifo"} 5',
         'dsyncd_event_clients 2',
         'dsyncd_events_dropped_total 1',
+        'dsyncd_consumer_users_behind{consumer="index"} 12',
+        'dsyncd_consumer_lag_seconds{consumer="index"} 61.5',
+        'dsyncd_consumer_failures_in_row{consumer="index"} 1',
+        'dsyncd_consumer_runs_total{consumer="index",outcome="ok"} 3',
+        'dsyncd_consumer_runs_total{consumer="index",outcome="failed"} 2',
+        'dsyncd_consumer_lag_seconds{consumer="new"} 0',
         'dsyncd_build_info{version="1.2.3"} 1',
       ]),
     );
@@ -99,9 +109,15 @@ describe('the metrics page', () => {
     const metrics = make(async () => now);
     metrics.syncEnded(sample);
     expect(await lines(metrics)).toContain('dsyncd_users{channel="default"} 100');
-    now = { ...readings, channels: [], sources: [{ source: 'fifo', taken: 1300, refused: 5 }] };
+    now = {
+      ...readings,
+      channels: [],
+      consumers: [],
+      sources: [{ source: 'fifo', taken: 1300, refused: 5 }],
+    };
     const page = await lines(metrics);
     expect(page.filter((line) => line.startsWith('dsyncd_users{'))).toEqual([]);
+    expect(page.filter((line) => line.startsWith('dsyncd_consumer_'))).toEqual([]);
     expect(page).toContain('dsyncd_notifications_total{source="fifo"} 1300');
     expect(page).toContain('dsyncd_syncs_total{channel="default",type="incremental",outcome="ok"} 1');
   });

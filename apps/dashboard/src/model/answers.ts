@@ -4,6 +4,7 @@ import type { ChannelView, FleetAnswer, StatusView } from '@dsyncd/http-api/answ
 export type {
   BackendView as Backend,
   ChannelView as Channel,
+  ConsumerView as Consumer,
   EndedSyncView as EndedSync,
   FleetAnswer as Fleet,
   FleetChannelView as FleetChannel,

@@ -6,6 +6,7 @@ import { now } from '../state/clock.ts';
 import { behindUsers, heldUsers, status, usersShownMax } from '../state/live.ts';
 import { pause, resume, retry, retryAll } from '../state/operations.ts';
 import { ChartSection } from './chart.tsx';
+import { ConsumerSection } from './consumer-section.tsx';
 import { Ago, ChannelPill, DataTable, Since, StatePill, UserLink } from './pieces.tsx';
 import { SyncSection } from './sync-section.tsx';
 
@@ -17,6 +18,7 @@ export function Overview() {
       <HeldSection />
       <BehindSection />
       <ChannelSection channels={status.value.channels} />
+      <ConsumerSection consumers={status.value.consumers} />
       <ChartSection />
       <SyncSection />
     </>

@@ -128,6 +128,9 @@ export function judgeForPlugin(health: ReplicationHealth, limits: MetricLimits):
   const problems: { readonly state: PluginState; readonly text: string }[] = [];
   for (const { message } of health.problems)
     problems.push({ state: 'CRITICAL', text: `this host: ${message}` });
+  for (const { name, failure } of health.consumers)
+    if (failure !== undefined)
+      problems.push({ state: 'WARNING', text: `consumer ${name} fails: ${failure.reason}` });
   for (const channel of channels) {
     const metrics = metricsOf(channel, health);
     for (const name of metricNames) {

@@ -2,6 +2,7 @@ import { countOf, formatSpan, isReplicated, standings } from '@dsyncd/core';
 import type { BackendView, FleetAnswer } from '@dsyncd/http-api/answers';
 import type { SyncReport } from '@dsyncd/protocol';
 import type { ChannelHealth, ReplicationHealth, UserHealth } from '../replication-health.ts';
+import { consumerJson, consumerLines } from './consumers.ts';
 import { type Column, formatInstant, formatList, instantOrNull, printable } from './table.ts';
 
 export interface HealthTextOptions {
@@ -21,6 +22,7 @@ export function healthText(health: ReplicationHealth, options: HealthTextOptions
       `  do:  ${remedy}`,
     ]),
     ...health.channels.flatMap((channel) => channelLines(channel, health, options.now)),
+    ...health.consumers.flatMap((consumer) => consumerLines(consumer, options.now)),
     ...(shown.length === 0 ? [] : ['']),
     ...shown.flatMap((user) => userLines(user, options.now)),
     ...(hiddenCount === 0 ? [] : [`... and ${countOf(hiddenCount, 'more user')}: --limit shows more`]),
@@ -122,6 +124,7 @@ export const healthJson = (health: ReplicationHealth): object => ({
       reason: channel.breaker.lastReason ?? null,
     },
   })),
+  consumers: health.consumers.map((consumer) => consumerJson(consumer)),
   behind: health.behind.map((user) => ({
     username: user.user,
     channel: user.channel,

@@ -1,7 +1,10 @@
 import { DsyncdError, quote } from '@dsyncd/core';
 import {
   type ChannelReport,
+  type ConsumerReport,
+  consumersMinor,
   decodeChannelReport,
+  decodeConsumerReport,
   decodeHostProblem,
   decodeSyncReport,
   decodeUserReport,
@@ -117,6 +120,12 @@ export class ReplicatorClient {
   async problems(): Promise<readonly HostProblem[]> {
     if (this.#extensionMinor < problemsMinor) return [];
     return (await this.#extendedList({ type: 'problems' })).map(decodeHostProblem);
+  }
+
+  /** How its consumers of the change feed are doing; nothing from a dsyncd that has none yet. */
+  async consumers(): Promise<readonly ConsumerReport[]> {
+    if (this.#extensionMinor < consumersMinor) return [];
+    return (await this.#extendedList({ type: 'consumers' })).map(decodeConsumerReport);
   }
 
   /** Users that it knows, a report a user and channel. */

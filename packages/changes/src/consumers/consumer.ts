@@ -25,7 +25,7 @@ export class Consumer {
   readonly #stopped = new AbortController();
   readonly #mark: string;
   #loop: Promise<void> = Promise.resolve();
-  #isRunning = false;
+  #runningSince: number | undefined;
   #startsOver = false;
   #cursor: string | undefined;
   #runs = 0;
@@ -53,12 +53,17 @@ export class Consumer {
   async status(): Promise<ConsumerStatus> {
     const { feed, plan } = this.#options;
     const cursor = this.#cursor;
-    const usersBehind = cursor === undefined ? undefined : await feed.count(cursor).catch(() => undefined);
+    // While it starts over, its cursor says nothing of what it has.
+    const isKnown = cursor !== undefined && !this.#startsOver;
+    const backlog = isKnown ? await feed.backlog(cursor).catch(() => undefined) : undefined;
     return {
       name: plan.name,
-      state: this.#isRunning ? 'running' : this.#failure === undefined ? 'waiting' : 'failing',
+      state:
+        this.#runningSince !== undefined ? 'running' : this.#failure === undefined ? 'waiting' : 'failing',
       startsOver: this.#startsOver,
-      usersBehind: this.#startsOver ? undefined : usersBehind,
+      usersBehind: backlog?.users,
+      behindSince: backlog?.since,
+      runningSince: this.#runningSince,
       runs: this.#runs,
       failures: this.#failures,
       failuresInRow: this.#failuresInRow,
@@ -127,16 +132,16 @@ export class Consumer {
   async #give(users: readonly UserName[]): Promise<void> {
     if (users.length === 0) return;
     const { plan, clock, logger } = this.#options;
-    this.#isRunning = true;
+    const startedAt = clock.now();
+    this.#runningSince = startedAt;
     this.#nextTryAt = undefined;
     try {
-      const startedAt = clock.now();
       await deliver(plan, users, this.#stopped.signal);
       this.#succeeded();
       const durationMs = clock.now() - startedAt;
       logger.debug({ consumer: plan.name, users: users.length, durationMs }, 'consumer has taken users');
     } finally {
-      this.#isRunning = false;
+      this.#runningSince = undefined;
     }
   }
 

@@ -33,13 +33,28 @@ export function changeFeedContract(open: (usersMax: number) => Promise<FeedUnder
     const { feed } = await open(100);
     await feed.note(names('ann', 'bob', 'cyd'));
     const cursor = (await feed.page(undefined, 100)).next;
-    expect(await feed.count(cursor)).toBe(0);
+    expect(await feed.backlog(cursor)).toEqual({ users: 0, since: undefined });
     await feed.note(names('bob', 'dan', 'bob'));
     await feed.note(names('ann'));
     expect((await feed.page(cursor, 100)).users.toSorted()).toEqual(['ann', 'bob', 'dan']);
     expect((await feed.page(cursor, 100)).users.at(-1)).toBe('ann');
-    expect(await feed.count(cursor)).toBe(3);
+    expect((await feed.backlog(cursor)).users).toBe(3);
     expect((await feed.page(undefined, 100)).users).toHaveLength(4);
+  });
+
+  test('says since when there is something to read, over a new start', async () => {
+    const it = await open(100);
+    const cursor = await it.feed.end();
+    const before = Date.now();
+    await it.feed.note(names('ann', 'bob'));
+    const after = Date.now();
+    await it.feed.note(names('ann'));
+    const again = await it.reopen();
+    // That ann changed again does not make the first change younger.
+    const { users, since = 0 } = await again.backlog(cursor);
+    expect(users).toBe(2);
+    expect(since).toBeGreaterThanOrEqual(before);
+    expect(since).toBeLessThanOrEqual(after);
   });
 
   test('pages of any size leave nobody out, even who changes meanwhile', async () => {
@@ -76,7 +91,7 @@ export function changeFeedContract(open: (usersMax: number) => Promise<FeedUnder
     await other.feed.note(names('ann'));
     await expect(feed.page(await other.feed.end(), 1)).rejects.toMatchObject(refused);
     await expect(feed.page('next', 1)).rejects.toMatchObject(refused);
-    await expect(feed.count('')).rejects.toMatchObject(refused);
+    await expect(feed.backlog('')).rejects.toMatchObject(refused);
   });
 
   test('refuses a cursor that is older than what is kept', async () => {

@@ -3,11 +3,13 @@ import { DsyncdError, messageOf, systemCode, systemErrorHint, type UserName } fr
 import { isDatabaseDamage, moveDatabaseAside, openOwnedDatabase } from '@dsyncd/process';
 import type { Database } from 'better-sqlite3';
 import { cursorOf, type Kept, runsMax, sequenceAfter } from '../cursor.ts';
-import type { ChangePage } from '../port.ts';
+import { type Backlog, type ChangePage, timeStepMs } from '../port.ts';
 import type { FeedCalls, FeedPlace, OpenedFeed } from './messages.ts';
 import { format } from './schema.ts';
 
 const cacheKiB = 4_000;
+/** At one each ten seconds these are eleven days, and 2 MB. */
+const timesMax = 100_000;
 
 /**
  * The feed's SQLite file. Everything here blocks: it belongs into a thread of its own. Nothing is kept in memory for a
@@ -65,12 +67,21 @@ export class FeedFile implements FeedCalls {
     return this.#cursor(this.#kept.last);
   }
 
-  count(since: string): number {
+  backlog(since: string): Backlog {
     const after = sequenceAfter(since, this.#kept);
-    return this.#db
+    const users = this.#db
       .prepare<[number], number>('SELECT count(*) FROM changes WHERE sequence > ?')
       .pluck()
       .get(after) as number;
+    if (users === 0) return { users, since: undefined };
+    // Older than all times that are kept: at least as long as the oldest of them.
+    const at =
+      this.#db
+        .prepare<[number], number>('SELECT at FROM times WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1')
+        .pluck()
+        .get(after + 1) ??
+      this.#db.prepare<[], number>('SELECT at FROM times ORDER BY sequence LIMIT 1').pluck().get();
+    return { users, since: at };
   }
 
   mark(name: string): string | undefined {
@@ -143,9 +154,11 @@ export class FeedFile implements FeedCalls {
       .prepare('SELECT sequence FROM changes ORDER BY sequence LIMIT 1 OFFSET ?')
       .pluck();
     const dropUntil = database.prepare('DELETE FROM changes WHERE sequence <= ?');
+    const noteTime = this.#prepareTimes(database);
     const usersMax = this.#usersMax;
     const transaction = database.transaction((users: readonly string[], from: number, dropped: number) => {
       let last = from;
+      noteTime(from + 1);
       for (const user of users) put.run(++last, user);
       let droppedUntil = dropped;
       // Numbers are given out densely enough that this is looked at only where there may be too many.
@@ -162,6 +175,24 @@ export class FeedFile implements FeedCalls {
     return (users) => {
       const { last, droppedUntil } = this.#kept;
       this.#kept = { ...this.#kept, ...transaction.immediate(users, last, droppedUntil) };
+    };
+  }
+
+  /** Notes when that change came, if it is the first in a while. */
+  #prepareTimes(database: Database): (sequence: number) => void {
+    const put = database.prepare('INSERT OR REPLACE INTO times (sequence, at) VALUES (?, ?)');
+    const drop = database.prepare(
+      'DELETE FROM times WHERE sequence <= (SELECT sequence FROM times ORDER BY sequence DESC LIMIT 1 OFFSET ?)',
+    );
+    const lastAt = database
+      .prepare<[], number>('SELECT at FROM times ORDER BY sequence DESC LIMIT 1')
+      .pluck();
+    return (sequence) => {
+      const ageMs = Date.now() - (lastAt.get() ?? 0);
+      // A clock that was set back is believed again at once.
+      if (ageMs >= 0 && ageMs < timeStepMs) return;
+      put.run(sequence, Date.now());
+      drop.run(timesMax);
     };
   }
 

@@ -1,4 +1,4 @@
-import type { ChangePage } from '../port.ts';
+import type { Backlog, ChangePage } from '../port.ts';
 
 export interface FeedPlace {
   readonly file: string;
@@ -16,7 +16,7 @@ export interface FeedCalls {
   note(users: readonly string[]): void;
   page(since: string | undefined, limit: number): ChangePage;
   end(): string;
-  count(since: string): number;
+  backlog(since: string): Backlog;
   mark(name: string): string | undefined;
   keepMark(name: string, cursor: string | undefined): void;
   close(): void;

@@ -1,7 +1,7 @@
 import { type Deferred, DsyncdError, deferred, type Logger, type UserName } from '@dsyncd/core';
 import { threadFile, WorkerThread } from '@dsyncd/process';
 import { NextNote } from '../next-note.ts';
-import type { ChangeFeed, ChangePage } from '../port.ts';
+import type { Backlog, ChangeFeed, ChangePage } from '../port.ts';
 import type { FeedCalls, FeedPlace } from './messages.ts';
 
 export interface SqliteFeedOptions {
@@ -89,8 +89,8 @@ class SqliteFeed implements ChangeFeed {
     return this.#call('end');
   }
 
-  count(since: string): Promise<number> {
-    return this.#call('count', since);
+  backlog(since: string): Promise<Backlog> {
+    return this.#call('backlog', since);
   }
 
   nextNote(signal: AbortSignal): Promise<void> {
@@ -120,7 +120,7 @@ class SqliteFeed implements ChangeFeed {
         done.resolve();
         this.#notes.wakeAll();
       } catch (error) {
-        // Whoever brought them brings them again.
+        // The caller brings them again.
         done.reject(error instanceof Error ? error : new Error(String(error)));
       }
     }

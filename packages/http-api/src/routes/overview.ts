@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { statusSchema, workersSchema } from '../views/answers.ts';
+import { consumerView } from '../views/consumers.ts';
 import { fleetSchema, fleetView, ownFleet, totalsOf } from '../views/fleet-view.ts';
 import { channelSchema, isoInstant, workerView } from '../views/views.ts';
 import { type App, problems, type RouteContext, strict } from './context.ts';
@@ -26,6 +27,7 @@ export function overviewRoutes(app: App, { parts, overview }: RouteContext): voi
         ...totalsOf(channels),
         workers: { running: parts.queue.running().length, max: parts.connsMax() },
         channels,
+        consumers: ((await parts.consumers?.()) ?? []).map(consumerView),
       };
     },
   );

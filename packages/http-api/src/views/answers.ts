@@ -1,10 +1,12 @@
 import Type, { type Static } from 'typebox';
+import { consumerSchema } from './consumers.ts';
 import { endedSyncSchema } from './sync-history.ts';
 import { channelSchema, userSchema, workerSchema } from './views.ts';
 
 // What the API answers, without what serves it: for clients, such as the dashboard, that are built apart.
 
 export type { ProblemBody } from '../problem.ts';
+export type { ConsumerView } from './consumers.ts';
 export {
   type BackendView,
   type FleetAnswer,
@@ -33,6 +35,9 @@ export const statusSchema = Type.Object(
     oldestLagSeconds: Type.Number(),
     workers: Type.Object({ running: Type.Integer(), max: Type.Integer() }, closed),
     channels: Type.Array(channelSchema),
+    consumers: Type.Array(consumerSchema, {
+      description: 'Programs that are given who changed; that one fails keeps no mail from the replica.',
+    }),
   },
   { ...closed, title: 'Status' },
 );

@@ -1,4 +1,5 @@
 import type { ConsumerStatus } from '@dsyncd/changes';
+import type { ConsumerReading } from '@dsyncd/telemetry';
 import Type, { type Static } from 'typebox';
 import { isoInstant } from './views.ts';
 
@@ -16,6 +17,8 @@ export const consumerSchema = Type.Object(
     usersBehind: Type.Optional(
       Type.Integer({ description: 'Users who changed and whom it does not have yet; missing: not known.' }),
     ),
+    behindSince: instant('When the first change came that it does not have.'),
+    runningSince: instant('When the run began that is under way.'),
     runs: Type.Integer({ description: 'That succeeded, since the start of dsyncd.' }),
     failures: Type.Integer({ description: 'Since the start of dsyncd.' }),
     failuresInRow: Type.Integer(),
@@ -30,13 +33,20 @@ export const consumerSchema = Type.Object(
 export type ConsumerView = Static<typeof consumerSchema>;
 
 export function consumerView(status: ConsumerStatus): ConsumerView {
-  const { lastSuccessAt, nextTryAt, failure, usersBehind, ...plain } = status;
+  const { behindSince, runningSince, lastSuccessAt, nextTryAt, failure, usersBehind, ...plain } = status;
   return {
     ...plain,
     ...(usersBehind === undefined ? {} : { usersBehind }),
+    ...(behindSince === undefined ? {} : { behindSince: isoInstant(behindSince) }),
+    ...(runningSince === undefined ? {} : { runningSince: isoInstant(runningSince) }),
     ...(lastSuccessAt === undefined ? {} : { lastSuccessAt: isoInstant(lastSuccessAt) }),
     ...(nextTryAt === undefined ? {} : { nextTryAt: isoInstant(nextTryAt) }),
     ...(failure === undefined ? {} : { code: failure.code, reason: failure.reason }),
     ...(failure?.hint === undefined ? {} : { hint: failure.hint }),
   };
 }
+
+export const consumerReading = (status: ConsumerStatus, now: number): ConsumerReading => ({
+  ...status,
+  lagMs: status.behindSince === undefined ? 0 : Math.max(0, now - status.behindSince),
+});

@@ -13,6 +13,7 @@
  * | `USERS MASK FLAGS` | a line for each matching user and channel: {@link encodeUserReport}; then an empty line; FLAGS with `b`: only users who do not stand as replicated |
  * | `SYNCS` | a line for each running sync: {@link encodeSyncReport}; then an empty line |
  * | `PROBLEMS` | from minor version {@link problemsMinor} on; a line for each thing that is wrong with the host: {@link HostProblem}; then an empty line |
+ * | `CONSUMERS` | from minor version {@link consumersMinor} on; a line for each consumer of the change feed: {@link encodeConsumerReport}; then an empty line |
  *
  * Without `CHANNEL` all commands are about every channel: REPLICATE, ADD and REMOVE act on all,
  * STATUS counts all.
@@ -38,13 +39,16 @@ import { optional, pairs, readReport, reportTextCharsMax } from './report-fields
 export const replicatorExtensionMinor = 1;
 /** Minor version from which on a server knows PROBLEMS, too. */
 export const problemsMinor = 2;
+/** Minor version from which on a server knows CONSUMERS, too. */
+export const consumersMinor = 3;
 
 export type ExtensionCommand =
   | { readonly type: 'channel'; readonly channel: string }
   | { readonly type: 'channels' }
   | { readonly type: 'users'; readonly mask: string; readonly behindOnly: boolean }
   | { readonly type: 'syncs' }
-  | { readonly type: 'problems' };
+  | { readonly type: 'problems' }
+  | { readonly type: 'consumers' };
 
 /** Something that is wrong with the host of a dsyncd, and stands in the way of its replication. */
 export interface HostProblem {
@@ -103,6 +107,8 @@ export function encodeExtensionCommand(command: ExtensionCommand): string[] {
       return ['SYNCS'];
     case 'problems':
       return ['PROBLEMS'];
+    case 'consumers':
+      return ['CONSUMERS'];
   }
 }
 
@@ -111,6 +117,7 @@ export function decodeExtensionCommand(fields: readonly string[]): ExtensionComm
   const [name, first, second] = fields;
   if (name === 'CHANNELS' && fields.length === 1) return { type: 'channels' };
   if (name === 'PROBLEMS' && fields.length === 1) return { type: 'problems' };
+  if (name === 'CONSUMERS' && fields.length === 1) return { type: 'consumers' };
   if (name === 'SYNCS' && fields.length === 1) return { type: 'syncs' };
   if (name === 'CHANNEL' && fields.length === 2 && first) return { type: 'channel', channel: first };
   if (name === 'USERS' && first && fields.length <= 3)
