@@ -1,8 +1,8 @@
-import { DsyncdError, type Logger, type MailboxPath } from '@dsyncd/core';
+import { DsyncdError, type Logger, type UserName } from '@dsyncd/core';
 import type { MailStore } from '@dsyncd/mailstore';
-import type { Notifier } from '@dsyncd/notify';
+import type { Notifier, RefusalNotes } from '@dsyncd/notify';
 import type { Recipient } from './recipient.ts';
-import { Branch, saveMail } from './save.ts';
+import { Branch, type Saved, saveMail } from './save.ts';
 
 /** What a delivery needs; the settings may be other ones for the next mail. */
 export interface DeliveryParts {
@@ -13,6 +13,9 @@ export interface DeliveryParts {
   /** Mailboxes that a user may have for one more to be created by an address; 0: none is. */
   readonly autocreateMailboxesMax: number;
   readonly messageSizeLimitBytes: number;
+  /** Must the mail of this user be on a replica before it is answered with 250? */
+  readonly requiresReplica: (user: UserName) => boolean;
+  readonly refusals: Pick<RefusalNotes, 'refused' | 'accepted'>;
 }
 
 /**
@@ -78,10 +81,11 @@ class Copy {
   ): Promise<((address: string) => string) | undefined> {
     const { store, notifier, logger, createUsers, autocreateMailboxesMax } = parts;
     const { user } = recipient;
-    let mailbox: MailboxPath;
+    const isRequired = parts.requiresReplica(user);
+    let saved: Saved;
     try {
-      const options = { createUser: createUsers, autocreateMailboxesMax };
-      mailbox = await saveMail(store, recipient, this.branch, options);
+      const options = { createUser: createUsers, autocreateMailboxesMax, findsEarlierTry: isRequired };
+      saved = await saveMail(store, recipient, this.branch, options);
     } catch (error) {
       if (error instanceof TooBig) return () => tooBigReply(parts.messageSizeLimitBytes);
       logger.warn({ user, error }, 'mail not saved');
@@ -90,13 +94,27 @@ class Copy {
       this.branch.drop();
     }
     const notice = await notifier.mailSaved(user);
-    logger.info({ user, mailbox: mailbox.join('/'), replication: notice }, 'mail saved');
+    const mailbox = saved.path.join('/');
+    if (isRequired && notice !== 'synced') {
+      parts.refusals.refused();
+      logger.warn(
+        { user, mailbox, replication: notice },
+        'mail refused for now: it is here, but not on the replica',
+      );
+      return noReplicaReply;
+    }
+    if (isRequired) parts.refusals.accepted();
+    const text = saved.isEarlierTry ? 'mail was saved by an earlier try' : 'mail saved';
+    logger.info({ user, mailbox, replication: notice }, text);
     return undefined;
   }
 }
 
 /** A mail administrator reads it in a bounce or a queue listing, so it says which and why. */
 const savedReply = (address: string): string => `250 2.0.0 <${printable(address)}> saved`;
+
+const noReplicaReply = (address: string): string =>
+  `451 4.4.1 <${printable(address)}> the second copy cannot be made now; try again later`;
 
 export const tooBigReply = (bytesMax: number): string =>
   `552 5.3.4 The mail is larger than ${bytesMax} bytes`;

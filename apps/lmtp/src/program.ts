@@ -1,7 +1,7 @@
-import { type Config, loadConfig, storeSettings } from '@dsyncd/config';
+import { type Config, loadConfig, requiresReplica, storeSettings } from '@dsyncd/config';
 import { DsyncdError, systemClock, systemRandom } from '@dsyncd/core';
 import { openMaildirStore } from '@dsyncd/mailstore';
-import { createNotifier, type Notifier } from '@dsyncd/notify';
+import { createNotifier, type Notifier, RefusalNotes } from '@dsyncd/notify';
 import type { Daemon } from '@dsyncd/process';
 import { createLogger, exitOnCrash, logReady, type ProgramLogger } from '@dsyncd/telemetry';
 import type { SessionParts } from './lmtp-session.ts';
@@ -24,6 +24,7 @@ export async function startLmtp(configFile: string): Promise<Daemon> {
     random: systemRandom,
     logger,
   });
+  const refusals = await RefusalNotes.open(config.stateDir, { clock: systemClock, logger });
   let notifier = notifierFor(config, logger);
   const parts = (): SessionParts => ({
     store,
@@ -35,6 +36,8 @@ export async function startLmtp(configFile: string): Promise<Daemon> {
     recipientDelimiter: config.recipientDelimiter,
     usernameFormat: config.usernameFormat,
     autocreateMailboxesMax: config.autocreateMailboxesMax,
+    requiresReplica: (user) => config.channels.some((channel) => requiresReplica(channel, user)),
+    refusals,
   });
   const server = await serveLmtp(address, parts, logger);
   logReady(logger, { listener: 'path' in address ? address.path : `${address.address}:${address.port}` });
@@ -57,6 +60,7 @@ export async function startLmtp(configFile: string): Promise<Daemon> {
       logger.info({}, 'stopping');
       await server.close();
       await notifier.close();
+      await refusals.close();
       await store.close();
       logger.info({}, 'stopped');
     },

@@ -1,11 +1,20 @@
 import { DsyncdError, type MailboxPath } from '@dsyncd/core';
 import type { MailboxMail, MailStore, SaveChange, UserMail } from '@dsyncd/mailstore';
+import { DeliveryIdentity } from './delivery-identity.ts';
 import { inbox, type Recipient } from './recipient.ts';
 
 interface SaveOptions {
   readonly createUser: boolean;
   /** Mailboxes that the user may have for one more to be created; 0: none is. */
   readonly autocreateMailboxesMax: number;
+  /** The same mail may have been saved here by a try that was answered with 4xx: it is not saved twice then. */
+  readonly findsEarlierTry?: boolean;
+}
+
+export interface Saved {
+  /** Where the mail is, or was put by the earlier try. */
+  readonly path: MailboxPath;
+  readonly isEarlierTry: boolean;
 }
 
 /**
@@ -19,12 +28,19 @@ export async function saveMail(
   recipient: Recipient,
   body: AsyncIterable<Uint8Array>,
   options: SaveOptions,
-): Promise<MailboxPath> {
+): Promise<Saved> {
   const mail = await store.open(recipient.user, { create: options.createUser });
   try {
-    const staged = await mail.stageBody(body);
+    const identity = options.findsEarlierTry === true ? new DeliveryIdentity(recipient) : undefined;
+    const staged = await mail.stageBody(identity === undefined ? body : identity.reading(body));
     try {
-      return await saveInto(mail, recipient, { type: 'save', body: staged }, options);
+      const earlier = await identity?.findIn(mail);
+      if (earlier === 'here') {
+        await staged.discard();
+        return { path: recipient.mailbox, isEarlierTry: true };
+      }
+      const change = { type: 'save', body: staged, guid: earlier } as const;
+      return { path: await saveInto(mail, recipient, change, options), isEarlierTry: false };
     } catch (error) {
       await staged.discard();
       throw error;

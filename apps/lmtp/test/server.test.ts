@@ -45,6 +45,8 @@ beforeEach(async () => {
       recipientDelimiter: '+',
       usernameFormat: 'lower',
       autocreateMailboxesMax: 0,
+      requiresReplica: () => false,
+      refusals: { refused: () => {}, accepted: () => {} },
       ...settings,
     }),
     silentLogger,
@@ -78,6 +80,32 @@ async function mailboxNames(user: string): Promise<string[]> {
   await mail.close();
   return nodes.map(({ path }) => path.join('/')).sort();
 }
+
+describe('a mail that must be on the replica', () => {
+  test('is answered for each recipient on its own, and a retry saves nothing twice', async () => {
+    settings = { requiresReplica: (user) => user !== 'free@x' };
+    let answers: SaveNotice[] = ['synced', 'queued', 'queued'];
+    const order = ['u@x', 'v@x', 'free@x'];
+    notice = async () => answers[order.indexOf(saved.at(-1) ?? '')] ?? 'failed';
+    const refused = '451 4.4.1 <v@x> the second copy cannot be made now; try again later';
+    expect(await client.deliver(order, 'same\r\n')).toEqual([
+      '250 2.0.0 <u@x> saved',
+      refused,
+      '250 2.0.0 <free@x> saved',
+    ]);
+    expect(await client.deliver(['v@x'], 'same\r\n')).toEqual([refused]);
+    answers = ['synced', 'synced', 'queued'];
+    expect(await client.deliver(['v@x'], 'same\r\n')).toEqual(['250 2.0.0 <v@x> saved']);
+    // Where it is not required, two mails are two mails, as ever.
+    expect(await client.deliver(['free@x'], 'same\r\n')).toEqual(['250 2.0.0 <free@x> saved']);
+    for (const [user, count] of [
+      ['u@x', 1],
+      ['v@x', 1],
+      ['free@x', 2],
+    ] as const)
+      expect(await bodies(user), user).toHaveLength(count);
+  });
+});
 
 describe('a mail', () => {
   test('is saved byte for byte: 8 bit, bare LF, bare CR, NUL, dots', async () => {

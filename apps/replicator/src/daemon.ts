@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startAlerts } from '@dsyncd/alerts';
-import { type Config, loadConfig, syncTimeoutMs } from '@dsyncd/config';
+import { type Config, loadConfig, requiresReplica, syncTimeoutMs } from '@dsyncd/config';
 import { formatUserName, systemClock, type UserName } from '@dsyncd/core';
 import { findProblems } from '@dsyncd/doctor';
 import { type Daemon, endWith, ListenedUntil, programVersion, takeInheritedFiles } from '@dsyncd/process';
@@ -41,7 +41,12 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
   await mkdir(config.baseDir, { recursive: true });
   await mkdir(config.stateDir, { recursive: true });
   const channels = (): Channel[] =>
-    config.channels.map(({ name, mailReplica, chain }) => ({ name, replica: mailReplica, chain }));
+    config.channels.map((channel) => ({
+      name: channel.name,
+      replica: channel.mailReplica,
+      chain: channel.chain,
+      requiresReplica: (user) => requiresReplica(channel, user),
+    }));
   const mail = await openMailSide(() => config, logger);
   const stopping = new AbortController();
   const duties = new FleetDuties({

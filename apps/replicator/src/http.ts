@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Config, type HttpConfig, readSecret } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
 import type { HttpApiParts, HttpPlace, TlsFiles } from '@dsyncd/http-api';
-import type { NotifyListener, NotifySink } from '@dsyncd/notify';
+import { type NotifyListener, type NotifySink, readRefusedDeliveries } from '@dsyncd/notify';
 import { programVersion } from '@dsyncd/process';
 import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostProblem } from '@dsyncd/replicator';
@@ -51,6 +51,12 @@ export async function openHttp(parts: HttpSideParts): Promise<HttpSide | undefin
         taken,
         refused: badLines,
       })),
+    async deliveries() {
+      const { channels, stateDir } = config();
+      if (channels.every(({ deliveryRequiresReplica }) => deliveryRequiresReplica === undefined))
+        return undefined;
+      return readRefusedDeliveries(stateDir);
+    },
     hostname: () => config().hostname,
     version: programVersion(),
     clock: systemClock,

@@ -79,6 +79,13 @@ export interface ChannelConfig {
   readonly doveadmPort: number;
   readonly doveadmPasswordFile?: string;
   readonly dsyncTimeoutMs: number;
+  /** Whose deliveries wait for this replica, or are refused for now; missing: nobody's. */
+  readonly deliveryRequiresReplica?: RequiredReplica;
+}
+
+export interface RequiredReplica {
+  /** In lower case; missing: all. */
+  readonly domains?: readonly string[];
 }
 
 /** The Dovecot on this host. */

@@ -17,6 +17,7 @@ export * from './mail-home.ts';
 export { folderOfHomes, indexFolderOf, mailHomeOf, mailHomesFolder } from './mail-home.ts';
 export * from './peer-plan.ts';
 export * from './redis-access.ts';
+export * from './required-replica.ts';
 export * from './secret.ts';
 export * from './settings/reference.ts';
 export * from './settings/units.ts';

@@ -3,6 +3,7 @@ import { type ChannelCheck, type HostCheck, type Result, runChannelCheck, runHos
 import { clocks, hostNames, versions } from './checks/both-ends.ts';
 import { ownCertificate, ownCertificateFile, peerCertificate } from './checks/certificates.ts';
 import { feedConsumers } from './checks/consumers.ts';
+import { deliveries } from './checks/deliveries.ts';
 import { notifyProtocols, sshOption } from './checks/dovecot-settings.ts';
 import { freeSpace, stateFolder } from './checks/folders.ts';
 import { mailLocks } from './checks/locks.ts';
@@ -18,6 +19,7 @@ import { openScene, type SceneOptions } from './scene.ts';
 export const hostChecks: readonly HostCheck[] = [
   stateFolder,
   freeSpace,
+  deliveries,
   notifyProtocols,
   notifyPlaces,
   fifoHeld,
@@ -47,6 +49,7 @@ export const channelChecks: readonly ChannelCheck[] = [
 export const watchedHostChecks: readonly HostCheck[] = [
   stateFolder,
   freeSpace,
+  deliveries,
   notifyProtocols,
   notifyPlaces,
   anyUser,

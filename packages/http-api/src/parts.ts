@@ -4,7 +4,7 @@ import type { NotifySink } from '@dsyncd/notify';
 import type { SocketAccess } from '@dsyncd/process';
 import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostProblem, RunningProgress } from '@dsyncd/replicator';
-import type { SourceReading } from '@dsyncd/telemetry';
+import type { DeliveriesReading, SourceReading } from '@dsyncd/telemetry';
 import type { FastifyPluginCallback } from 'fastify';
 import type { Tokens } from './access.ts';
 
@@ -34,6 +34,8 @@ export interface HttpApiParts {
   readonly failoverMaxLagMs: () => number;
   /** Ways in which notifications come, the API itself not among them. */
   readonly sources: () => readonly SourceReading[];
+  /** Deliveries that are refused until the replica has them; undefined, or missing: no channel requires that. */
+  readonly deliveries?: () => Promise<DeliveriesReading | undefined>;
   /** What is wrong with the host itself. */
   readonly problems: () => readonly HostProblem[];
   /** What a running sync has moved by now. Missing: nobody counts. */

@@ -37,6 +37,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   const metrics = new Metrics({
     version: options.version,
     read: async () => ({
+      deliveries: await options.deliveries?.(),
       channels: await overview.readings(),
       connsMax: options.connsMax(),
       sources: sources(),

@@ -3,6 +3,7 @@ import {
   formatUserName,
   isUserName,
   type Logger,
+  type OutcomeKind,
   priorities,
   type UserName,
   type UsernameFormat,
@@ -83,17 +84,39 @@ export class Intake implements NotifySink {
   }
 
   async waitForSync(user: UserName, signal: AbortSignal): Promise<boolean> {
-    const channels = this.#concerned(undefined);
+    const required = this.#options
+      .channels()
+      .filter(({ requiresReplica }) => requiresReplica?.(user) === true)
+      .map(({ name }) => name);
+    if (required.length === 0) {
+      const [outcomes] = await Promise.all([
+        this.#syncedOn(this.#concerned(undefined), user, signal),
+        this.noteChanges([user]),
+      ]);
+      return outcomes.every((outcome) => outcome === 'ok' || outcome === 'changed');
+    }
+    await this.request(changeBatch([{ user, priority: 'high' }]));
+    // A sync that ended as changed proves no copy; one more does.
+    for (;;) {
+      const outcomes = await this.#syncedOn(required, user, signal);
+      if (outcomes.every((outcome) => outcome === 'ok')) return true;
+      if (signal.aborted || outcomes.some((outcome) => outcome !== 'ok' && outcome !== 'changed'))
+        return false;
+    }
+  }
+
+  async #syncedOn(
+    channels: readonly string[],
+    user: UserName,
+    signal: AbortSignal,
+  ): Promise<readonly OutcomeKind[]> {
     const { queue } = this.#options;
     // First the waiter, then the request: the sync may be over before the next turn of the event loop.
     const waiting = channels.map((channel) => queue.waitForSync(channel, user, signal));
     const outcomes = Promise.all(waiting);
     outcomes.catch(() => {});
-    await Promise.all([
-      this.noteChanges([user]),
-      this.#enqueue(channels, changeBatch([{ user, priority: 'sync' }])),
-    ]);
-    return (await outcomes).every((outcome) => outcome === 'ok' || outcome === 'changed');
+    await this.#enqueue(channels, changeBatch([{ user, priority: 'sync' }]));
+    return outcomes;
   }
 
   #concerned(origin: string | undefined): string[] {

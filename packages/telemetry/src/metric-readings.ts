@@ -8,6 +8,8 @@ export interface MetricReadings {
   readonly sources: readonly SourceReading[];
   readonly http: HttpReading;
   readonly consumers: readonly ConsumerReading[];
+  /** Deliveries that wait for the replica; missing: no channel requires that. */
+  readonly deliveries?: DeliveriesReading;
 }
 
 /** A consumer of the change feed. */
@@ -21,6 +23,13 @@ export interface ConsumerReading {
   readonly runs: number;
   readonly failures: number;
   readonly failuresInRow: number;
+}
+
+export interface DeliveriesReading {
+  /** Answers with 451 so far; a mail that is tried again counts again. */
+  readonly total: number;
+  /** Since when none got its second copy; missing: the last one did. */
+  readonly since?: number;
 }
 
 export interface ChannelReading extends Omit<ChannelStatus, 'oldestRequestAt' | 'breaker'> {

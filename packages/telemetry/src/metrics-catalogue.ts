@@ -57,6 +57,14 @@ export function metricsCatalogue(registry: Registry) {
       'Failed syncs since the last that reached the peer.',
       ['channel'],
     ),
+    deliveriesRefused: counter(
+      'dsyncd_deliveries_refused_total',
+      'Times that dsync-lmtp answered 451 since the second copy could not be made in time (delivery_requires_replica).',
+    ),
+    deliveriesRefusing: gauge(
+      'dsyncd_deliveries_refusing',
+      '1 while deliveries that require a replica do not get there.',
+    ),
     connections: gauge('dsyncd_connections', 'Syncs that run now.', ['channel']),
     connectionsMax: gauge('dsyncd_connections_max', 'Syncs that may run at once (replication_max_conns).'),
     syncs: counter('dsyncd_syncs_total', 'Ended syncs.', ['channel', 'type', 'outcome']),

@@ -90,7 +90,7 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #fill({ channels, connsMax, sources, http, consumers }: MetricReadings): void {
+  #fill({ channels, connsMax, sources, http, consumers, deliveries }: MetricReadings): void {
     const metrics = this.#metrics;
     // Channels that are no longer configured are not to stay on the page.
     for (const metric of Object.values(metrics))
@@ -106,6 +106,9 @@ export class Metrics {
     metrics.httpConnections.set(http.connections);
     metrics.eventClients.set(http.eventClients);
     setCounter(metrics.eventsDropped, {}, http.eventsDropped);
+    if (deliveries === undefined) return;
+    setCounter(metrics.deliveriesRefused, {}, deliveries.total);
+    metrics.deliveriesRefusing.set(deliveries.since === undefined ? 0 : 1);
   }
 
   #fillChannel(reading: ChannelReading): void {

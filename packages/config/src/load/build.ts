@@ -7,6 +7,7 @@ import type {
   DovecotConfig,
   ListenersConfig,
   LmtpAddress,
+  RequiredReplica,
   SocketConfig,
   SshConfig,
   SslConfig,
@@ -80,9 +81,11 @@ function buildChannel(
   const needsSecret = settings.mail_engine === 'builtin' && replica.kind === 'tcp';
   if (needsSecret && passwordFile === undefined)
     problems.push({ path, message: 'needs doveadm_password_file: the secret that both hosts share' });
+  const requiredReplica = buildRequiredReplica(name, channel, settings, problems);
   return [
     {
       name,
+      ...given('deliveryRequiresReplica', requiredReplica),
       mailReplica: channel.mail_replica,
       chain: channel.chain,
       ...given('mailReplicaField', channel.mail_replica_field),
@@ -91,6 +94,25 @@ function buildChannel(
       dsyncTimeoutMs: channel.dsync_timeout ?? settings.dsync_timeout,
     },
   ];
+}
+
+function buildRequiredReplica(
+  name: string,
+  channel: ChannelSettings,
+  settings: Settings,
+  problems: KeyProblem[],
+): RequiredReplica | undefined {
+  if (!channel.delivery_requires_replica) return undefined;
+  const path = ['channels', name, 'delivery_requires_replica'];
+  if (settings.mail_engine !== 'builtin')
+    problems.push({ path, message: 'needs mail_engine = "builtin": only dsync-lmtp can refuse a delivery' });
+  if (settings.replication_sync_timeout === 0)
+    problems.push({
+      path,
+      message: 'needs replication_sync_timeout: how long a delivery waits for the replica',
+    });
+  const domains = channel.delivery_requires_replica_domains?.map((domain) => domain.toLowerCase());
+  return { ...given('domains', domains) };
 }
 
 /** In place of a default: the port must be written. */

@@ -46,6 +46,18 @@ const channelSettings = Type.Object(
           'With `mail_engine = "dovecot"`: a field of userdb, such as `mail_replica`; a user who has it is replicated to where it says instead.',
       }),
     ),
+    delivery_requires_replica: flag({
+      default: false,
+      description:
+        'Two copies or wait: dsync-lmtp answers `451 4.4.1` for a mail that is not on this replica within `replication_sync_timeout`, so that the MTA keeps it and tries again. The copy here stays, and the next try finds it: a mail that comes again within 7 days with the same bytes for the same mailbox is not saved twice. With several channels, deliveries wait for those that require it only. Needs the built-in engine.',
+    }),
+    delivery_requires_replica_domains: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
+        maxItems: 10_000,
+        description:
+          'With `delivery_requires_replica`: only for users of these domains (what follows the `@`); missing: for all users.',
+      }),
+    ),
     doveadm_port: Type.Optional(port({ description: 'Overrides the top-level setting for this channel.' })),
     doveadm_password_file: Type.Optional(
       path({ description: 'Overrides the top-level setting for this channel.' }),
