@@ -23,6 +23,7 @@ import {
   registerMailboxUnsubscribe,
 } from './commands/mailbox.ts';
 import { registerPairInit, registerPairJoin, registerPairUndo } from './commands/pair.ts';
+import { registerFailoverPlan, registerFailoverRehearse } from './commands/rehearsal.ts';
 import {
   registerReplicatorAdd,
   registerReplicatorDsyncStatus,
@@ -87,7 +88,11 @@ const groups: readonly (readonly [string, string, readonly Register[]])[] = [
     [registerStoreCheck, registerStoreRebuild, registerStoreExport, registerStoreImport],
   ],
   ['pair', 'make two hosts a pair, and take it back', [registerPairInit, registerPairJoin, registerPairUndo]],
-  ['failover', 'prepare for the other host to take over', [registerFailoverCheck]],
+  [
+    'failover',
+    'prepare for the other host to take over',
+    [registerFailoverCheck, registerFailoverPlan, registerFailoverRehearse],
+  ],
   [
     'config',
     'check, convert and document the configuration',

@@ -57,10 +57,11 @@ async function drain(context: CommandContext, options: Options): Promise<void> {
   context.exitWith(drained ? exitCodes.ok : exitCodes.behind);
 }
 
-async function waitForQuiet(
+export async function waitForQuiet(
   { terminal, clock }: CommandContext,
   client: ReplicatorClient,
-  options: Options,
+  options: Pick<Options, 'channel' | 'timeout' | 'retry'>,
+  signal?: AbortSignal,
 ): Promise<ReplicationHealth> {
   const deadline = performance.now() + options.timeout * 1000;
   const look = (): Promise<ReplicationHealth> => healthOf(client, clock.now, options);
@@ -68,7 +69,12 @@ async function waitForQuiet(
   if (options.retry)
     for (const { user, state } of health.behind)
       if (state === 'failing') await client.replicate({ mask: user, priority: 'high', full: false });
-  while (!isQuiet(health) && !isHopeless(health) && performance.now() < deadline) {
+  while (
+    signal?.aborted !== true &&
+    !isQuiet(health) &&
+    !isHopeless(health) &&
+    performance.now() < deadline
+  ) {
     terminal.progress(`${countOf(health.behind.length, 'user')} behind`);
     await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
     health = await look();

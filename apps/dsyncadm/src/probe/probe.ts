@@ -154,7 +154,7 @@ async function leftBehind(
   );
 }
 
-async function endsOf(
+export async function endsOf(
   scene: Scene,
   context: CommandContext,
   channel: ChannelConfig,
