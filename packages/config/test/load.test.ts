@@ -120,6 +120,16 @@ chain = "yes"
     ],
     ['lmtp without place', `${small}[listeners.lmtp]`, /:4: listeners\.lmtp needs either a path or a port/],
     ['a shared home', `mail_home = "/srv/mail"\n${small}`, /:1: mail_home .* must contain %\{user\}/],
+    [
+      'two copies with a Dovecot, whose deliveries dsyncd cannot refuse',
+      `mail_engine = "dovecot"\nreplication_sync_timeout = "5s"\n${small}delivery_requires_replica = true`,
+      /channels\.default\.delivery_requires_replica needs mail_engine = "builtin": only dsync-lmtp can refuse/,
+    ],
+    [
+      'two copies without a time to wait',
+      `${small}delivery_requires_replica = true`,
+      /:4: channels\.default\.delivery_requires_replica needs replication_sync_timeout/,
+    ],
     ['a misspelt variable', `mail_home = "/srv/%{usr}"\n${small}`, /unknown variable "%\{usr\}"/],
     ['a channel name with a slash', `${small}[channels."a/b"]\nmail_replica="tcp:x"`, /bad name/],
     ['a port past the last', `doveadm_port = 65536\n${small}`, /from 1 to 65535/],

@@ -1,23 +1,15 @@
-import { parseUserName, silentLogger, systemRandom } from '@dsyncd/core';
+import { type OutcomeKind, parseUserName, silentLogger, systemRandom, type UserName } from '@dsyncd/core';
 import { changeBatch } from '@dsyncd/notify';
 import { openMemoryQueue, type ReplicationQueue } from '@dsyncd/queue';
 import { VirtualClock } from '@dsyncd/queue/contract';
-import { expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { Intake } from '../src/index.ts';
 
-const [u, v, w] = ['u', 'v', 'w'].map(parseUserName) as [never, never, never];
+const [u, v, w] = ['u', 'v', 'w'].map(parseUserName) as [UserName, UserName, UserName];
 
 it('the queue merges the lines of a user: the highest priority, on every channel that one of them concerns', async () => {
   const clock = new VirtualClock();
-  const queue = openMemoryQueue({
-    clock,
-    random: systemRandom,
-    settings: {
-      channels: ['default', 'chain'],
-      fullSyncIntervalMs: 86_400_000,
-      failureResyncIntervalMs: 300_000,
-    },
-  });
+  const queue = openQueue(clock, ['default', 'chain']);
   const channels = () => ['default', 'chain'].map((name) => ({ name, replica: '', chain: name === 'chain' }));
   const intake = new Intake({ queue, channels, clock, logger: silentLogger });
   await intake.request(
@@ -40,31 +32,58 @@ it('the queue merges the lines of a user: the highest priority, on every channel
   await queue.close();
 });
 
-it('a waiter whose replica is required waits for that channel alone, and for a sync that ended as ok', async () => {
-  const names = ['default', 'offsite'];
-  const requiresReplica = (user: string) => user === 'u';
-  const channels = () =>
-    names.map((name) => ({
-      name,
-      replica: '',
-      chain: false,
-      ...(name === 'default' ? { requiresReplica } : {}),
-    }));
-  const outcomes = ['changed', 'ok', 'transient'] as const;
-  const asked: string[] = [];
-  const queue = {
-    waitForSync: async (channel: string, user: string) => {
-      asked.push(`${channel} ${user}`);
-      return outcomes[asked.length - 1] ?? 'ok';
-    },
-    requestMany: async () => ({ leftOut: [] }),
-  } as unknown as ReplicationQueue;
-  const intake = new Intake({ queue, channels, clock: new VirtualClock(), logger: silentLogger });
-  const { signal } = new AbortController();
-  expect(await intake.waitForSync(u, signal)).toBe(true);
-  expect(asked).toEqual(['default u', 'default u']);
-  expect(await intake.waitForSync(u, signal)).toBe(false);
-  expect(asked.splice(0)).toHaveLength(3);
-  expect(await intake.waitForSync(v, signal)).toBe(true);
-  expect(asked).toEqual(['default v', 'offsite v']);
+describe('a waiter', () => {
+  const clock = new VirtualClock();
+  const queue = openQueue(clock, ['default', 'offsite']);
+  afterAll(() => queue.close());
+  const noted: UserName[][] = [];
+  const intake = new Intake({
+    queue,
+    channels: () => [
+      { name: 'default', replica: '', chain: false, requiresReplica: (user) => user === u },
+      { name: 'offsite', replica: '', chain: false },
+    ],
+    changes: { note: async (users) => void noted.push([...users]) },
+    clock,
+    logger: silentLogger,
+  });
+  const wait = (user: UserName) => intake.waitForSync(user, new AbortController().signal);
+
+  /** Ends the syncs of each channel as its outcomes say, until all of them have been had. */
+  async function sync(outcomes: Record<string, OutcomeKind[]>): Promise<void> {
+    while (Object.values(outcomes).some(({ length }) => length > 0)) {
+      // So that the waiter has asked before anything is claimed.
+      await new Promise(setImmediate);
+      const claim = await queue.claim(AbortSignal.timeout(5_000));
+      if (claim === undefined) throw new Error(`nothing to claim for ${JSON.stringify(outcomes)}`);
+      await queue.complete(claim, { outcome: outcomes[claim.channel]?.shift() ?? 'transient', full: false });
+      // A user whose mail changed meanwhile waits a moment before the next try.
+      clock.advance(1_000);
+    }
+  }
+
+  it('whose replica is required waits for that channel alone, and for a sync that ended as ok', async () => {
+    const answer = wait(u);
+    await sync({ default: ['changed', 'changed', 'ok'], offsite: ['transient'] });
+    expect(await answer).toBe(true);
+    const next = wait(u);
+    await sync({ default: ['transient'] });
+    expect(await next).toBe(false);
+    expect(noted.splice(0)).toEqual([[u], [u]]);
+  });
+
+  it.each([
+    ['changed', true],
+    ['transient', false],
+  ] as const)('without that waits for every channel, the one that ends as %s too', async (last, isSynced) => {
+    const answer = wait(v);
+    await sync({ default: ['ok'], offsite: [last] });
+    expect(await answer).toBe(isSynced);
+    expect(noted.splice(0)).toEqual([[v]]);
+  });
 });
+
+function openQueue(clock: VirtualClock, channels: readonly string[]): ReplicationQueue {
+  const settings = { channels, fullSyncIntervalMs: 86_400_000, failureResyncIntervalMs: 300_000 };
+  return openMemoryQueue({ clock, random: systemRandom, settings });
+}
