@@ -110,3 +110,19 @@ test('consumers get who changed on both hosts, over failures, kill -9 and new st
   // Asked again with the same cursor, it is the same again.
   expect((await changesOf(b, `since=${now.next}`)).users).toContain('cyd@example.com');
 });
+
+test('what a sync brought in is in the feed even when the dsync server is killed right after it', async () => {
+  const { a, b } = await createPair({ folder: scratchFolder(), ssl: false, hasHttp: true });
+  await b.configure({ settings: ['change_feed = true'] });
+  await startHosts(a, b);
+  const { next } = await changesOf(b, 'since=now');
+  const server = b.program('dsync-server');
+  await deliver(a, 'ann@example.com', 'one');
+  await until(
+    'the import is over',
+    () => server.log.some(({ msg, user }) => msg === 'sync changed mail here' && user === 'ann@example.com'),
+    { everyMs: 2 },
+  );
+  await server.end('SIGKILL');
+  await readUntil(b, next, 'ann@example.com');
+});

@@ -67,12 +67,15 @@ export const answererOf = (
     hostname: config().hostname,
     lockTimeoutMs: () => config().dsyncLockTimeoutMs,
     logger,
+    onBegin: async (user) => (isImportOfInterest(config()) ? notifier.importBegins(user) : () => {}),
     onImported: (user, peerHostname) => {
-      // Only the other replicas of a chain and the change feed need it.
-      const { channels, changeFeed } = config();
-      if (changeFeed || channels.some(({ chain }) => chain)) notifier.mailChanged(user, peerHostname);
+      if (isImportOfInterest(config())) notifier.mailChanged(user, peerHostname);
     },
   });
+
+/** Only the other replicas of a chain and the change feed need to know of it. */
+const isImportOfInterest = ({ channels, changeFeed }: Config): boolean =>
+  changeFeed || channels.some(({ chain }) => chain);
 
 async function listenerSettings(
   config: Config,

@@ -31,6 +31,7 @@ beforeEach(async () => {
       return notice();
     },
     mailChanged: () => {},
+    importBegins: async () => () => {},
     close: async () => {},
   };
   server = await serveLmtp(

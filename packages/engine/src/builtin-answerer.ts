@@ -11,6 +11,8 @@ export interface BuiltinAnswererOptions {
   readonly hostname: string;
   readonly lockTimeoutMs: () => number;
   readonly logger: Logger;
+  /** Before a sync may change something here; what it answers is called when that is over, after `onImported`. */
+  readonly onBegin?: (user: UserName) => Promise<() => void>;
   /** After a sync that changed something here: whom it came from, so that other replicas learn of it. */
   readonly onImported: (user: UserName, peerHostname: string) => void;
 }
@@ -30,6 +32,7 @@ export class BuiltinAnswerer implements SyncAnswerer {
     const { hostname, lockTimeoutMs, logger } = this.#options;
     const startedAt = performance.now();
     const mail = await this.#open(user, link);
+    const isOver = await this.#options.onBegin?.(user);
     const progress = newProgress();
     try {
       const result = await runSlave({
@@ -49,6 +52,7 @@ export class BuiltinAnswerer implements SyncAnswerer {
       if (isChanged) logger.info({ user, peer, durationMs, ...counts }, 'sync changed mail here');
       else logger.debug({ user, peer, durationMs, ...counts }, 'sync answered');
       if (peer !== undefined && isChanged) this.#options.onImported(user, peer);
+      isOver?.();
       await mail.close();
     }
   }

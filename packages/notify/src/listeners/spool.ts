@@ -3,6 +3,7 @@ import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { quote, systemCode } from '@dsyncd/core';
 import { NotifyParser } from '@dsyncd/protocol';
+import { importsPrefix, takeDeadImports } from '../open-imports.ts';
 import { claimPrefix, temporaryPrefix } from '../plugin/write-notifications.ts';
 import type { ListenerOptions, NotifyListener } from '../sink.ts';
 import { SinkFeed } from './feed.ts';
@@ -44,6 +45,8 @@ class Spool {
   readonly #stopping = new AbortController();
   #watcher: FSWatcher | undefined;
   #claims = 0;
+  /** By the clock that does not jump. */
+  #importsDueAt = 0;
   /** What could not be taken and was reported. */
   #refused = new Set<string>();
   #wake: () => void = () => {};
@@ -82,6 +85,7 @@ class Spool {
     while (!this.#stopping.signal.aborted) {
       this.#woken = false;
       try {
+        await this.#takeDeadImports();
         while ((await this.#takeRound()) >= spoolFilesPerRound && !this.#stopping.signal.aborted);
       } catch (error) {
         this.#options.logger.error({ error, folder: this.#folder }, 'spool folder cannot be read');
@@ -100,6 +104,26 @@ class Spool {
       };
     });
     this.#wake = () => {};
+  }
+
+  /** Of processes that were killed while a sync changed mail; now and then, as each look costs a lock. */
+  async #takeDeadImports(): Promise<void> {
+    const now = this.#options.clock.elapsed();
+    if (now < this.#importsDueAt) return;
+    this.#importsDueAt = now + pollMs;
+    for await (const { name } of await opendir(this.#folder)) {
+      if (!name.startsWith(importsPrefix)) continue;
+      try {
+        const count = await takeDeadImports(this.#folder, name);
+        if (count > 0)
+          this.#options.logger.info(
+            { count },
+            'a program was killed during syncs: their users count as changed',
+          );
+      } catch (error) {
+        if (!isGone(error)) this.#options.logger.warn({ error, folder: name }, 'open imports cannot be read');
+      }
+    }
   }
 
   /** Takes up to {@link spoolFilesPerRound} files; answers how many it took. One that cannot be taken holds up no other. */

@@ -10,6 +10,7 @@ import {
 } from '@dsyncd/core';
 import { encodeNotify } from '@dsyncd/protocol';
 import { type Change, changesIn, MergedChanges } from '../changes.ts';
+import { OpenImports } from '../open-imports.ts';
 import { writeFifo, writeSpool } from './write-notifications.ts';
 
 /** What became of a saved mail: on the replica, noted for replication, or (with an error in the log) neither. */
@@ -25,6 +26,12 @@ export interface Notifier {
    * @param origin - the host that it was imported from; missing: made here
    */
   mailChanged(user: UserName, origin?: string): void;
+  /**
+   * A sync may change the user's mail from now on. Call what it answers when that is over, after {@link mailChanged} if
+   * something was changed: when the process is killed before the notification is out, dsyncd notices that and notifies
+   * of the user itself. Never rejects.
+   */
+  importBegins(user: UserName): Promise<() => void>;
   /** Sends what waits and settles when it is out. */
   close(): Promise<void>;
 }
@@ -56,6 +63,9 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const spoolDir = options.spoolDir ?? join(baseDir, 'notify-spool');
   const waiting = new MergedChanges();
   const sending = new Set<Promise<unknown>>();
+  const openImports = new OpenImports(spoolDir);
+  /** Imports that are over and whose notification goes out next. */
+  let ended: (() => void)[] = [];
   let cancelTimer: (() => void) | undefined;
 
   /** Over the FIFO, else into the spool folder. */
@@ -81,7 +91,13 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const flush = (): void => {
     cancelTimer?.();
     cancelTimer = undefined;
-    if (waiting.size > 0) void track(send([...changesIn(waiting.take())]));
+    const notified = ended;
+    ended = [];
+    if (waiting.size === 0) return;
+    const isOut = track(send([...changesIn(waiting.take())]));
+    void isOut.then((done) => {
+      if (done) for (const forget of notified) forget();
+    });
   };
 
   const notifySave = async (user: UserName): Promise<SaveNotice> => {
@@ -100,9 +116,27 @@ export function createNotifier(options: NotifierOptions): Notifier {
       if (waiting.size >= mergedUsersMax) flush();
       else cancelTimer ??= clock.after(mergeMs, flush);
     },
+    async importBegins(user) {
+      let forget: () => Promise<void>;
+      try {
+        forget = await openImports.begin(user);
+      } catch (error) {
+        logger.warn(
+          { error, spoolDir, user },
+          'import not noted: if this process is killed, nobody hears of it',
+        );
+        return () => {};
+      }
+      const over = (): void => void track(forget().catch(() => {}));
+      return () => {
+        if (waiting.size > 0) ended.push(over);
+        else over();
+      };
+    },
     async close() {
       flush();
       while (sending.size > 0) await Promise.allSettled(sending);
+      await openImports.close().catch((error: unknown) => logger.warn({ error }, 'open imports not closed'));
     },
   };
 }
