@@ -52,6 +52,8 @@ describe('units of systemd', () => {
       'Environment=UV_THREADPOOL_SIZE=16',
       'Environment=MALLOC_MMAP_THRESHOLD_=262144',
       'UMask=0077',
+      // Without the last one, no program can list the addresses of its host.
+      'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',
     ])
       expect(linesOf('dsyncd.service')).toContain(wanted);
   });

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureDebianHosts } from './debian-hosts.mjs';
 import { ensureDovecot24 } from './dovecot24.mjs';
 import { ensureBuilt, ensureDebianPackages, root, testPackages } from './setup.mjs';
 
@@ -15,8 +16,8 @@ async function prepare() {
     if (isCi) throw new Error(`${text}; with CI=true every integration test must run`);
     process.stderr.write(`${text}: the tests that need them are skipped\n`);
   }
-  const problem = ensureDovecot24();
-  if (problem !== undefined) {
+  for (const problem of [ensureDovecot24(), ensureDebianHosts()]) {
+    if (problem === undefined) continue;
     if (isCi) throw new Error(`${problem}; with CI=true every integration test must run`);
     process.stderr.write(`${problem}: the tests that need it are skipped\n`);
   }

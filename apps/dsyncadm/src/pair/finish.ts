@@ -43,9 +43,16 @@ export async function finishPair(
 ): Promise<FinishResult> {
   await startServices(context, dialog, options);
   if (!(await waitForBoth(context, dialog, options))) return 'not started';
-  const isGood = await runDoctor(dialog, options);
+  const { probe } = options;
+  const early = await runDoctor(options, dialog.isJson);
+  // What stands between the two hosts is to be seen before the sync that would wait for it.
+  if (!early.isGood || probe === undefined) await showDoctor(dialog, early);
   const isSynced = await watchFirstSync(context, dialog, options);
-  return isGood && isSynced ? 'good' : 'problems';
+  if (probe === undefined) return early.isGood && isSynced ? 'good' : 'problems';
+  // Only now: two hosts that meet for the first time merge what one of them deletes meanwhile, too, and the canary would stay.
+  const late = await runDoctor(options, dialog.isJson, ['--probe', probe]);
+  await showDoctor(dialog, late);
+  return late.isGood && isSynced ? 'good' : 'problems';
 }
 
 async function startServices(context: CommandContext, dialog: Dialog, options: FinishOptions): Promise<void> {
@@ -149,14 +156,26 @@ async function canReach({ address, port }: HostFacts): Promise<boolean> {
   }
 }
 
+interface DoctorResult {
+  readonly isGood: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** In a process of its own, as doctor becomes the owner of the mail. */
-async function runDoctor(dialog: Dialog, { place, probe }: FinishOptions): Promise<boolean> {
-  const args = ['-c', place.configFile, 'doctor', ...(probe === undefined ? [] : ['--probe', probe])];
-  const { code, stdout, stderr } = await runSelf(dialog.isJson ? [...args, '--json'] : args);
-  const isGood = code === 0 || code === 1;
+async function runDoctor(
+  { place }: FinishOptions,
+  isJson: boolean,
+  more: readonly string[] = [],
+): Promise<DoctorResult> {
+  const args = ['-c', place.configFile, 'doctor', ...more, ...(isJson ? ['--json'] : [])];
+  const { code, stdout, stderr } = await runSelf(args);
+  return { isGood: code === 0 || code === 1, stdout, stderr };
+}
+
+async function showDoctor(dialog: Dialog, { isGood, stdout, stderr }: DoctorResult): Promise<void> {
   const checks = dialog.isJson && stdout !== '' ? (JSON.parse(stdout) as unknown) : undefined;
   await dialog.show('doctor', `${stdout}${stderr}`.trimEnd(), { good: isGood, result: checks });
-  return isGood;
 }
 
 function runSelf(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {

@@ -96,7 +96,16 @@ async function leadsHere(
 }
 
 async function isThisHost(host: string): Promise<boolean> {
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const own = ownAddresses();
   const found = await lookup(host, { all: true }).catch(() => []);
-  return found.some(({ address }) => own.some((each) => each.address === address));
+  return found.some(({ address }) => own.includes(address));
+}
+
+/** None where they cannot be listed: a unit of systemd may keep a program from asking the kernel (no AF_NETLINK). */
+function ownAddresses(): readonly string[] {
+  try {
+    return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+  } catch {
+    return [];
+  }
 }
