@@ -15,15 +15,34 @@ let packages: string;
 
 /** Existing mail: most on the first host, some of the same users on the second. */
 async function bootPair(first: DebianRelease, second: DebianRelease): Promise<readonly [MailHost, MailHost]> {
-  const [one, two] = await Promise.all([
+  const booting = [
     MailHost.boot(first, 'mx1.example.test', packages, users),
     MailHost.boot(second, 'mx2.example.test', packages, users),
-  ]);
-  onCleanup(() => Promise.all([one.host.stop(), two.host.stop()]));
+  ] as const;
+  onCleanup(async () => {
+    for (const booted of await Promise.allSettled(booting))
+      if (booted.status === 'fulfilled') await booted.value.host.stop();
+  });
+  const [one, two] = await Promise.all(booting);
   await connectHosts(one.host, two.host);
   await one.fill(users.flatMap((user) => ['a', 'b', 'c'].map((subject) => [user, subject] as const)));
   await two.fill(users.slice(3, 7).map((user) => [user, 'd'] as const));
   return [one, two];
+}
+
+/** Takes the pairing back, and checks that the host is as the package left it. */
+async function undo({ host }: MailHost): Promise<void> {
+  await host.output('dsyncadm', 'pair', 'undo', '--yes');
+  for (const unit of ['dsyncd.service', 'dsyncd.socket', 'dsyncd-notify.socket']) {
+    expect(await host.run('systemctl', 'is-active', unit), unit).toMatchObject({ stdout: 'inactive\n' });
+    expect(await host.run('systemctl', 'is-enabled', unit), unit).toMatchObject({ stdout: 'disabled\n' });
+  }
+  expect(await host.output('systemctl', 'is-active', 'dovecot')).toBe('active\n');
+  expect(await host.output('doveconf', '-n')).not.toContain('dsyncd');
+  expect(await host.shell('dpkg --verify dsyncd')).toBe('');
+  expect(await host.shell('ls /etc/dsyncd /etc/tmpfiles.d')).toBe(
+    '/etc/dsyncd:\ndsyncd.toml\n\n/etc/tmpfiles.d:\n',
+  );
 }
 
 describe.skipIf(bootProblem() !== undefined)('from two hosts with a Dovecot to a pair', () => {
@@ -75,6 +94,8 @@ describe.skipIf(bootProblem() !== undefined)('from two hosts with a Dovecot to a
         `Debian ${first} and ${second}: a verified pair ${(spentMs / 1000).toFixed(1)} s after apt-get install`,
       );
       expect(spentMs).toBeLessThan(pairMsMax);
+      for (const host of [one, two]) await undo(host);
+      expect(await two.mails()).toEqual(mails);
     },
     pairMsMax + 60_000,
   );

@@ -16,7 +16,8 @@ const dovecotFiles: Readonly<Record<DebianRelease, Readonly<Record<string, strin
       'passdb passwd-file {\n  passwd_file_path = /etc/dovecot/users\n}',
       'userdb passwd-file {\n  passwd_file_path = /etc/dovecot/users\n}\n',
     ].join('\n'),
-    'local.conf': 'protocols = imap lmtp\nmail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path =\n',
+    'local.conf':
+      'protocols = imap lmtp\nmail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path = ~/Maildir\n',
   },
 };
 
@@ -35,15 +36,12 @@ export class MailHost {
     users: readonly string[],
   ): Promise<MailHost> {
     const host = await BootedHost.boot(release, name, packages);
-    for (const [file, text] of Object.entries(dovecotFiles[release]))
-      await host.write(`/etc/dovecot/${file}`, text);
-    const line = (user: string): string => `${user}:{PLAIN}x:${mailUid}:${mailUid}::/srv/vmail/${user}::\n`;
-    await host.write('/etc/dovecot/users', users.map(line).join(''));
-    await host.shell(`
-      useradd --uid ${mailUid} --user-group --no-create-home --shell /usr/sbin/nologin vmail
-      sed -i s/auth-system/auth-passwdfile/ /etc/dovecot/conf.d/10-auth.conf
-      install -d -o vmail -g vmail /srv/vmail
-      systemctl restart dovecot`);
+    try {
+      await configure(host, release, users);
+    } catch (error) {
+      await host.stop();
+      throw error;
+    }
     return new MailHost(host);
   }
 
@@ -77,4 +75,16 @@ export class MailHost {
   /** `dsyncadm pair` with these arguments, unattended. */
   pair = (args: readonly string[], input = ''): PairCommand =>
     new PairCommand(args, input, (all) => this.host.spawn('dsyncadm', all));
+}
+
+async function configure(host: BootedHost, release: DebianRelease, users: readonly string[]): Promise<void> {
+  for (const [file, text] of Object.entries(dovecotFiles[release]))
+    await host.write(`/etc/dovecot/${file}`, text);
+  const line = (user: string): string => `${user}:{PLAIN}x:${mailUid}:${mailUid}::/srv/vmail/${user}::\n`;
+  await host.write('/etc/dovecot/users', users.map(line).join(''));
+  await host.shell(`
+    useradd --uid ${mailUid} --user-group --no-create-home --shell /usr/sbin/nologin vmail
+    sed -i s/auth-system/auth-passwdfile/ /etc/dovecot/conf.d/10-auth.conf
+    install -d -o vmail -g vmail /srv/vmail
+    systemctl restart dovecot`);
 }

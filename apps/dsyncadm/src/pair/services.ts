@@ -61,7 +61,9 @@ export async function startProgram(name: string, place: Place, owner: Owner | un
 /** What {@link undoJournal} needs of the machine. */
 export const realMachine = (root: string, clock: Clock): Machine => ({
   disableUnit: async (name) => {
-    await command('systemctl', ['disable', '--now', name]);
+    // Its sockets, too: they would start it again.
+    const sockets = await command('systemctl', ['show', '--property=TriggeredBy', '--value', name]);
+    await command('systemctl', ['disable', '--now', ...sockets.split(/\s+/).filter(Boolean), name]);
   },
   endProgram: (name, config) => endPrograms(name, config, clock),
   reloadDovecot: async () => {
@@ -71,14 +73,18 @@ export const realMachine = (root: string, clock: Clock): Machine => ({
 });
 
 /** Lets Dovecot read its configuration again. @throws when it does not run */
-export const reloadDovecot = (root: string): Promise<void> =>
-  command('doveadm', ['-c', dovecotConfOf(root), 'reload']);
+export async function reloadDovecot(root: string): Promise<void> {
+  await command('doveadm', ['-c', dovecotConfOf(root), 'reload']);
+}
 
-export const makeTmpfiles = (file: string): Promise<void> => command('systemd-tmpfiles', ['--create', file]);
+export async function makeTmpfiles(file: string): Promise<void> {
+  await command('systemd-tmpfiles', ['--create', file]);
+}
 
-async function command(program: string, args: readonly string[]): Promise<void> {
+/** Answers what it prints. */
+async function command(program: string, args: readonly string[]): Promise<string> {
   try {
-    await run(program, args, { timeout: commandMsMax });
+    return (await run(program, args, { timeout: commandMsMax })).stdout;
   } catch (error) {
     const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     const reason = stderr === '' ? String(error) : stderr;
