@@ -86,7 +86,6 @@ export const testPackages = {
   'dovecot-lmtpd': '/usr/lib/dovecot/lmtp',
   'redis-server': '/usr/bin/redis-server',
   'redis-tools': '/usr/bin/redis-cli',
-  iproute2: '/usr/sbin/ip',
   chromium: '/usr/bin/chromium',
   prometheus: '/usr/bin/promtool',
   fish: '/usr/bin/fish',
