@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { networkInterfaces } from 'node:os';
 import type { ChannelConfig } from '@dsyncd/config';
 import { DsyncdError, parseDestination } from '@dsyncd/core';
 import type { ChannelCheck } from '../check.ts';
@@ -105,15 +105,6 @@ async function isThisHost(host: string): Promise<boolean> {
 function ownAddresses(): readonly string[] {
   try {
     return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
-  } catch {
-    return [];
-  }
-}
-
-/** Empty where a sandbox hides them (systemd: RestrictAddressFamilies without AF_NETLINK): the check is no better then. */
-function ownAddresses(): readonly NetworkInterfaceInfo[] {
-  try {
-    return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   } catch {
     return [];
   }
