@@ -66,6 +66,8 @@ export function stageCommands(folder, library) {
 export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16}
 # Large buffers go back to the system when they are freed.
 export MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
+# The threads share two heaps.
+export MALLOC_ARENA_MAX=\${MALLOC_ARENA_MAX:-2}
 exec ${library}/bin/node ${library}/build/${program}.js "$@"
 `,
       0o755,

@@ -52,6 +52,7 @@ describe('units of systemd', () => {
       'NotifyAccess=all',
       'Environment=UV_THREADPOOL_SIZE=16',
       'Environment=MALLOC_MMAP_THRESHOLD_=262144',
+      'Environment=MALLOC_ARENA_MAX=2',
       'UMask=0077',
       // Without the last one, no program can list the addresses of its host.
       'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',

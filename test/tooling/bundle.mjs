@@ -5,6 +5,7 @@ import {
   banner,
   copyAssets,
   filesBesideBundle,
+  httpOnDemand,
   librariesOnDemand,
   libraryBanner,
   libraryBuilds,
@@ -43,7 +44,7 @@ export async function ensureBundled(root) {
     outdir: folder,
     format: 'esm',
     banner: { js: banner },
-    plugins: [librariesOnDemand, filesBesideBundle],
+    plugins: [librariesOnDemand, httpOnDemand, filesBesideBundle],
   });
   const libraries = await Promise.all(
     libraryBuilds(root).map(({ stdin, outfile }) =>

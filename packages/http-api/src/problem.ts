@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { DsyncdError, type Logger } from '@dsyncd/core';
 import type { FastifyReply } from 'fastify';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 
 /** An answer that is not what the client wanted. */
 export class Problem extends Error {

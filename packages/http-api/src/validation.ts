@@ -1,7 +1,7 @@
 import type { FastifySchemaCompiler, FastifyTypeProvider } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import Value from 'typebox/value';
+import * as Value from 'typebox/value';
 import { Problem } from './problem.ts';
 
 /** Types of requests and answers from their TypeBox schemas. */

@@ -52,6 +52,26 @@ describe('open indexes', () => {
     cache.closeAll();
     expect(openIndexes()).toEqual([]);
   });
+
+  it('are closed when nobody has taken them since the last check; one in use is not', () => {
+    const cache = new IndexCache(9);
+    const take = (user: string) => cache.take({ user, home: join(folder, user) }, true, () => undefined);
+    const a = take('a');
+    take('b');
+    take('c');
+    a.users++;
+    cache.closeUnused();
+    expect([...openIndexes()].sort()).toEqual(['a', 'b', 'c']);
+    take('c');
+    cache.closeUnused();
+    expect([...openIndexes()].sort()).toEqual(['a', 'c']);
+    cache.closeUnused();
+    expect(openIndexes()).toEqual(['a']);
+    a.users--;
+    cache.done(a);
+    cache.closeUnused();
+    expect(openIndexes()).toEqual([]);
+  });
 });
 
 describe('open files', () => {

@@ -14,7 +14,11 @@ const endMsMax = 20_000;
 const lookEveryMs = 50;
 
 /** As the units in deploy/systemd set it. */
-const programEnvironment = { UV_THREADPOOL_SIZE: '16', MALLOC_MMAP_THRESHOLD_: '262144' };
+const programEnvironment = {
+  UV_THREADPOOL_SIZE: '16',
+  MALLOC_MMAP_THRESHOLD_: '262144',
+  MALLOC_ARENA_MAX: '2',
+};
 
 /** Lines for a person who starts the programs without systemd. */
 export const startLines = (services: readonly string[], place: Place): readonly string[] =>

@@ -1,5 +1,6 @@
-import Type, { type TSchema } from 'typebox';
-import Value from 'typebox/value';
+import type { TSchema } from 'typebox';
+import * as Type from 'typebox';
+import * as Value from 'typebox/value';
 import { expectation, nodeOf, recordOf, type SchemaNode } from '../settings/setting-kinds.ts';
 import { parseDuration, parseSize } from '../settings/units.ts';
 

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { choice, duration, path, programAndArguments } from './setting-kinds.ts';
 
 export const consumerSettings = Type.Object(

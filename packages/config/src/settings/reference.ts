@@ -1,4 +1,5 @@
-import Type, { type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
+import * as Type from 'typebox';
 import { expectation, nodeOf, recordOf } from './setting-kinds.ts';
 import { settings } from './settings.ts';
 

@@ -1,4 +1,5 @@
-import Type, { type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
+import * as Type from 'typebox';
 import { formatDuration, formatSize } from './units.ts';
 
 /** The kinds of values that settings have. */

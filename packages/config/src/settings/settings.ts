@@ -7,7 +7,8 @@
  */
 
 import { limits, usernameFormats } from '@dsyncd/core';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { consumerSettings } from './consumer-settings.ts';
 import { alertSettings, dovecotSettings, httpListener, redisSettings } from './optional-tables.ts';
 import {

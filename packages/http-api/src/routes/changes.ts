@@ -1,5 +1,5 @@
 import { type ChangeFeed, type ChangePage, usersPerPageMax } from '@dsyncd/changes';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { Problem } from '../problem.ts';
 import { consumerSchema, consumerView } from '../views/consumers.ts';
 import { type App, problems, type RouteContext, strict } from './context.ts';

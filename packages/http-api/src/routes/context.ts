@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@dsyncd/core';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { Role } from '../access.ts';
 import type { Activity } from '../activity.ts';
 import type { EventHub } from '../event-hub.ts';

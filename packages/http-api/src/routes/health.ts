@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { type App, channelParameter, problems, type RouteContext, strict } from './context.ts';
 
 const readinessSchema = Type.Object(

@@ -1,7 +1,7 @@
 import { hasWildcard, parseUserName, type UserName } from '@dsyncd/core';
 import { requireRoom } from '@dsyncd/queue';
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { Problem } from '../problem.ts';
 import { channelSchema, requestPriority } from '../views/views.ts';
 import {

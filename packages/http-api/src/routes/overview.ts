@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { statusSchema, workersSchema } from '../views/answers.ts';
 import { consumerView } from '../views/consumers.ts';
 import { fleetSchema, fleetView, ownFleet, totalsOf } from '../views/fleet-view.ts';

@@ -1,5 +1,5 @@
 import { parseUserName, type UserFilter } from '@dsyncd/core';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { Problem } from '../problem.ts';
 import { userDetailSchema, userListSchema } from '../views/answers.ts';
 import { type UserView, userView } from '../views/views.ts';

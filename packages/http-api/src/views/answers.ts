@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { consumerSchema } from './consumers.ts';
 import { endedSyncSchema } from './sync-history.ts';
 import { channelSchema, userSchema, workerSchema } from './views.ts';

@@ -1,6 +1,7 @@
 import type { ConsumerStatus } from '@dsyncd/changes';
 import type { ConsumerReading } from '@dsyncd/telemetry';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { isoInstant } from './views.ts';
 
 const closed = { additionalProperties: false } as const;

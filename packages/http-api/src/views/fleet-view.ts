@@ -1,6 +1,7 @@
 import type { BackendStatus, FleetChannelStatus } from '@dsyncd/core';
 import type { FleetView, ReplicationQueue } from '@dsyncd/queue';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import type { HttpApiParts } from '../parts.ts';
 import { fleetChannelSchema, fleetChannelView, isoInstant } from './views.ts';
 

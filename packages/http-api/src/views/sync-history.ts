@@ -1,5 +1,6 @@
 import type { EndedSync } from '@dsyncd/replicator';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { failureSchema, isoInstant } from './views.ts';
 
 /** Syncs that are remembered of one user, and users of whom some are: 20 MB at most. */

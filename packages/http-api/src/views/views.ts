@@ -9,7 +9,8 @@ import {
   type UserStatus,
 } from '@dsyncd/core';
 import type { Channel, Moved } from '@dsyncd/replicator';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 
 const closed = { additionalProperties: false } as const;
 const instant = (description: string) => Type.String({ format: 'date-time', description });

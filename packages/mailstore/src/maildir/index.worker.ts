@@ -22,6 +22,10 @@ const cache = new IndexCache((workerData as WorkerSettings).openIndexesMax);
 const onIndex = indexOperations as unknown as Readonly<Record<string, Work>>;
 const onHome = homeOperations as unknown as Readonly<Record<string, Work>>;
 
+/** An index that nobody has used for this long, or up to twice as long, is closed: each takes half a MB. */
+const closeUnusedMs = 10_000;
+setInterval(() => cache.closeUnused(), closeUnusedMs).unref();
+
 const busyHomes = new BusyHomes();
 
 const reportFailure = answerCalls({

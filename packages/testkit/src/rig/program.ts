@@ -12,7 +12,11 @@ export type ProgramName = 'dsyncd' | 'dsync-server' | 'dsync-lmtp' | 'dsyncadm';
 export const programFile = (name: ProgramName): string => `${repository}build/${name}.js`;
 
 /** As the units in deploy/systemd set it. */
-const installedEnvironment = { UV_THREADPOOL_SIZE: '16', MALLOC_MMAP_THRESHOLD_: '262144' };
+const installedEnvironment = {
+  UV_THREADPOOL_SIZE: '16',
+  MALLOC_MMAP_THRESHOLD_: '262144',
+  MALLOC_ARENA_MAX: '2',
+};
 
 /** One daemon of a host as a real process. Its log lines (JSON) are kept for the test. */
 export class Program {

@@ -174,9 +174,11 @@ export function createSchema(db: Database): void {
 /** Keeps the indexes used last open; one that was replaced on disk is opened anew. */
 export class IndexCache {
   readonly #open = new Map<string, UserIndex>();
+  /** Those that were taken since the last {@link closeUnused}. */
+  readonly #taken = new Set<UserIndex>();
   readonly #max: number;
 
-  /** @param max - open indexes: two files and some 10 KiB each */
+  /** @param max - open indexes: two files each, and half a MB with all statements prepared */
   constructor(max: number) {
     this.#max = max;
   }
@@ -186,6 +188,7 @@ export class IndexCache {
     if (known?.isCurrent()) {
       this.#open.delete(place.home);
       this.#open.set(place.home, known);
+      this.#taken.add(known);
       return known;
     }
     if (known !== undefined) this.drop(known);
@@ -197,6 +200,7 @@ export class IndexCache {
       throw error;
     }
     this.#open.set(place.home, index);
+    this.#taken.add(index);
     this.#makeRoom();
     return index;
   }
@@ -212,12 +216,20 @@ export class IndexCache {
     }
   }
 
+  /** Closes all that nobody has taken since the last call. */
+  closeUnused(): void {
+    for (const index of [...this.#open.values()])
+      if (index.users === 0 && !this.#taken.has(index)) this.drop(index);
+    this.#taken.clear();
+  }
+
   /** Closes all that are not in use. */
   giveBack(): void {
     for (const index of [...this.#open.values()]) if (index.users === 0) this.drop(index);
   }
 
   drop(index: UserIndex): void {
+    this.#taken.delete(index);
     if (this.#open.get(index.home) === index) this.#open.delete(index.home);
     // In use: its user closes it when done, see `done`.
     if (index.users === 0) index.close();
