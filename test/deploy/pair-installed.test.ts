@@ -83,6 +83,7 @@ describe.skipIf(bootProblem() !== undefined)('from two hosts with a Dovecot to a
       expect(codes).toEqual([0, 0]);
       for (const { host } of [one, two]) {
         expect(await host.output('dsyncadm', 'check')).toMatch(/^DSYNCD OK/);
+        expect(await host.output('cat', '/etc/dsyncd/dsyncd.toml')).toContain('mail_replica = "tcps:mx');
         expect(await host.output('journalctl', '--unit=dsyncd', '--output=cat')).not.toContain(
           '"level":"error"',
         );

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,7 +41,13 @@ class DovecotRoot {
     return this.path('etc/dovecot/dovecot.conf');
   }
 
-  async configure(lastLine = '!include_try conf.d/*.conf'): Promise<void> {
+  async configure({
+    lastLine = '!include_try conf.d/*.conf',
+    ssl = 'no',
+  }: {
+    readonly lastLine?: string;
+    readonly ssl?: 'yes' | 'no';
+  } = {}): Promise<void> {
     for (const folder of ['etc/dovecot/conf.d', 'run/dovecot', 'mail'])
       await mkdir(this.path(folder), { recursive: true });
     chownSync(this.path('mail'), mailUid, mailUid);
@@ -55,7 +61,7 @@ class DovecotRoot {
       `log_path = ${this.path('dovecot.log')}`,
       'import_environment = $import_environment DOVECOT_HOSTDOMAIN',
       'protocols = lmtp',
-      'ssl = no',
+      `ssl = ${ssl}`,
       'first_valid_uid = 1',
       'mail_location = sdbox:~/sdbox',
       database('passdb'),
@@ -81,6 +87,24 @@ class DovecotRoot {
       .split('\n')
       .flatMap((line) => /^hdr.subject: (.*)$/.exec(line)?.[1] ?? [])
       .sort();
+
+  configText = (): string => readFileSync(this.path('etc/dsyncd/dsyncd.toml'), 'utf8');
+
+  /** Mails in the INBOX, where no Dovecot keeps them. */
+  async countInBuiltin(): Promise<number> {
+    const args = [
+      '-c',
+      this.path('etc/dsyncd/dsyncd.toml'),
+      'mailbox',
+      'status',
+      '-u',
+      ann,
+      '--json',
+      'INBOX',
+    ];
+    const { stdout } = await runProgram('dsyncadm', args);
+    return Number(/"messagesCount": (\d+)/.exec(stdout)?.[1]);
+  }
 
   async options(): Promise<readonly string[]> {
     return [
@@ -130,10 +154,30 @@ describe.skipIf(cannotRun)('pairing hosts with Dovecot 2.3', () => {
     }
   }, 120_000);
 
+  it('goes over TLS between a Dovecot and a host that has none', async () => {
+    const [mx1, mx2] = [new DovecotRoot('mx1.example.test'), new DovecotRoot('mx2.example.test')];
+    await mx1.configure({ ssl: 'yes' });
+    await mx1.startDovecot();
+    mx1.doveadm(['save', '-u', ann], mailOf('before'));
+    const first = await init(mx1, ['--probe', ann]);
+    const second = await joinPair(mx2, await first.event('code'));
+    await Promise.all([first.ended, second.ended]);
+    for (const { events, stderr } of [first, second]) {
+      const text = JSON.stringify(events, undefined, 1) + stderr;
+      expect(events.at(-1), text).toMatchObject({ event: 'paired', result: 'good' });
+    }
+    for (const host of [mx1, mx2]) expect(host.configText()).toContain('mail_replica = "tcps:127.0.0.1:');
+    expect(await mx2.countInBuiltin()).toBe(1);
+    mx1.doveadm(['save', '-u', ann], mailOf('after'));
+    await until('the way there', async () => (await mx2.countInBuiltin()) === 2);
+    expect(await mx1.undo()).toMatchObject({ code: 0 });
+    expect(await readdir(mx1.path('etc/dovecot/conf.d'))).toEqual([]);
+  }, 120_000);
+
   it('takes its part away again when Dovecot does not read it, on both hosts', async () => {
     const [mx1, mx2] = [new DovecotRoot('mx1.example.test'), new DovecotRoot('mx2.example.test')];
     await mx1.configure();
-    await mx2.configure('');
+    await mx2.configure({ lastLine: '' });
     const first = await init(mx1);
     const second = await joinPair(mx2, await first.event('code'));
     expect([await first.ended, await second.ended]).toEqual([69, 69]);

@@ -4,9 +4,10 @@ import type { Place } from './place.ts';
 const text = (value: string): string => JSON.stringify(value);
 const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
-/** True when the two hosts speak TLS with each other: a Dovecot would need certificates of its own settings for it. */
-export const usesTls = (own: HostFacts, peer: HostFacts): boolean =>
-  own.engine === 'builtin' && peer.engine === 'builtin';
+/** True when the two hosts speak TLS with each other: all do but a Dovecot with `ssl = no`. */
+export const usesTls = (own: HostFacts, peer: HostFacts): boolean => [own, peer].every(hasTls);
+
+const hasTls = ({ tls, engine }: HostFacts): boolean => tls ?? engine === 'builtin';
 
 /** `mail_replica` for the other host. */
 export const replicaOf = (own: HostFacts, peer: HostFacts): string =>
@@ -34,7 +35,15 @@ export function configText(own: HostFacts, peer: HostFacts, place: Place): strin
           ...(usesTls(own, peer) ? sslTable(place) : []),
           ...listeners(own, peer, place),
         ]
-      : [...head, ...spoolOf(own, place), ...secret, ...channel, ...dovecotTables(own, place)];
+      : [
+          ...head,
+          ...spoolOf(own, place),
+          ...secret,
+          ...channel,
+          // For doctor, which asks the other end itself; syncs are Dovecot's.
+          ...(usesTls(own, peer) ? ['', '[ssl]', `client_ca_file = ${text(place.files.authority)}`] : []),
+          ...dovecotTables(own, place),
+        ];
   return `${lines.join('\n')}\n`;
 }
 

@@ -12,16 +12,33 @@ export interface DovecotTemplates {
   readonly lua?: string;
 }
 
+export interface DropInInput {
+  readonly own: HostFacts;
+  readonly place: Place;
+  readonly secret: string;
+  readonly isTls: boolean;
+}
+
 /** The shipped drop-in with the names of this host in it; Dovecot reads it, so that it holds the secret. */
-export function dropInText(template: string, own: HostFacts, place: Place, secret: string): string {
-  return [
+export function dropInText(template: string, { own, place, secret, isTls }: DropInInput): string {
+  const text = [
     ['doveadm_password = CHANGE-ME', `doveadm_password = ${secret}`],
     ['port = 12345', `port = ${own.port}`],
     ['user = vmail', `user = ${place.user}`],
     ['/etc/dovecot/dsyncd-notify.lua', place.files.lua],
     ['/var/lib/dsyncd/notify-spool', `${place.stateDir}/notify-spool`],
+    ['/etc/dsyncd/host.pem', place.files.certificate],
+    ['/etc/dsyncd/host.key', place.files.privateKey],
+    ['/etc/dsyncd/ca.pem', place.files.authority],
   ].reduce((text, [from, to]) => replaced(text, from ?? '', to ?? '', template), template);
+  return isTls ? withTls(text) : text;
 }
+
+/** What the drop-in has for TLS, which is shipped as a comment. */
+const withTls = (text: string): string =>
+  text
+    .replace('#ssl = yes', () => 'ssl = yes')
+    .replace(/^#protocol doveadm \{\n[^}]*^#\}/m, (block) => block.replace(/^#/gm, ''));
 
 /** Brings Dovecot's folder of sockets to that of dsyncd. */
 export const tmpfilesText = (template: string, place: Place): string =>

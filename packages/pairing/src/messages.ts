@@ -16,6 +16,8 @@ export interface HostFacts {
   readonly engine: Engine;
   /** As `doveconf -n` shows it, `2.3.21`; missing: no Dovecot on this host. */
   readonly dovecot?: string | undefined;
+  /** False: its Dovecot has `ssl = no`, and cannot speak TLS. Missing is what a host of an older version says. */
+  readonly tls?: boolean | undefined;
 }
 
 /** Every message of the conversation; in the order of {@link exchange}. */
@@ -100,6 +102,7 @@ function decodeFacts(value: unknown): HostFacts {
     port,
     engine,
     dovecot: fields.dovecot === undefined ? undefined : matching(fields, 'dovecot', /^[\w.+~-]{1,40}$/),
+    tls: typeof fields.tls === 'boolean' ? fields.tls : undefined,
   };
 }
 

@@ -75,7 +75,7 @@ export function makePlan(input: PlanInput): Plan {
       },
       secretFile(place.files.secret, 'secret that both hosts share', ({ secret }) => `${secret}\n`),
       ...(isTls ? certificateFiles(place) : []),
-      ...(own.engine === 'dovecot' ? dovecotFiles(input) : []),
+      ...(own.engine === 'dovecot' ? dovecotFiles(input, isTls) : []),
     ],
     links: own.engine === 'dovecot' ? linksOf(tmpfilesText(input.templates?.tmpfiles ?? '', place)) : [],
     services: own.engine === 'builtin' ? ['dsyncd', 'dsync-server', 'dsync-lmtp'] : ['dsyncd'],
@@ -117,7 +117,7 @@ const certificateFiles = ({ files }: Place): readonly PlannedFile[] => [
   secretFile(files.privateKey, 'private key of this host', ({ privateKey }) => privateKey),
 ];
 
-function dovecotFiles({ own, place, templates }: PlanInput): readonly PlannedFile[] {
+function dovecotFiles({ own, place, templates }: PlanInput, isTls: boolean): readonly PlannedFile[] {
   if (templates === undefined) return [];
   const { dropIn, tmpfiles, lua } = templates;
   return [
@@ -127,7 +127,7 @@ function dovecotFiles({ own, place, templates }: PlanInput): readonly PlannedFil
       owner: 'root',
       group: 'mail',
       what: "Dovecot's part, with the secret in it",
-      text: ({ secret }) => dropInText(dropIn, own, place, secret),
+      text: ({ secret }) => dropInText(dropIn, { own, place, secret, isTls }),
     },
     ...(tmpfiles === undefined
       ? []
@@ -147,7 +147,7 @@ function notesOf(own: HostFacts, peer: HostFacts, isTls: boolean): readonly stri
     ...(isTls
       ? []
       : [
-          'A Dovecot is part of this pair: mail and secret go over the network unencrypted. Use a private network or a tunnel.',
+          'A Dovecot of this pair has ssl = no: mail and secret go over the network unencrypted. Use a private network or a tunnel.',
         ]),
     ...(own.engine !== peer.engine
       ? [

@@ -77,13 +77,21 @@ export async function mailOwnerOf(user: string): Promise<MailOwner> {
   return { owner: own === 0 ? { uid: uid ?? 0, gid: gid ?? 0 } : undefined, group: numbers[2] };
 }
 
-/** Version of the Dovecot that is installed, `2.3.21`; undefined: none is, or it cannot say. */
-export async function dovecotVersion(root: string): Promise<string | undefined> {
+export interface DovecotHere {
+  /** `2.3.21` */
+  readonly version: string;
+  /** False: it has `ssl = no`. */
+  readonly hasTls: boolean;
+}
+
+/** The Dovecot that is installed; undefined: none is, or it cannot say. */
+export async function dovecotHere(root: string): Promise<DovecotHere | undefined> {
   const file = dovecotConfOf(root);
   if (!existsSync(file)) return undefined;
   try {
     const { stdout } = await run('doveconf', ['-n', '-c', file], { timeout: commandMsMax });
-    return /^# (\d+(?:\.\d+)+)/.exec(stdout)?.[1];
+    const version = /^# (\d+(?:\.\d+)+)/.exec(stdout)?.[1];
+    return version === undefined ? undefined : { version, hasTls: !/^ssl = no$/m.test(stdout) };
   } catch {
     // No Dovecot, or one whose configuration is broken: that must work first, which the person will say with --engine.
     return undefined;

@@ -26,7 +26,7 @@ import { type FinishResult, finishPair } from './finish.ts';
 import { HostHands } from './hands.ts';
 import {
   configFileOf,
-  dovecotVersion,
+  dovecotHere,
   isShippedSample,
   journalOf,
   mailOwnerOf,
@@ -186,7 +186,8 @@ async function factsOf(
   dialog: Dialog,
   options: PairOptions,
 ): Promise<{ readonly facts: HostFacts; readonly options: PairOptions }> {
-  const dovecot = await dovecotVersion(options.root);
+  const found = await dovecotHere(options.root);
+  const dovecot = found?.version;
   const hostname = options.hostname ?? (await dialog.ask('Name of this host', systemHostname()));
   const address =
     options.address ??
@@ -209,7 +210,15 @@ async function factsOf(
       'use --engine builtin, or correct the configuration of Dovecot first',
     );
   return {
-    facts: { version: programVersion(), hostname, address, port: options.port, engine, dovecot },
+    facts: {
+      version: programVersion(),
+      hostname,
+      address,
+      port: options.port,
+      engine,
+      dovecot,
+      tls: engine === 'builtin' || found?.hasTls === true,
+    },
     options: { ...options, hostname, address, engine },
   };
 }
