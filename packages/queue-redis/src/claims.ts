@@ -47,12 +47,18 @@ export interface ClaimsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly settings: () => QueueSettings;
-  readonly session: () => string;
+  readonly owner: ClaimsOwner;
+}
+
+/** The replicator that claims. */
+export interface ClaimsOwner {
+  readonly settings: QueueSettings;
+  /** Id of its present session. */
+  readonly session: string;
   /** Redis does not know the session any more. */
-  readonly renew: () => Promise<void>;
+  renew(): Promise<void>;
   /** Computes due times anew: the clock was set back. */
-  readonly refresh: () => Promise<void>;
+  refresh(): Promise<void>;
 }
 
 /** An outcome that Redis does not take is offered again for so long; then the sync counts as not done. */
@@ -83,13 +89,13 @@ export class Claims {
       fullSyncIntervalMs: interval,
       failureResyncIntervalMs: failureInterval,
       quietSyncsMax,
-    } = this.#options.settings();
+    } = this.#options.owner.settings;
     const quiet = this.#quietSyncs() < (quietSyncsMax ?? Number.POSITIVE_INFINITY);
     return { now: this.#clock.now(), interval, failureInterval, channels, quiet, ...more };
   }
 
   #refresh(): void {
-    this.#refreshing = this.#options.refresh().catch((error: unknown) => {
+    this.#refreshing = this.#options.owner.refresh().catch((error: unknown) => {
       this.#options.logger.warn(
         { error },
         'the clock was set back; who waits may wait for longer than planned',
@@ -106,7 +112,7 @@ export class Claims {
 
   /** Those that have not their share of the workers here. */
   #openChannels(): readonly string[] {
-    const { channels, channelSyncsMax = Number.POSITIVE_INFINITY } = this.#options.settings();
+    const { channels, channelSyncsMax = Number.POSITIVE_INFINITY } = this.#options.owner.settings;
     const running = new Map<string, number>();
     for (const { lease } of this.#held.values()) running.set(lease.ch, (running.get(lease.ch) ?? 0) + 1);
     return channels.filter((name) => (running.get(name) ?? 0) < channelSyncsMax);
@@ -128,16 +134,16 @@ export class Claims {
 
   async #claim(): Promise<Look & { readonly ready: number }> {
     await this.settleUnsure();
-    const { scripts, session } = this.#options;
+    const { scripts, owner } = this.#options;
     this.#clock.now();
     await this.#refreshing;
     const id = this.#next++;
-    const leaseId = `${session()}/${id}`;
+    const leaseId = `${owner.session}/${id}`;
     let answer: readonly unknown[];
     try {
       answer = (await scripts.run(
         'claim',
-        this.input({ id: leaseId, session: session(), channels: this.#openChannels() }),
+        this.input({ id: leaseId, session: owner.session, channels: this.#openChannels() }),
       )) as unknown[];
     } catch (error) {
       this.#unsure.add(leaseId);
@@ -145,7 +151,7 @@ export class Claims {
     }
     const [found, rest, ready] = answer;
     if (answer.length === 0) {
-      await this.#options.renew();
+      await this.#options.owner.renew();
       return { claim: undefined, wakeAt: this.#clock.now(), ready: 0 };
     }
     if (typeof found !== 'string') {
@@ -184,8 +190,8 @@ export class Claims {
     { outcome, full, state, failure, proofAfterMs }: Completion,
   ): object {
     const { next, isFailure, keepsState } = outcomeRules[outcome];
-    const { random, settings } = this.#options;
-    const { failureResyncIntervalMs } = settings();
+    const { random, owner } = this.#options;
+    const { failureResyncIntervalMs } = owner.settings;
     const delayMs =
       next === 'soon'
         ? quickRetryMs(Math.min(255, lease.quickRetries + 1))
@@ -251,7 +257,7 @@ export class Claims {
   /** Reads which syncs the other replicators run, for {@link running}. */
   async readOthers(): Promise<void> {
     const flat = (await this.#options.scripts.run('leases', this.input())) as string[];
-    const mine = `${this.#options.session()}/`;
+    const mine = `${this.#options.owner.session}/`;
     const others: RunningSync[] = [];
     for (let index = 0; index + 1 < flat.length; index += 2)
       if (!flat[index]?.startsWith(mine)) others.push(runningOf(JSON.parse(flat[index + 1] ?? '') as Lease));

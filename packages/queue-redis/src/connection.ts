@@ -1,4 +1,4 @@
-import { DsyncdError, messageOf, systemClock } from '@dsyncd/core';
+import { DsyncdError, type Logger, messageOf, systemClock } from '@dsyncd/core';
 import { Redis, type RedisOptions } from 'ioredis';
 import { type RedisServer, redisLimits } from './options.ts';
 
@@ -85,6 +85,40 @@ export function connect({ options }: RedisPlace, kind: ConnectionKind, name: str
     // After a failover the old master may answer for a moment: go and look for the new one, then send again.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
   });
+}
+
+/** Those of one replicator: BullMQ waits on its own, and the one that hears answers can send nothing. */
+export interface Connections {
+  readonly commands: Redis;
+  readonly worker: Redis;
+  readonly answers: Redis;
+  disconnect(): void;
+}
+
+export async function openConnections(place: RedisPlace, logger: Logger): Promise<Connections> {
+  const all: Redis[] = [];
+  const disconnect = (): void => {
+    for (const redis of all) redis.disconnect();
+  };
+  const open = async (kind: ConnectionKind, name: string): Promise<Redis> => {
+    const redis = connect(place, kind, `dsyncd-${name}`);
+    redis.on('error', (error) => logger.debug({ error }, 'connection to Redis'));
+    all.push(redis);
+    // BullMQ would connect by itself what it is given unconnected.
+    await redis.connect();
+    return redis;
+  };
+  try {
+    return {
+      commands: await open('commands', 'commands'),
+      worker: await open('worker', 'worker'),
+      answers: await open('worker', 'answers'),
+      disconnect,
+    };
+  } catch (error) {
+    disconnect();
+    throw redisError(error, place.place);
+  }
 }
 
 /** What Redis or the way to it said, in our words. */

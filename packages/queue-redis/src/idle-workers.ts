@@ -7,13 +7,12 @@ export interface Look {
   readonly wakeAt: number;
 }
 
-export interface IdleWorkersOptions {
-  readonly clock: Clock;
-  readonly look: () => Promise<Look>;
-  /** A worker has begun to wait. */
-  readonly onIdle: () => void;
-  /** A claim that nobody wants any more. */
-  readonly giveBack: (claim: Claim) => void;
+/** Where the work comes from. */
+export interface WorkSource {
+  /** Never rejects. */
+  look(): Promise<Look>;
+  /** For a claim that nobody wants any more. Never rejects. */
+  abandon(claim: Claim): Promise<unknown>;
 }
 
 /** However little there is to do, so often it is looked: a wake-up may get lost with its bearer. */
@@ -21,25 +20,33 @@ const pollMs = 2_000;
 
 /** Workers here that wait for something to be due; looked after one by one, first come, first served. */
 export class IdleWorkers {
-  readonly #options: IdleWorkersOptions;
+  readonly #source: WorkSource;
+  readonly #clock: Clock;
   readonly #waiting = new Set<(claim: Claim | undefined) => void>();
   #isServing = false;
   #isAskedAgain = false;
   #isClosed = false;
   #cancelTimer: (() => void) | undefined;
+  #nextToWait = Promise.withResolvers<boolean>();
 
-  constructor(options: IdleWorkersOptions) {
-    this.#options = options;
+  constructor(source: WorkSource, clock: Clock) {
+    this.#source = source;
+    this.#clock = clock;
   }
 
   get count(): number {
     return this.#waiting.size;
   }
 
+  /** Settles when a worker waits: true; false when none will any more. */
+  async untilWaiting(): Promise<boolean> {
+    return this.#waiting.size > 0 || (await this.#nextToWait.promise);
+  }
+
   async next(signal: AbortSignal): Promise<Claim | undefined> {
     if (signal.aborted || this.#isClosed) return undefined;
     // What is due at this moment is due even if the caller has no patience to wait for more.
-    const { claim, wakeAt } = await this.#options.look();
+    const { claim, wakeAt } = await this.#source.look();
     if (claim !== undefined) return claim;
     if (signal.aborted || this.#isClosed) return undefined;
     return new Promise((resolve) => {
@@ -52,7 +59,8 @@ export class IdleWorkers {
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(answer);
       this.#arm(wakeAt);
-      this.#options.onIdle();
+      this.#nextToWait.resolve(true);
+      this.#nextToWait = Promise.withResolvers();
       // Something may have become due between the look and now, before this worker was waiting.
       if (this.#isAskedAgain) this.serve();
     });
@@ -69,7 +77,7 @@ export class IdleWorkers {
     while (this.#isAskedAgain && !this.#isClosed) {
       this.#isAskedAgain = false;
       for (let found = true; found && this.#waiting.size > 0; ) {
-        const { claim, wakeAt } = await this.#options.look();
+        const { claim, wakeAt } = await this.#source.look();
         found = claim !== undefined;
         if (claim === undefined) this.#arm(wakeAt);
         else this.#hand(claim);
@@ -80,20 +88,20 @@ export class IdleWorkers {
 
   #hand(claim: Claim): void {
     const [answer] = this.#waiting;
-    if (answer === undefined) this.#options.giveBack(claim);
+    if (answer === undefined) void this.#source.abandon(claim);
     else answer(claim);
   }
 
   #arm(wakeAt: number): void {
     this.#cancelTimer?.();
-    const { clock } = this.#options;
-    const delayMs = Math.min(pollMs, Math.max(1, Math.ceil(wakeAt - clock.now())));
-    this.#cancelTimer = clock.after(delayMs, () => this.serve());
+    const delayMs = Math.min(pollMs, Math.max(1, Math.ceil(wakeAt - this.#clock.now())));
+    this.#cancelTimer = this.#clock.after(delayMs, () => this.serve());
   }
 
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer?.();
     for (const answer of [...this.#waiting]) answer(undefined);
+    this.#nextToWait.resolve(false);
   }
 }

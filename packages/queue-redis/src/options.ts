@@ -54,6 +54,8 @@ export const redisLimits = {
   commandMsMax: 10_000,
   /** Lines that one script merges; longer lists go in pieces, so that no one else waits long. */
   rowsPerScript: 500,
+  /** So many users one step of a walk over all of them reads. */
+  usersPerScan: 500,
   waitersMax: 20_000,
 } as const;
 

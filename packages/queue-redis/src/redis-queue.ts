@@ -25,10 +25,8 @@ import {
   type UserPage,
   type UserQuery,
 } from '@dsyncd/queue';
-import type { Claims } from './claims.ts';
-import type { IdleWorkers } from './idle-workers.ts';
 import { redisLimits } from './options.ts';
-import type { RedisWaiters } from './redis-waiters.ts';
+import type { RedisReplicator } from './redis-replicator.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import {
   channelStatus,
@@ -42,30 +40,16 @@ import {
   userStatus,
 } from './user-status.ts';
 
-const usersPerScan = 500;
-
 /** name, priority, full, by operator */
 type Row = readonly [string, number, number, number];
 
-export interface RedisQueueParts {
-  readonly scripts: ScriptRunner;
-  readonly claims: Claims;
-  readonly idle: IdleWorkers;
-  readonly waiters: RedisWaiters;
-  readonly usersMax: number;
-  settings: QueueSettings;
-  /** There is more to do than the workers here can begin with now. */
-  readonly wakeOthers: () => void;
-  readonly close: () => Promise<void>;
-}
-
 /** The ReplicationQueue on Redis: every change is a script, and whatever waits is woken. */
 export class RedisQueue implements ReplicationQueue {
-  readonly #parts: RedisQueueParts;
+  readonly #replicator: RedisReplicator;
   #isClosed = false;
 
-  constructor(parts: RedisQueueParts) {
-    this.#parts = parts;
+  constructor(replicator: RedisReplicator) {
+    this.#replicator = replicator;
   }
 
   async request(channel: string, requests: readonly SyncRequest[]): Promise<LeftOut> {
@@ -100,27 +84,20 @@ export class RedisQueue implements ReplicationQueue {
 
   /** Answers the names for whom there was no room. */
   async #merge(onto: readonly string[], rows: readonly Row[]): Promise<ReadonlySet<string>> {
-    const { scripts, claims, usersMax } = this.#parts;
+    const { scripts, claims, usersMax } = this.#replicator;
     const pieces: ReturnType<ScriptRunner['countAndNames']>[] = [];
     for (let start = 0; start < rows.length; start += redisLimits.rowsPerScript) {
       const piece = rows.slice(start, start + redisLimits.rowsPerScript);
       pieces.push(scripts.countAndNames('request', claims.input({ onto, rows: piece, usersMax })));
     }
     const answers = await Promise.all(pieces);
-    this.#wake(answers.reduce((sum, { count }) => sum + count, 0));
+    this.#replicator.wake(answers.reduce((sum, { count }) => sum + count, 0));
     return new Set(answers.flatMap((answer) => answer.names));
-  }
-
-  /** So many users are ready: somebody is to look after them. */
-  #wake(ready: number): void {
-    if (ready > this.#parts.idle.count) this.#parts.wakeOthers();
-    // When nobody can begin, the instant when somebody can may be nearer now.
-    this.#parts.idle.serve();
   }
 
   async waitForSync(channel: string, user: UserName, signal: AbortSignal): Promise<OutcomeKind> {
     this.#check(channel);
-    const { scripts, claims, waiters } = this.#parts;
+    const { scripts, claims, waiters } = this.#replicator;
     const input = (waiter: string): object => claims.input({ channel, user, waiter });
     return waiters.wait(
       channel,
@@ -132,16 +109,16 @@ export class RedisQueue implements ReplicationQueue {
   }
 
   async claim(signal: AbortSignal): Promise<Claim | undefined> {
-    return this.#isClosed ? undefined : this.#parts.idle.next(signal);
+    return this.#isClosed ? undefined : this.#replicator.idle.next(signal);
   }
 
   async complete(claim: Claim, completion: Completion): Promise<void> {
-    const ready = await this.#parts.claims.complete(claim, completion);
-    if (ready !== undefined) this.#wake(ready);
+    const ready = await this.#replicator.claims.complete(claim, completion);
+    if (ready !== undefined) this.#replicator.wake(ready);
   }
 
   async abandon(claim: Claim): Promise<void> {
-    this.#wake(await this.#parts.claims.abandon(claim));
+    this.#replicator.wake(await this.#replicator.claims.abandon(claim));
   }
 
   add(channel: string, users: readonly UserName[]): Promise<LeftOut> {
@@ -154,21 +131,21 @@ export class RedisQueue implements ReplicationQueue {
 
   async #add(channel: string, users: readonly UserName[], doubted: boolean): Promise<LeftOut> {
     this.#check(channel);
-    const { scripts, claims, usersMax } = this.#parts;
+    const { scripts, claims, usersMax } = this.#replicator;
     const leftOut = new Set<string>();
     for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
       const names = users.slice(start, start + redisLimits.rowsPerScript);
       const due = await scripts.countAndNames('add', claims.input({ channel, names, doubted, usersMax }));
       for (const name of due.names) leftOut.add(name);
       this.#refuseWhenClosed();
-      this.#wake(due.count);
+      this.#replicator.wake(due.count);
     }
     return positionsOf(users, leftOut);
   }
 
   async unknown(channel: string, users: readonly UserName[]): Promise<readonly UserName[]> {
     this.#check(channel);
-    const { scripts, claims } = this.#parts;
+    const { scripts, claims } = this.#replicator;
     const known = new Set<string>();
     for (let start = 0; start < users.length; start += redisLimits.rowsPerScript) {
       const names = users.slice(start, start + redisLimits.rowsPerScript);
@@ -186,7 +163,7 @@ export class RedisQueue implements ReplicationQueue {
 
   async remove(channel: string, user: UserName): Promise<boolean> {
     this.#check(channel);
-    const { scripts, claims } = this.#parts;
+    const { scripts, claims } = this.#replicator;
     return (await scripts.count('remove', claims.input({ channel, user }))) === 1;
   }
 
@@ -214,10 +191,16 @@ export class RedisQueue implements ReplicationQueue {
   }
 
   #names(channel: string, mask: string): AsyncIterable<readonly string[]> {
-    const { scripts, claims } = this.#parts;
+    const { scripts, claims } = this.#replicator;
     const query = hasWildcard(mask) ? {} : { names: [mask] };
     return namesInPieces(mask, async (cursor) => {
-      const input = claims.input({ channel, cursor, count: usersPerScan, keysOnly: true, ...query });
+      const input = claims.input({
+        channel,
+        cursor,
+        count: redisLimits.usersPerScan,
+        keysOnly: true,
+        ...query,
+      });
       const piece = (await scripts.run('page', input)) as [string, string[]];
       this.#refuseWhenClosed();
       return piece;
@@ -226,7 +209,7 @@ export class RedisQueue implements ReplicationQueue {
 
   async channelStatus(channel: string): Promise<ChannelStatus> {
     this.#check(channel);
-    const { scripts, claims } = this.#parts;
+    const { scripts, claims } = this.#replicator;
     for (;;) {
       const raw = parseStatus(await scripts.run('status', claims.input({ channel })));
       if (!raw.more) return channelStatus(channel, raw);
@@ -237,7 +220,7 @@ export class RedisQueue implements ReplicationQueue {
   async lagCounts(channel: string, limitsMs: readonly number[]): Promise<readonly number[]> {
     this.#check(channel);
     if (limitsMs.length === 0) return [];
-    const { scripts, claims } = this.#parts;
+    const { scripts, claims } = this.#replicator;
     return (await scripts.run('lag', claims.input({ channel, limits: limitsMs }))) as number[];
   }
 
@@ -253,9 +236,9 @@ export class RedisQueue implements ReplicationQueue {
 
   /** One piece of the users; `skip` counts among those that the mask matches. */
   async #scan(channel: string, mask: string, { scan, skip }: PageStart): Promise<Piece> {
-    const { scripts, claims, settings } = this.#parts;
+    const { scripts, claims, settings } = this.#replicator;
     const query = hasWildcard(mask) ? {} : { names: [mask] };
-    const input = claims.input({ channel, cursor: scan, count: usersPerScan, ...query });
+    const input = claims.input({ channel, cursor: scan, count: redisLimits.usersPerScan, ...query });
     const [next, rows] = (await scripts.run('page', input)) as [string, UserRow[]];
     this.#refuseWhenClosed();
     const isWanted = compileMask(mask);
@@ -264,7 +247,7 @@ export class RedisQueue implements ReplicationQueue {
   }
 
   running(): readonly RunningSync[] {
-    return this.#parts.claims.running();
+    return this.#replicator.claims.running();
   }
 
   pause(channel: string): Promise<void> {
@@ -285,56 +268,43 @@ export class RedisQueue implements ReplicationQueue {
 
   async #setUsersPaused(channel: string, mask: string, paused: boolean): Promise<number> {
     this.#check(channel);
-    const { scripts, claims } = this.#parts;
+    const { scripts, claims } = this.#replicator;
     let count = 0;
     for await (const names of this.#names(channel, mask)) {
       count += names.length;
-      this.#wake(await scripts.count('pauseUsers', claims.input({ channel, names, paused })));
+      this.#replicator.wake(await scripts.count('pauseUsers', claims.input({ channel, names, paused })));
     }
     return count;
   }
 
   async #setPaused(channel: string, paused: boolean): Promise<void> {
     this.#check(channel);
-    const { scripts, claims } = this.#parts;
+    const { scripts, claims } = this.#replicator;
     await scripts.run('pause', claims.input({ channel, paused }));
-    this.#wake(paused ? 0 : Number.POSITIVE_INFINITY);
+    this.#replicator.wake(paused ? 0 : Number.POSITIVE_INFINITY);
   }
 
   async configure(settings: QueueSettings): Promise<void> {
     this.#refuseWhenClosed();
-    const hasNewInterval = settings.fullSyncIntervalMs !== this.#parts.settings.fullSyncIntervalMs;
-    for (const channel of this.#parts.settings.channels)
-      if (!settings.channels.includes(channel)) this.#parts.waiters.answerChannel(channel, 'noreplicate');
-    this.#parts.settings = settings;
-    if (hasNewInterval) await this.refresh();
-    this.#wake(Number.POSITIVE_INFINITY);
-  }
-
-  /** Computes due times anew, after the full-sync interval has changed or the clock was set back. */
-  async refresh(): Promise<void> {
-    const { scripts, claims, settings } = this.#parts;
-    for (const channel of settings.channels)
-      for (let cursor = '0'; ; ) {
-        const input = claims.input({ channel, cursor, count: usersPerScan });
-        cursor = String(await scripts.run('refresh', input));
-        this.#refuseWhenClosed();
-        if (cursor === '0') break;
-      }
+    const hasNewInterval = settings.fullSyncIntervalMs !== this.#replicator.settings.fullSyncIntervalMs;
+    for (const channel of this.#replicator.settings.channels)
+      if (!settings.channels.includes(channel))
+        this.#replicator.waiters.answerChannel(channel, 'noreplicate');
+    this.#replicator.settings = settings;
+    if (hasNewInterval) await this.#replicator.refresh();
+    this.#replicator.wake(Number.POSITIVE_INFINITY);
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#parts.idle.close();
-    this.#parts.waiters.refuseAll(closedError());
-    await this.#parts.close();
+    await this.#replicator.close(closedError());
   }
 
   /** @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL`, `DSYNCD_QUEUE_CLOSED` */
   #check(channel: string): void {
     this.#refuseWhenClosed();
-    if (this.#parts.settings.channels.includes(channel)) return;
+    if (this.#replicator.settings.channels.includes(channel)) return;
     throw noSuchChannel(channel);
   }
 

@@ -20,16 +20,21 @@ export interface SessionOptions {
   /** Stands in the job, for people who inspect it. */
   readonly member: Member;
   readonly logger: Logger;
+  readonly owner: SessionOwner;
+}
+
+/** The replicator whose sign of life this is, and what it does when a session begins, goes on or ends. */
+export interface SessionOwner {
   /** Lets that session claim. */
-  readonly join: (session: string) => Promise<void>;
-  /** Frees what that session holds. */
-  readonly leave: (session: string) => Promise<void>;
+  join(session: string): Promise<void>;
+  /** Frees what that session holds: our own, or a dead one. */
+  leave(session: string): Promise<void>;
   /** After each sign of life. */
-  readonly onBeat: (session: string) => Promise<void>;
+  beat(session: string): Promise<void>;
   /** Another session was found dead; its syncs are free. */
-  readonly onVanished: () => void;
-  /** Nothing is known any more of this session: Redis is empty, or it was taken for dead. */
-  readonly onLost: () => Promise<void>;
+  vanished(): void;
+  /** Nothing is known any more of our session: Redis is empty, or it was taken for dead. */
+  lost(): Promise<void>;
 }
 
 /**
@@ -97,7 +102,7 @@ export class Session {
       }
       await this.#reclaimDeadSession(job, job.data.session);
     }
-    await this.#options.join(session);
+    await this.#options.owner.join(session);
     this.#id = session;
   }
 
@@ -107,11 +112,11 @@ export class Session {
 
   /** BullMQ has given us the job of a replicator that is dead. */
   async #reclaimDeadSession(job: Job<SessionData>, session: string): Promise<void> {
-    await this.#options.leave(session);
+    await this.#options.owner.leave(session);
     await job.moveToCompleted(null, this.#token, false);
     if (session === this.#id) return;
     this.#options.logger.warn({ session }, 'a replicator has vanished; its syncs are due again');
-    this.#options.onVanished();
+    this.#options.owner.vanished();
   }
 
   #beatSoon(delayMs = Math.ceil(this.#options.leaseMs / 3)): void {
@@ -136,7 +141,7 @@ export class Session {
         if (session === this.#id) await this.renew();
       }
     }
-    await this.#options.onBeat(this.#id);
+    await this.#options.owner.beat(this.#id);
   }
 
   async #isHeld(): Promise<boolean> {
@@ -151,8 +156,8 @@ export class Session {
       { session: this.#id },
       'this replicator was taken for dead or Redis has forgotten it; its running syncs will be repeated',
     );
-    await this.#options.leave(this.#id);
-    await this.#options.onLost();
+    await this.#options.owner.leave(this.#id);
+    await this.#options.owner.lost();
     await this.#enter();
   }
 
@@ -167,7 +172,7 @@ export class Session {
   async #signOff(): Promise<void> {
     await this.#beating;
     try {
-      await this.#options.leave(this.#id);
+      await this.#options.owner.leave(this.#id);
       await this.#job?.moveToCompleted(null, this.#token, false);
     } catch (error) {
       this.#options.logger.debug({ error }, 'could not sign off; what is left is freed when the lease ends');

@@ -3,6 +3,7 @@ import { type Logger, systemClock } from '@dsyncd/core';
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { waitForClosing } from './connection.ts';
+import type { IdleWorkers } from './idle-workers.ts';
 
 export const wakeQueueName = 'wake';
 const pauseMs = 20;
@@ -13,9 +14,8 @@ export interface WakeOptions {
   readonly base: string;
   readonly leaseMs: number;
   readonly logger: Logger;
-  /** Has this replicator workers with nothing to do? Only such ones are woken. */
-  readonly isIdle: () => boolean;
-  readonly onWake: () => void;
+  /** The workers here: woken only when some of them have nothing to do. */
+  readonly idle: Pick<IdleWorkers, 'count' | 'serve' | 'untilWaiting'>;
 }
 
 /**
@@ -31,7 +31,6 @@ export class Wake {
   readonly #token = randomUUID();
   #isWanted = false;
   #isSending = false;
-  #becameIdle: (() => void) | undefined;
   #isClosed = false;
   #loop: Promise<void> = Promise.resolve();
 
@@ -65,11 +64,6 @@ export class Wake {
     if (!this.#isSending) void this.#send();
   }
 
-  /** To be called when a worker here begins to wait. */
-  idle(): void {
-    this.#becameIdle?.();
-  }
-
   async #send(): Promise<void> {
     this.#isSending = true;
     while (this.#isWanted && !this.#isClosed) {
@@ -86,18 +80,17 @@ export class Wake {
   }
 
   async #listen(): Promise<void> {
-    while (!this.#isClosed) {
-      if (!this.#options.isIdle()) await new Promise<void>((resolve) => (this.#becameIdle = resolve));
-      if (this.#isClosed) return;
+    const { idle, logger } = this.#options;
+    while ((await idle.untilWaiting()) && !this.#isClosed) {
       try {
         const job = await this.#worker.getNextJob(this.#token);
         if (job === undefined) continue;
         await job.moveToCompleted(null, this.#token, false);
-        if (this.#options.isIdle()) this.#options.onWake();
+        if (idle.count > 0) idle.serve();
         else this.others();
       } catch (error) {
         if (this.#isClosed) return;
-        this.#options.logger.debug({ error }, 'could not wait to be woken');
+        logger.debug({ error }, 'could not wait to be woken');
         await systemClock.sleep(retryMs);
       }
     }
@@ -105,7 +98,6 @@ export class Wake {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#becameIdle?.();
     await this.#worker.close(true);
     await waitForClosing(this.#loop);
     await this.#queue.close();
