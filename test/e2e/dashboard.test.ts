@@ -38,6 +38,7 @@ describe.skipIf(chromiumFile === undefined)('the dashboard', { timeout: 90_000 }
     const { page } = view;
     await page.getByText('Connection: Live', { exact: true }).waitFor();
     await page.getByText('None since this page was opened.').waitFor();
+    await page.getByLabel('Show', { exact: true }).selectOption('Live, every 2 s');
     await deliver(a, 'live@example.com', 'live');
     const row = page.getByRole('row', { name: /live@example\.com/ }).first();
     await row.getByText('synced', { exact: true }).waitFor();
@@ -121,6 +122,29 @@ describe.skipIf(chromiumFile === undefined)('the dashboard', { timeout: 90_000 }
       .getByText(/^full sync in /)
       .first()
       .waitFor();
+    await closeDashboard(view);
+  });
+
+  test('shows what happened before dsyncd was killed, for the range that is chosen', async () => {
+    const synced = async (): Promise<number> => {
+      const { total } = (await callApi(a, '/v1/history?seconds=3600')) as {
+        readonly total: { readonly synced: number };
+      };
+      return total.synced;
+    };
+    await deliver(a, 'anna@example.com', 'before the kill');
+    await until('a sync is recorded', async () => (await synced()) > 0, { timeoutMs: 30_000 });
+    const before = await synced();
+    await a.program('dsyncd').end('SIGKILL');
+    await a.startProgram('dsyncd');
+    await until('it is read again', async () => (await synced()) >= before);
+    const view = await openDashboard(a);
+    const { page } = view;
+    await page.getByText(/^[\d,]+ syncs? succeeded, [\d,]+ failed/).waitFor();
+    for (const range of ['Last 30 days', 'Last day', 'Last hour']) {
+      await page.getByLabel('Show', { exact: true }).selectOption(range);
+      await page.getByText(/^ ?succeeded: now .*min, most (0\.\d*[1-9]|[1-9])/).waitFor();
+    }
     await closeDashboard(view);
   });
 

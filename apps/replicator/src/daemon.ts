@@ -124,6 +124,7 @@ export async function startReplicator(configFile: string): Promise<Daemon> {
     feed,
     consumers: () => consumers.status(),
     progressOf,
+    firstSyncsLeftMs: (channel) => firstSyncs.leftMs(channel),
     config: () => config,
     queue,
     sink,

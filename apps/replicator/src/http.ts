@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, type HttpConfig, readSecret } from '@dsyncd/config';
 import { DsyncdError, type Logger, systemClock, type UserName } from '@dsyncd/core';
@@ -10,7 +11,7 @@ import type { ReplicationQueue } from '@dsyncd/queue';
 import type { Channel, EndedSync, HostProblem } from '@dsyncd/replicator';
 
 export interface HttpSideParts
-  extends Pick<HttpApiParts, 'fleet' | 'board' | 'progressOf' | 'feed' | 'consumers'> {
+  extends Pick<HttpApiParts, 'fleet' | 'board' | 'progressOf' | 'feed' | 'consumers' | 'firstSyncsLeftMs'> {
   readonly config: () => Config;
   readonly queue: ReplicationQueue;
   readonly sink: NotifySink;
@@ -43,6 +44,7 @@ export async function openHttp(parts: HttpSideParts): Promise<HttpSide | undefin
     ...placeOf(http),
     ...(await secretsOf(config(), http)),
     ...dashboard(),
+    historyFolder: join(config().stateDir, 'history'),
     connsMax: () => config().replicationMaxConns,
     failoverMaxLagMs: () => config().listeners.http?.failoverMaxLagMs ?? http.failoverMaxLagMs,
     sources: () =>

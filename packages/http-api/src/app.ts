@@ -8,6 +8,7 @@ import { changeRoutes } from './routes/changes.ts';
 import type { App, RouteContext } from './routes/context.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { historyRoutes } from './routes/history.ts';
 import { notifyRoutes } from './routes/notify.ts';
 import { operateRoutes } from './routes/operate.ts';
 import { overviewRoutes } from './routes/overview.ts';
@@ -76,6 +77,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   operateRoutes(app, context);
   notifyRoutes(app, context);
   changeRoutes(app, context);
+  historyRoutes(app, context);
   eventRoutes(app, context);
   healthRoutes(app, context);
   await queueRoutes(app, context, access);

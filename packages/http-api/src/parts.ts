@@ -40,6 +40,10 @@ export interface HttpApiParts {
   readonly problems: () => readonly HostProblem[];
   /** What a running sync has moved by now. Missing: nobody counts. */
   readonly progressOf?: RunningProgress['of'];
+  /** About how long the first syncs of a channel take yet, in milliseconds. Missing: nobody guesses. */
+  readonly firstSyncsLeftMs?: (channel: string) => number | undefined;
+  /** Where what the charts show is kept; missing: in memory, until the end of the program. */
+  readonly historyFolder?: string;
   /** Everything is started and nothing is being stopped. */
   readonly isReady: () => boolean;
   readonly hostname: () => string;

@@ -9,6 +9,7 @@ import { Access } from './access.ts';
 import { Activity } from './activity.ts';
 import { buildApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
+import { type CountedSync, History } from './history/history.ts';
 import type { HttpApi, HttpApiOptions, HttpPlace } from './parts.ts';
 import { type App, OpenRequests, type RouteContext } from './routes/context.ts';
 import { consumerReading } from './views/consumers.ts';
@@ -29,6 +30,12 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   const access = new Access(options.tokens, 'path' in options);
   const overview = new Overview(options);
   const history = new SyncHistory();
+  const charts = new History({
+    folder: options.historyFolder,
+    read: () => overview.gauges(),
+    clock,
+    logger,
+  });
   const hub = new EventHub(clock);
   const notified = { count: 0 };
   const sources = () => [...options.sources(), { source: 'http', taken: notified.count, refused: 0 }];
@@ -55,6 +62,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     parts: options,
     overview,
     history,
+    charts,
     hub,
     activity,
     notified,
@@ -71,10 +79,12 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     socket.once('close', () => connections.delete(socket));
   });
   const { url, stop } = await listen(app, options, tls !== undefined);
+  charts.start();
   return {
     url,
     syncEnded(sync) {
       metrics.syncEnded(sampleOf(sync));
+      charts.syncEnded(countedSync(sync));
       const view = endedSyncView(sync);
       history.add(view);
       hub.publish('sync', () => view);
@@ -85,6 +95,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     },
     async close() {
       activity.close();
+      await charts.stop();
       hub.close();
       closing.abort(new Error('dsyncd is being stopped'));
       await requests.none(clock, closeGraceMs);
@@ -152,6 +163,23 @@ const tlsError = (cause: unknown): DsyncdError =>
     hint: 'server_cert_file and server_key_file in [ssl] must be PEM files that belong together',
     cause,
   });
+
+function countedSync(sync: EndedSync): CountedSync {
+  const { claim, result, endedAt } = sync;
+  const { outcome, conflicts, counts } = result;
+  const isSuccess = outcome === 'ok' || outcome === 'changed';
+  const isDelayKnown = outcome === 'ok' && claim.requestedAt !== undefined;
+  const proved = verificationOf(sync)?.result;
+  return {
+    channel: claim.channel,
+    isFailure: isSuccess ? false : outcomeRules[outcome].isFailure ? true : undefined,
+    delaySeconds: isDelayKnown ? (endedAt - (claim.requestedAt ?? endedAt)) / 1000 : undefined,
+    conflicts: conflicts.length,
+    verification: proved === 'equal' || proved === 'repaired' ? proved : undefined,
+    mails: counts.mailsReceived + counts.mailsSent,
+    bytes: counts.bytesReceived + counts.bytesSent,
+  };
+}
 
 function sampleOf(sync: EndedSync): SyncSample {
   const { claim, result, startedAt, endedAt } = sync;

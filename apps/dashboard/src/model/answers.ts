@@ -8,6 +8,7 @@ export type {
   EndedSyncView as EndedSync,
   FleetAnswer as Fleet,
   FleetChannelView as FleetChannel,
+  HistoryView as History,
   ProblemBody as Problem,
   ReplicatorView as Replicator,
   StatusView as Status,

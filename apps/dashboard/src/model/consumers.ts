@@ -35,7 +35,9 @@ function backlogOf({ startsOver, usersBehind = 0, behindSince }: Consumer, now: 
 
 function nextOf({ state, runningSince, nextTryAt }: Consumer, now: number): string {
   if (state === 'failing')
-    return nextTryAt === undefined ? 'tries again' : `tries again ${relativeText(nextTryAt, now)}`;
+    return nextTryAt === undefined || Date.parse(nextTryAt) <= now
+      ? 'tries again now'
+      : `tries again ${relativeText(nextTryAt, now)}`;
   const age = secondsSince(runningSince, now);
   return age === undefined ? '' : `runs for ${durationText(age)}`;
 }

@@ -50,35 +50,42 @@ export function withSample(samples: readonly Sample[], sample: Sample): readonly
 /** Seconds without a sample after which the line of a chart is broken. */
 const gapSeconds = 15;
 
-export type Column = (number | null)[];
+/** Times in Unix seconds, then one column of values for each line; null: not known. */
+export type Columns = readonly [readonly number[], ...Column[]];
+export type Column = readonly (number | null)[];
 
 /** Columns for a chart: times, then one for each picked value. Where the page did not look, there is a gap. */
-export function columnsOf(
+export const columnsOf = (
   samples: readonly Sample[],
   picks: readonly ((sample: Sample) => number)[],
-): readonly [number[], ...Column[]] {
-  const times: number[] = [];
-  const values: Column[] = picks.map(() => []);
-  let before: Sample | undefined;
-  for (const sample of samples) {
-    if (before !== undefined && sample.at - before.at > gapSeconds) {
-      times.push(before.at + gapSeconds / 2);
-      for (const column of values) column.push(null);
-    }
-    times.push(sample.at);
-    picks.forEach((pick, index) => {
-      values[index]?.push(pick(sample));
-    });
-    before = sample;
-  }
-  return [times, ...values];
+): Columns => [samples.map(({ at }) => at), ...picks.map((pick) => samples.map(pick))];
+
+/** The same with an empty place in each gap, so that no line is drawn over it. */
+export function withGaps([times, ...columns]: Columns, secondsMax = gapSeconds): Columns {
+  const places = times.flatMap((at, index) => {
+    const before = times[index - 1];
+    const isGap = before !== undefined && at - before > secondsMax;
+    return isGap
+      ? [
+          { at: before + secondsMax / 2, index: undefined },
+          { at, index },
+        ]
+      : [{ at, index }];
+  });
+  return [
+    places.map(({ at }) => at),
+    ...columns.map((column) =>
+      places.map(({ index }) => (index === undefined ? null : (column[index] ?? null))),
+    ),
+  ];
 }
 
 /** For those who do not see the chart. */
-export function seriesText(values: readonly number[], show: (value: number) => string): string {
-  const last = values.at(-1);
+export function seriesText(values: Column, show: (value: number) => string): string {
+  const known = values.filter((value) => value !== null);
+  const last = known.at(-1);
   if (last === undefined) return 'no data yet';
-  return `now ${show(last)}, most ${show(Math.max(...values))}`;
+  return `now ${show(last)}, most ${show(Math.max(...known))}`;
 }
 
 /** What {@link parseSamples} reads. */

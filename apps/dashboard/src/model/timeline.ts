@@ -70,6 +70,7 @@ export function workText(sync: EndedSync): string {
     parts.push(`${counted(sync.mailsSent, 'mail')} sent (${bytesText(sync.bytesSent)})`);
   if (sync.mailsReceived > 0)
     parts.push(`${counted(sync.mailsReceived, 'mail')} received (${bytesText(sync.bytesReceived)})`);
+  if (sync.conflicts > 0) parts.push(`${counted(sync.conflicts, 'conflict')} merged`);
   if (sync.lagSeconds !== undefined) parts.push(`${durationText(sync.lagSeconds)} after the change`);
   return `${parts.join(', ')}.`;
 }

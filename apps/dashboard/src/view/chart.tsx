@@ -1,23 +1,23 @@
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { durationText } from '../model/ages.ts';
-import { columnsOf, type Sample, sampleEveryMs, seriesText } from '../model/series.ts';
-import { samples } from '../state/history.ts';
+import { type Columns, seriesText } from '../model/series.ts';
 
 export interface Line {
   readonly title: string;
   /** Name of a colour in the style. */
-  readonly color: 'good' | 'busy' | 'late' | 'bad';
-  readonly pick: (sample: Sample) => number;
+  readonly color: 'good' | 'busy' | 'late' | 'bad' | 'other';
 }
 
 export interface ChartProps {
   readonly title: string;
   readonly lines: readonly Line[];
-  readonly samples: readonly Sample[];
+  readonly columns: Columns;
   readonly show: (value: number) => string;
   /** There are no halves of it. */
   readonly isWhole?: boolean;
+  /** How long the time axis is; missing: as long as there are values. */
+  readonly seconds?: number | undefined;
 }
 
 const heightPixels = 140;
@@ -28,25 +28,25 @@ const wholeSteps = [1, 2, 5]
   .sort((one, other) => one - other);
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
-/** Lines over time; the legend says the same in words. */
-export function Chart({ title, lines, samples, show, isWhole = false }: ChartProps) {
+/** Lines over time; the legend says the same in words, and the values at the pointer. */
+export function Chart({ title, lines, columns, show, isWhole = false, seconds }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
-  const data = columnsOf(
-    samples,
-    lines.map(({ pick }) => pick),
-  );
-  const dataNow = useRef(data);
-  dataNow.current = data;
+  const pointed = useSignal<number | undefined>(undefined);
+  const columnsNow = useRef(columns);
+  columnsNow.current = columns;
 
   useEffect(() => {
     const element = place.current;
     if (element === null) return undefined;
     const draw = (): void => {
       plot.current?.destroy();
+      const point = (index: number | undefined): void => {
+        pointed.value = index;
+      };
       plot.current = new uPlot(
-        optionsOf(element, { lines, show, isWhole }),
-        dataNow.current as uPlot.AlignedData,
+        optionsOf(element, { lines, show, isWhole, seconds, point }),
+        columnsNow.current as unknown as uPlot.AlignedData,
         element,
       );
     };
@@ -62,20 +62,28 @@ export function Chart({ title, lines, samples, show, isWhole = false }: ChartPro
       plot.current?.destroy();
       plot.current = undefined;
     };
-  }, [lines, show, isWhole]);
+  }, [lines, show, isWhole, seconds, pointed]);
   useEffect(() => {
-    plot.current?.setData(dataNow.current as uPlot.AlignedData);
-  }, [samples]);
+    plot.current?.setData(columnsNow.current as unknown as uPlot.AlignedData);
+  }, [columns]);
 
-  const texts = lines.map((line) => ({ ...line, text: seriesText(samples.map(line.pick), show) }));
+  const [times, ...values] = columns;
+  const at = pointed.value === undefined ? undefined : times[pointed.value];
+  const textOf = (index: number): string => {
+    const column = values[index] ?? [];
+    if (at === undefined) return seriesText(column, show);
+    const value = column[pointed.value ?? 0];
+    return value === null || value === undefined ? 'no data' : show(value);
+  };
   return (
     <figure class="chart">
       <figcaption>
         <strong>{title}</strong>
+        {at !== undefined && <span class="muted"> at {pointText(at)}</span>}
         <ul class="legend">
-          {texts.map((line) => (
+          {lines.map((line, index) => (
             <li key={line.title}>
-              <span class={`swatch is-${line.color}`} aria-hidden="true" /> {line.title}: {line.text}
+              <span class={`swatch is-${line.color}`} aria-hidden="true" /> {line.title}: {textOf(index)}
             </li>
           ))}
         </ul>
@@ -85,10 +93,13 @@ export function Chart({ title, lines, samples, show, isWhole = false }: ChartPro
   );
 }
 
-function optionsOf(
-  element: HTMLElement,
-  { lines, show, isWhole }: Required<Pick<ChartProps, 'lines' | 'show' | 'isWhole'>>,
-): uPlot.Options {
+interface PlotParts extends Required<Pick<ChartProps, 'lines' | 'show' | 'isWhole'>> {
+  readonly seconds: number | undefined;
+  /** The value that the pointer is on; undefined: it is elsewhere. */
+  readonly point: (index: number | undefined) => void;
+}
+
+function optionsOf(element: HTMLElement, { lines, show, isWhole, seconds, point }: PlotParts): uPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
   const axis: uPlot.Axis = {
@@ -97,17 +108,22 @@ function optionsOf(
     ticks: { show: false },
     font: '12px system-ui, sans-serif',
   };
+  const span = (min: number, max: number): [number, number] =>
+    seconds === undefined
+      ? [Math.min(min, max - spanSecondsMin), max]
+      : [Date.now() / 1000 - seconds, Math.max(max, Date.now() / 1000)];
   return {
     width: element.clientWidth,
     height: heightPixels,
     legend: { show: false },
-    cursor: { y: false },
+    cursor: { y: false, points: { size: 6 } },
+    hooks: { setCursor: [({ cursor }) => point(cursor.idx ?? undefined)] },
     scales: {
-      x: { time: true, range: (_plot, min, max) => [Math.min(min, max - spanSecondsMin), max] },
-      y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] },
+      x: { time: true, range: (_plot, min, max) => span(min, max) },
+      y: { range: (_plot, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, size: 30, space: 70, values: (_plot, splits) => splits.map(clockText) },
+      { ...axis, size: 30, space: 70, values: (_plot, splits) => axisTimes(splits) },
       {
         ...axis,
         size: 56,
@@ -139,35 +155,16 @@ const clockFormat = new Intl.DateTimeFormat('en-GB', {
   minute: '2-digit',
   second: '2-digit',
 });
+const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const clockText = (unixSeconds: number): string => clockFormat.format(unixSeconds * 1000).replace(/:00$/, '');
+const pointText = (unixSeconds: number): string =>
+  `${dayFormat.format(unixSeconds * 1000)}, ${clockText(unixSeconds)}`;
 
-const whole = (value: number): string => String(Math.round(value));
-const perSecond = (value: number): string => `${Number(value.toFixed(1))}/s`;
-
-const queueLines: readonly Line[] = [
-  { title: 'behind', color: 'late', pick: ({ behind }) => behind },
-  { title: 'failed or held', color: 'bad', pick: ({ failed }) => failed },
-  { title: 'syncing', color: 'busy', pick: ({ running }) => running },
-];
-const lagLines: readonly Line[] = [
-  { title: 'oldest change waits', color: 'late', pick: ({ lagSeconds }) => lagSeconds },
-  { title: 'slowest that got there', color: 'good', pick: ({ slowestSeconds }) => slowestSeconds },
-];
-const syncLines: readonly Line[] = [
-  { title: 'ended', color: 'busy', pick: ({ ended }: Sample) => (ended * 1000) / sampleEveryMs },
-];
-
-/** What this tab has seen, an hour at most. */
-export const ChartSection = () => (
-  <section class="card" aria-labelledby="charts">
-    <div class="head">
-      <h2 id="charts">Over time</h2>
-      <span class="muted">the last hour, as long as this tab was open</span>
-    </div>
-    <div class="charts">
-      <Chart title="Users in queue" lines={queueLines} samples={samples.value} show={whole} isWhole />
-      <Chart title="Lag" lines={lagLines} samples={samples.value} show={durationText} />
-      <Chart title="Syncs" lines={syncLines} samples={samples.value} show={perSecond} />
-    </div>
-  </section>
-);
+/** Of marks that are a day or more apart, the day is shown; else the time, and the day where it is midnight. */
+function axisTimes(marks: readonly number[]): string[] {
+  const isDays = (marks[1] ?? 0) - (marks[0] ?? 0) >= 80_000;
+  return marks.map((mark) => {
+    const time = clockText(mark);
+    return isDays || time === '00:00' ? dayFormat.format(mark * 1000) : time;
+  });
+}

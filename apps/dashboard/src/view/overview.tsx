@@ -5,7 +5,7 @@ import { type Level, verdictOf } from '../model/verdict.ts';
 import { now } from '../state/clock.ts';
 import { behindUsers, heldUsers, status, usersShownMax } from '../state/live.ts';
 import { pause, resume, retry, retryAll } from '../state/operations.ts';
-import { ChartSection } from './chart.tsx';
+import { ChartSection } from './chart-section.tsx';
 import { ConsumerSection } from './consumer-section.tsx';
 import { Ago, ChannelPill, DataTable, Since, StatePill, UserLink } from './pieces.tsx';
 import { SyncSection } from './sync-section.tsx';

@@ -5,6 +5,7 @@ import * as Type from 'typebox';
 import type { Role } from '../access.ts';
 import type { Activity } from '../activity.ts';
 import type { EventHub } from '../event-hub.ts';
+import type { History } from '../history/history.ts';
 import type { HttpApiParts } from '../parts.ts';
 import { problemSchema } from '../problem.ts';
 import type { TypeBoxTypes } from '../validation.ts';
@@ -31,6 +32,8 @@ export interface RouteContext {
   readonly parts: HttpApiParts;
   readonly overview: Overview;
   readonly history: SyncHistory;
+  /** What the channels did in the last 30 days. */
+  readonly charts: History;
   readonly hub: EventHub;
   readonly activity: Activity;
   /** Notifications that came by the API. */

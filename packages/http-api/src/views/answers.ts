@@ -14,6 +14,7 @@ export {
   fleetView,
   type ReplicatorView,
 } from './fleet-view.ts';
+export type { HistoryView } from './history-view.ts';
 export type { EndedSyncView } from './sync-history.ts';
 export type { ChannelView, FleetChannelView, UserView, WorkerView } from './views.ts';
 

@@ -1,11 +1,12 @@
 import { obstaclesOf } from '@dsyncd/core';
 import { type ChannelReading, lagLimitsMs } from '@dsyncd/telemetry';
+import type { Gauges } from '../history/span.ts';
 import type { HttpApiParts } from '../parts.ts';
 import { channelStatus } from './fleet-view.ts';
 import { VerificationCensus } from './verification.ts';
 import { type ChannelView, channelView } from './views.ts';
 
-type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'problems' | 'clock' | 'logger'>;
+type Parts = Pick<HttpApiParts, 'queue' | 'channels' | 'problems' | 'firstSyncsLeftMs' | 'clock' | 'logger'>;
 
 /** How ready this host's users are for a failover to their replica. */
 export interface Readiness {
@@ -30,17 +31,37 @@ export class Overview {
 
   /** @throws {DsyncdError} `DSYNCD_QUEUE_CHANNEL` when there is none of that name. */
   async channel(name: string): Promise<ChannelView> {
-    const { queue, channels, clock } = this.#parts;
+    const { queue, channels, clock, firstSyncsLeftMs } = this.#parts;
     const configured = channels().find((channel) => channel.name === name);
-    return channelView(
-      configured ?? { name, replica: '', chain: false },
-      await channelStatus(queue, name),
-      clock.now(),
-    );
+    return channelView(configured ?? { name, replica: '', chain: false }, await channelStatus(queue, name), {
+      now: clock.now(),
+      firstSyncsLeftMs: firstSyncsLeftMs?.(name),
+    });
   }
 
   channels(): Promise<ChannelView[]> {
     return Promise.all(this.#parts.channels().map(({ name }) => this.channel(name)));
+  }
+
+  /** For the history, by channel. */
+  async gauges(): Promise<ReadonlyMap<string, Gauges>> {
+    const channels = await this.channels();
+    return new Map(
+      channels.map(({ channel, users, usersBehind, queued, running, oldestLagSeconds }) => [
+        channel,
+        {
+          users,
+          behind: usersBehind,
+          sync: queued.sync,
+          high: queued.high,
+          low: queued.low,
+          failed: queued.failed,
+          held: queued.quarantined,
+          running,
+          lagSeconds: oldestLagSeconds,
+        },
+      ]),
+    );
   }
 
   async readings(): Promise<ChannelReading[]> {

@@ -26,6 +26,7 @@ export const endedSyncSchema = Type.Object(
     mailsSent: Type.Integer(),
     bytesReceived: Type.Integer(),
     bytesSent: Type.Integer(),
+    conflicts: Type.Integer({ description: 'Changes on both sides at once that it merged.' }),
     peer: Type.Optional(Type.String()),
     failure: Type.Optional(failureSchema),
   },
@@ -48,6 +49,7 @@ export function endedSyncView({ claim, result, startedAt, endedAt }: EndedSync):
     mailsSent: counts.mailsSent,
     bytesReceived: counts.bytesReceived,
     bytesSent: counts.bytesSent,
+    conflicts: result.conflicts.length,
     peer: result.peer === undefined ? undefined : cut(result.peer),
     ...(failure === undefined
       ? {}

@@ -71,6 +71,12 @@ export const channelSchema = Type.Object(
     channel: Type.String(),
     replica: Type.String({ description: '`mail_replica` as configured.' }),
     chain: Type.Boolean(),
+    firstSyncsLeftSeconds: Type.Optional(
+      Type.Number({
+        description:
+          'About how long the first syncs of the users that were never synced take yet; missing: not known.',
+      }),
+    ),
     ...channelState,
   },
   { ...closed, title: 'Channel' },
@@ -152,8 +158,14 @@ export type WorkerView = Static<typeof workerSchema>;
 export const channelView = (
   { name, replica, chain }: Channel,
   status: FleetChannelStatus,
-  now: number,
-): ChannelView => ({ ...fleetChannelView(status, now), channel: name, replica, chain });
+  { now, firstSyncsLeftMs }: { readonly now: number; readonly firstSyncsLeftMs: number | undefined },
+): ChannelView => ({
+  ...fleetChannelView(status, now),
+  channel: name,
+  replica,
+  chain,
+  ...(firstSyncsLeftMs === undefined ? {} : { firstSyncsLeftSeconds: firstSyncsLeftMs / 1000 }),
+});
 
 export function fleetChannelView(status: FleetChannelStatus, now: number): FleetChannelView {
   const { breaker } = status;
