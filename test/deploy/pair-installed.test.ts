@@ -1,12 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cleanUpAfterTests, onCleanup, scratchFolder } from '../e2e/support.ts';
-import { bootProblem, connectHosts, type DebianRelease } from './support/booted-host.ts';
-import { MailHost } from './support/mail-host.ts';
+import { cleanUpAfterTests } from '../e2e/support.ts';
+import { bootProblem, type DebianRelease } from './support/booted-host.ts';
+import { bootPair, type MailHost } from './support/mail-host.ts';
+import { buildPackage } from './support/package.ts';
 
 cleanUpAfterTests();
 
-const root = new URL('../..', import.meta.url).pathname;
 /** What the issue asks for: a verified pair in five minutes. */
 const pairMsMax = 5 * 60_000;
 const users = Array.from({ length: 12 }, (_, index) => `user${index}@example.com`);
@@ -14,17 +13,11 @@ const users = Array.from({ length: 12 }, (_, index) => `user${index}@example.com
 let packages: string;
 
 /** Existing mail: most on the first host, some of the same users on the second. */
-async function bootPair(first: DebianRelease, second: DebianRelease): Promise<readonly [MailHost, MailHost]> {
-  const booting = [
-    MailHost.boot(first, 'mx1.example.test', packages, users),
-    MailHost.boot(second, 'mx2.example.test', packages, users),
-  ] as const;
-  onCleanup(async () => {
-    for (const booted of await Promise.allSettled(booting))
-      if (booted.status === 'fulfilled') await booted.value.host.stop();
-  });
-  const [one, two] = await Promise.all(booting);
-  await connectHosts(one.host, two.host);
+async function bootFilled(
+  first: DebianRelease,
+  second: DebianRelease,
+): Promise<readonly [MailHost, MailHost]> {
+  const [one, two] = await bootPair([first, second], packages, users);
   await one.fill(users.flatMap((user) => ['a', 'b', 'c'].map((subject) => [user, subject] as const)));
   await two.fill(users.slice(3, 7).map((user) => [user, 'd'] as const));
   return [one, two];
@@ -47,10 +40,7 @@ async function undo({ host }: MailHost): Promise<void> {
 
 describe.skipIf(bootProblem() !== undefined)('from two hosts with a Dovecot to a pair', () => {
   beforeAll(() => {
-    packages = scratchFolder();
-    const args = ['deploy/package/build.mjs', 'deb', '--no-build', packages];
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`${stdout}${stderr}`);
+    packages = buildPackage();
   });
 
   it.each([
@@ -60,7 +50,7 @@ describe.skipIf(bootProblem() !== undefined)('from two hosts with a Dovecot to a
   ] as const)(
     'takes apt-get install and dsyncadm pair, and less than five minutes: Debian %s and %s',
     async (first, second) => {
-      const [one, two] = await bootPair(first, second);
+      const [one, two] = await bootFilled(first, second);
       const startedAt = performance.now();
       await Promise.all([one.install(), two.install()]);
       const init = one.pair(['init', '--probe', 'user1@example.com']);

@@ -170,6 +170,7 @@ DSYNCD_PAIR_LOST | transient operator | - | The connection between the two hosts
 DSYNCD_PAIR_ANSWER | operator | 76 | The other end does not speak the pairing, or not this version of it. | Run the same version of dsyncd on both hosts.
 DSYNCD_PAIR_TAKEN | operator | 65 | A file that the pairing would write exists, or the host is paired already. | Move the file away, or run \`dsyncadm pair undo\` first.
 DSYNCD_PAIR_DOVECOT | operator | - | Dovecot does not accept its part, which was removed again. | The message has the words of doveconf; correct its configuration, then pair again.
+DSYNCD_PAIR_SSHD | operator | - | sshd does not accept its part of a pair over SSH, which was removed again. | The message has the words of sshd; correct its configuration, then pair again.
 DSYNCD_PAIR_JOURNAL | operator | - | The journal of the pairing cannot be read. | Use the dsyncadm that paired this host.
 
 # HTTP API and alerts

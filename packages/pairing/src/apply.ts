@@ -64,6 +64,7 @@ export async function applyPlan(plan: Plan, material: Material, options: ApplyOp
         }),
       ),
       ...(plan.own.engine === 'dovecot' ? [{ kind: 'dovecot' } as const] : []),
+      ...(plan.isSsh ? [{ kind: 'sshd' } as const] : []),
     ],
   };
   const home = dirname(journalFile);

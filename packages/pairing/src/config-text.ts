@@ -1,17 +1,20 @@
-import type { HostFacts } from './messages.ts';
+import { bracketed, type HostFacts } from './messages.ts';
 import type { Place } from './place.ts';
+import { sshReplicaOf, usesSsh } from './ssh-text.ts';
 
 const text = (value: string): string => JSON.stringify(value);
-const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** True when the two hosts speak TLS with each other: all do but a Dovecot with `ssl = no`. */
-export const usesTls = (own: HostFacts, peer: HostFacts): boolean => [own, peer].every(hasTls);
+export const usesTls = (own: HostFacts, peer: HostFacts): boolean =>
+  !usesSsh(own, peer) && [own, peer].every(hasTls);
 
 const hasTls = ({ tls, engine }: HostFacts): boolean => tls ?? engine === 'builtin';
 
 /** `mail_replica` for the other host. */
 export const replicaOf = (own: HostFacts, peer: HostFacts): string =>
-  `${usesTls(own, peer) ? 'tcps' : 'tcp'}:${bracketed(peer.address)}:${peer.port}`;
+  own.ssh !== undefined && peer.ssh !== undefined
+    ? sshReplicaOf(peer.ssh, peer)
+    : `${usesTls(own, peer) ? 'tcps' : 'tcp'}:${bracketed(peer.address)}:${peer.port}`;
 
 /** The whole dsyncd.toml of one host. */
 export function configText(own: HostFacts, peer: HostFacts, place: Place): string {
@@ -23,7 +26,7 @@ export function configText(own: HostFacts, peer: HostFacts, place: Place): strin
     `state_dir = ${text(place.stateDir)}`,
     `mail_engine = ${text(own.engine)}`,
   ];
-  const secret = [`doveadm_password_file = ${text(files.secret)}`];
+  const secret = usesSsh(own, peer) ? [] : [`doveadm_password_file = ${text(files.secret)}`];
   const channel = ['', '[channels.default]', `mail_replica = ${text(replicaOf(own, peer))}`];
   const lines =
     own.engine === 'builtin'
@@ -33,6 +36,7 @@ export function configText(own: HostFacts, peer: HostFacts, place: Place): strin
           ...secret,
           ...channel,
           ...(usesTls(own, peer) ? sslTable(place) : []),
+          ...(usesSsh(own, peer) ? sshTable(place) : []),
           ...listeners(own, peer, place),
         ]
       : [
@@ -55,12 +59,23 @@ const sslTable = ({ files }: Place): readonly string[] => [
   `server_key_file = ${text(files.privateKey)}`,
 ];
 
-const listeners = (own: HostFacts, peer: HostFacts, place: Place): readonly string[] => [
+const sshTable = ({ files }: Place): readonly string[] => [
   '',
-  '[listeners.doveadm]',
-  `address = ${text(place.listenAddress)}`,
-  `port = ${own.port}`,
-  `ssl = ${usesTls(own, peer)}`,
+  '[ssh]',
+  `key_file = ${text(files.loginKey)}`,
+  `known_hosts_file = ${text(files.knownHosts)}`,
+];
+
+const listeners = (own: HostFacts, peer: HostFacts, place: Place): readonly string[] => [
+  ...(usesSsh(own, peer)
+    ? []
+    : [
+        '',
+        '[listeners.doveadm]',
+        `address = ${text(place.listenAddress)}`,
+        `port = ${own.port}`,
+        `ssl = ${usesTls(own, peer)}`,
+      ]),
   '',
   '# Point the LMTP transport of the MTA here.',
   '[listeners.lmtp]',

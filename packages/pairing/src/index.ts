@@ -10,4 +10,5 @@ export { type Joined, listenForJoiner, type PairingListener, wrongCodesMax } fro
 export { type Engine, type HostFacts, isHostName, seriesOf } from './messages.ts';
 export type { Place } from './place.ts';
 export { makePlan, type Plan } from './plan.ts';
+export { type SshInput, usesSsh } from './ssh-text.ts';
 export { type Machine, type Undone, undoJournal } from './undo.ts';

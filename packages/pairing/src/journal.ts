@@ -17,7 +17,8 @@ export type JournalEntry =
   | { readonly kind: 'link'; readonly path: string; readonly target: string }
   | { readonly kind: 'unit'; readonly name: string }
   | { readonly kind: 'program'; readonly name: string; readonly config: string }
-  | { readonly kind: 'dovecot' };
+  /** That program has read what we wrote, and must read its configuration again when that is gone. */
+  | { readonly kind: 'dovecot' | 'sshd' };
 
 /** Everything that `dsyncadm pair` made on this host. No secrets. */
 export interface Journal {

@@ -4,6 +4,16 @@ import { DsyncdError } from '@dsyncd/core';
 export type Engine = 'builtin' | 'dovecot';
 export type DovecotSeries = '2.3' | '2.4';
 
+/** How the other host logs in to this one, and with which key this one logs in there. */
+export interface SshFacts {
+  readonly login: string;
+  readonly port: number;
+  /** `TYPE BASE64` each. */
+  readonly hostKeys: readonly string[];
+  /** Public, `TYPE BASE64`. */
+  readonly loginKey: string;
+}
+
 /** What one host says of itself to the other: nothing secret. */
 export interface HostFacts {
   /** Version of dsyncd. */
@@ -18,6 +28,8 @@ export interface HostFacts {
   readonly dovecot?: string | undefined;
   /** False: its Dovecot has `ssl = no`, and cannot speak TLS. Missing is what a host of an older version says. */
   readonly tls?: boolean | undefined;
+  /** Given: it is to replicate over SSH. */
+  readonly ssh?: SshFacts | undefined;
 }
 
 /** Every message of the conversation; in the order of {@link exchange}. */
@@ -89,8 +101,7 @@ const pem = /^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICA
 function decodeFacts(value: unknown): HostFacts {
   const fields = asObject(value);
   const { port, engine } = fields;
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
-    throw badAnswer('the other host names a port that is none');
+  if (!isPort(port)) throw badAnswer('the other host names a port that is none');
   if (engine !== 'builtin' && engine !== 'dovecot') throw badAnswer('the other host names an unknown engine');
   const address = addressOf(fields, 'address');
   const hostname = text(fields, 'hostname');
@@ -103,8 +114,33 @@ function decodeFacts(value: unknown): HostFacts {
     engine,
     dovecot: fields.dovecot === undefined ? undefined : matching(fields, 'dovecot', /^[\w.+~-]{1,40}$/),
     tls: typeof fields.tls === 'boolean' ? fields.tls : undefined,
+    ssh: fields.ssh === undefined ? undefined : decodeSsh(fields.ssh),
   };
 }
+
+const sshKey = /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/=]{16,4000}$/;
+const hostKeysMax = 8;
+
+function decodeSsh(value: unknown): SshFacts {
+  const fields = asObject(value);
+  const { port, hostKeys } = fields;
+  if (!isPort(port)) throw badAnswer('the other host names a port that is none');
+  const keys = Array.isArray(hostKeys) ? hostKeys : [];
+  if (keys.length === 0 || keys.length > hostKeysMax || !keys.every((key) => sshKey.test(String(key))))
+    throw badAnswer('the other host names SSH host keys that are none');
+  return {
+    login: matching(fields, 'login', /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/),
+    port,
+    hostKeys: keys.map(String),
+    loginKey: matching(fields, 'loginKey', sshKey),
+  };
+}
+
+const isPort = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
+
+/** As it stands before `:PORT`. */
+export const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** A host name, or an IP address. */
 function addressOf(fields: Fields, name: string): string {

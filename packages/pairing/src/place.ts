@@ -17,7 +17,20 @@ export interface Place {
   /** Of Dovecot's sockets. */
   readonly dovecotRunDir: string;
   readonly files: Readonly<
-    Record<'secret' | 'authority' | 'certificate' | 'privateKey' | 'dropIn' | 'tmpfiles' | 'lua', string>
+    Record<
+      | 'secret'
+      | 'authority'
+      | 'certificate'
+      | 'privateKey'
+      | 'dropIn'
+      | 'tmpfiles'
+      | 'lua'
+      | 'loginKey'
+      | 'knownHosts'
+      | 'authorizedKeys'
+      | 'sshdDropIn',
+      string
+    >
   >;
   readonly journal: string;
 }

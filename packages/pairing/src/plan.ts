@@ -4,6 +4,7 @@ import { type DovecotTemplates, dropInText, linksOf, tmpfilesText } from './dove
 import type { Material } from './exchange.ts';
 import type { HostFacts } from './messages.ts';
 import type { Place } from './place.ts';
+import { authorizedKeysText, knownHostsText, type SshInput, sshdText, usesSsh } from './ssh-text.ts';
 
 export interface PlannedFolder {
   readonly path: string;
@@ -37,8 +38,11 @@ export interface Plan {
   readonly links: readonly { readonly path: string; readonly target: string }[];
   /** Units of systemd, or programs to start. */
   readonly services: readonly string[];
-  /** TCP port that the other host must reach. */
+  /** TCP port that the other host must reach: of our own listener, or of sshd. */
   readonly port: number;
+  readonly peerPort: number;
+  /** sshd is to read its configuration again. */
+  readonly isSsh: boolean;
   /** What a person should know beside that. */
   readonly notes: readonly string[];
 }
@@ -51,12 +55,15 @@ export interface PlanInput {
   readonly templates?: DovecotTemplates | undefined;
   /** The configuration that is there is the sample of the package, unchanged. */
   readonly hasSample: boolean;
+  /** Needed with `ssh` in the facts of both. */
+  readonly ssh?: SshInput | undefined;
 }
 
 /** Decides what a host gets. Pure: the same input is the same plan. */
 export function makePlan(input: PlanInput): Plan {
   const { own, peer, place } = input;
   const isTls = usesTls(own, peer);
+  const isSsh = usesSsh(own, peer);
   return {
     own,
     peer,
@@ -73,14 +80,19 @@ export function makePlan(input: PlanInput): Plan {
         text: () => configText(own, peer, place),
         replacesSample: input.hasSample,
       },
-      secretFile(place.files.secret, 'secret that both hosts share', ({ secret }) => `${secret}\n`),
+      ...(isSsh
+        ? sshFiles(input)
+        : [secretFile(place.files.secret, 'secret that both hosts share', ({ secret }) => `${secret}\n`)]),
       ...(isTls ? certificateFiles(place) : []),
       ...(own.engine === 'dovecot' ? dovecotFiles(input, isTls) : []),
     ],
     links: own.engine === 'dovecot' ? linksOf(tmpfilesText(input.templates?.tmpfiles ?? '', place)) : [],
-    services: own.engine === 'builtin' ? ['dsyncd', 'dsync-server', 'dsync-lmtp'] : ['dsyncd'],
-    port: own.port,
-    notes: notesOf(own, peer, isTls),
+    services:
+      own.engine === 'builtin' ? ['dsyncd', ...(isSsh ? [] : ['dsync-server']), 'dsync-lmtp'] : ['dsyncd'],
+    port: isSsh ? (own.ssh?.port ?? 22) : own.port,
+    peerPort: isSsh ? (peer.ssh?.port ?? 22) : peer.port,
+    isSsh,
+    notes: notesOf(own, peer, isTls || isSsh),
   };
 }
 
@@ -117,6 +129,19 @@ const certificateFiles = ({ files }: Place): readonly PlannedFile[] => [
   secretFile(files.privateKey, 'private key of this host', ({ privateKey }) => privateKey),
 ];
 
+function sshFiles({ own, peer, place, ssh }: PlanInput): readonly PlannedFile[] {
+  const { files } = place;
+  if (ssh === undefined) return [];
+  return [
+    secretFile(files.loginKey, 'key to log in to the other host', () => ssh.privateKey),
+    openFile(files.knownHosts, 'host keys of the other host', () => knownHostsText(peer)),
+    openFile(files.authorizedKeys, 'the key of the other host, for one command', () =>
+      authorizedKeysText(peer, ssh),
+    ),
+    openFile(files.sshdDropIn, "sshd's part", () => sshdText(own, place)),
+  ];
+}
+
 function dovecotFiles({ own, place, templates }: PlanInput, isTls: boolean): readonly PlannedFile[] {
   if (templates === undefined) return [];
   const { dropIn, tmpfiles, lua } = templates;
@@ -142,9 +167,9 @@ function dovecotFiles({ own, place, templates }: PlanInput, isTls: boolean): rea
   ];
 }
 
-function notesOf(own: HostFacts, peer: HostFacts, isTls: boolean): readonly string[] {
+function notesOf(own: HostFacts, peer: HostFacts, isEncrypted: boolean): readonly string[] {
   return [
-    ...(isTls
+    ...(isEncrypted
       ? []
       : [
           'A Dovecot of this pair has ssl = no: mail and secret go over the network unencrypted. Use a private network or a tunnel.',

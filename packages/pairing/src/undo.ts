@@ -19,6 +19,8 @@ export interface Machine {
   endProgram(name: string, config: string): Promise<boolean>;
   /** Lets a Dovecot that runs read its configuration again. */
   reloadDovecot(): Promise<void>;
+  /** The same for sshd. */
+  reloadSshd(): Promise<void>;
 }
 
 /**
@@ -39,6 +41,7 @@ export async function undoJournal(
     if (entry.kind === 'file') results.push(await undoFile(entry));
   }
   if (entries.some(({ kind }) => kind === 'dovecot')) await machine.reloadDovecot();
+  if (entries.some(({ kind }) => kind === 'sshd')) await machine.reloadSshd();
   await unlinkIfThere(temporaryOf(journalFile));
   await unlinkIfThere(journalFile);
   for (const entry of lastFirst) if (entry.kind === 'folder') results.push(await undoFolder(entry.path));

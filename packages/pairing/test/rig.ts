@@ -41,6 +41,10 @@ export const placeIn = (root: string): Place => ({
     dropIn: `${root}/etc/dovecot/conf.d/99-dsyncd.conf`,
     tmpfiles: `${root}/etc/tmpfiles.d/dsyncd-dovecot.conf`,
     lua: `${root}/etc/dovecot/dsyncd-notify.lua`,
+    loginKey: `${root}/etc/dsyncd/id_ed25519`,
+    knownHosts: `${root}/etc/dsyncd/known_hosts`,
+    authorizedKeys: `${root}/etc/dsyncd/authorized_keys`,
+    sshdDropIn: `${root}/etc/ssh/sshd_config.d/50-dsyncd.conf`,
   },
   journal: `${root}/etc/dsyncd/pair.json`,
 });

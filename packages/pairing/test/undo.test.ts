@@ -26,6 +26,7 @@ const machine: Machine = {
   disableUnit: async () => {},
   endProgram: async () => true,
   reloadDovecot: async () => {},
+  reloadSshd: async () => {},
 };
 
 let root: string;

@@ -1,5 +1,6 @@
+import { onCleanup } from '../../e2e/support.ts';
 import { PairCommand } from '../../e2e/support-pair.ts';
-import { BootedHost, type DebianRelease } from './booted-host.ts';
+import { BootedHost, connectHosts, type DebianRelease } from './booted-host.ts';
 
 const mailUid = 5_000;
 /** What an administrator with virtual users changes in the configuration that Debian installs. */
@@ -87,4 +88,23 @@ async function configure(host: BootedHost, release: DebianRelease, users: readon
     sed -i s/auth-system/auth-passwdfile/ /etc/dovecot/conf.d/10-auth.conf
     install -d -o vmail -g vmail /srv/vmail
     systemctl restart dovecot`);
+}
+
+/** Two such hosts with a cable between them, mx1.example.test and mx2.example.test; they end after the tests of the file. */
+export async function bootPair(
+  [first, second]: readonly [DebianRelease, DebianRelease],
+  packages: string,
+  users: readonly string[],
+): Promise<readonly [MailHost, MailHost]> {
+  const booting = [
+    MailHost.boot(first, 'mx1.example.test', packages, users),
+    MailHost.boot(second, 'mx2.example.test', packages, users),
+  ] as const;
+  onCleanup(async () => {
+    for (const booted of await Promise.allSettled(booting))
+      if (booted.status === 'fulfilled') await booted.value.host.stop();
+  });
+  const [one, two] = await Promise.all(booting);
+  await connectHosts(one.host, two.host);
+  return [one, two];
 }

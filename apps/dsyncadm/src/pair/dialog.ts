@@ -76,7 +76,7 @@ export function checkCanAsk(
 
 /** The plan for a person, one line each. */
 export function planText(plan: Plan): string {
-  const { own, peer, files, services, port, notes } = plan;
+  const { own, peer, files, services, port, peerPort, notes } = plan;
   const modeOf = (mode: number): string => mode.toString(8).padStart(4, '0');
   return [
     `Plan for ${own.hostname} (mail in ${own.engine}${engineDetail(plan.own.dovecot, own.engine)}), paired with ${peer.hostname} (mail in ${peer.engine}${engineDetail(peer.dovecot, peer.engine)}):`,
@@ -86,7 +86,7 @@ export function planText(plan: Plan): string {
         (replacesSample === true ? '; the sample there is put aside' : ''),
     ),
     `  start   ${services.join(', ')}`,
-    `  allow   TCP port ${port} of this host for ${peer.address}, and port ${peer.port} of ${peer.address} from here`,
+    `  allow   TCP port ${port} of this host for ${peer.address}, and port ${peerPort} of ${peer.address} from here`,
     ...notes.map((note) => `  note    ${note}`),
   ].join('\n');
 }

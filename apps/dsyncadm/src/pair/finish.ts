@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { countOf, DsyncdError, formatSpan, messageOf } from '@dsyncd/core';
-import type { HostFacts, Journal, Owner, Place, Plan } from '@dsyncd/pairing';
+import type { Journal, Owner, Place, Plan } from '@dsyncd/pairing';
 import type { CommandContext } from '../context.ts';
 import { healthOf, type ReplicationHealth } from '../replication-health.ts';
 import { ReplicatorClient } from '../replicator/client.ts';
@@ -115,7 +115,7 @@ async function waitForBoth(
   const { clock } = context;
   const deadline = clock.elapsed() + waitMs;
   for (;;) {
-    const missing = await whatIsMissing(place, plan.peer);
+    const missing = await whatIsMissing(place, plan);
     if (missing === undefined) return true;
     if (clock.elapsed() >= deadline) {
       await dialog.show(
@@ -130,19 +130,21 @@ async function waitForBoth(
   }
 }
 
-async function whatIsMissing(place: Place, peer: HostFacts): Promise<string | undefined> {
+async function whatIsMissing(place: Place, { peer, peerPort }: Plan): Promise<string | undefined> {
   try {
     (await ReplicatorClient.connect(replicatorSocket(place))).close();
   } catch (error) {
     if (!(error instanceof DsyncdError)) throw error;
     return `dsyncd does not run here yet (${error.message})`;
   }
-  return (await canReach(peer)) ? undefined : `nothing answers at ${peer.address} port ${peer.port} yet`;
+  return (await canReach(peer.address, peerPort))
+    ? undefined
+    : `nothing answers at ${peer.address} port ${peerPort} yet`;
 }
 
 const replicatorSocket = ({ runDir }: Place): string => join(runDir, 'replicator-doveadm');
 
-async function canReach({ address, port }: HostFacts): Promise<boolean> {
+async function canReach(address: string, port: number): Promise<boolean> {
   const socket = connect({ host: address, port });
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(5_000) });

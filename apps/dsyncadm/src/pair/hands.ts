@@ -17,12 +17,14 @@ import {
   type Place,
   type Plan,
   readJournal,
+  type SshInput,
   taken,
   undoJournal,
   writeJournal,
 } from '@dsyncd/pairing';
 import { type Dialog, planJson, planText } from './dialog.ts';
 import { dovecotConfOf } from './here.ts';
+import { checkSshd, reloadSshd } from './ssh.ts';
 
 export interface HandsOptions {
   readonly facts: HostFacts;
@@ -31,6 +33,7 @@ export interface HandsOptions {
   readonly root: string;
   readonly templates: DovecotTemplates | undefined;
   readonly hasSample: boolean;
+  readonly ssh: SshInput | undefined;
   readonly dialog: Dialog;
   readonly machine: Machine;
   readonly now: () => number;
@@ -48,16 +51,17 @@ export class HostHands implements Hands {
   }
 
   planFor(peer: HostFacts): Plan {
-    const { facts, place, templates, hasSample } = this.#options;
-    return makePlan({ own: facts, peer, place, templates, hasSample });
+    const { facts, place, templates, hasSample, ssh } = this.#options;
+    return makePlan({ own: facts, peer, place, templates, hasSample, ssh });
   }
 
   /** @throws {DsyncdError} when something is in the way of the plan */
   async check(peer: HostFacts): Promise<Plan> {
+    if ((this.facts.ssh === undefined) !== (peer.ssh === undefined)) throw notBothSsh(peer);
     const plan = this.planFor(peer);
     const obstacles = await findObstacles(plan);
     if (obstacles.length > 0) throw taken(obstacles);
-    await checkPort(this.#options.place.listenAddress, plan.port);
+    if (!plan.isSsh) await checkPort(this.#options.place.listenAddress, plan.port);
     return plan;
   }
 
@@ -76,6 +80,11 @@ export class HostHands implements Hands {
       now: now(),
     });
     if (this.facts.engine === 'dovecot') await checkDovecot(root);
+    if (this.facts.ssh !== undefined) {
+      await checkSshd(place, root);
+      // Before the other host hears that all is written, and logs in.
+      await reloadSshd(root);
+    }
   }
 
   async keep(): Promise<void> {
@@ -100,6 +109,15 @@ export class HostHands implements Hands {
     await dialog.show('rolled-back', 'What was written on this host is removed again.');
   }
 }
+
+const notBothSsh = ({ hostname, ssh }: HostFacts): DsyncdError =>
+  new DsyncdError(
+    'DSYNCD_PAIR_REFUSED',
+    ssh === undefined
+      ? `--ssh was given here, but not on ${hostname}`
+      : `--ssh was given on ${hostname}, but not here`,
+    { outcome: 'operator', hint: 'give --ssh on both hosts, or on none' },
+  );
 
 /** A program that has the port already would keep ours from starting. */
 async function checkPort(address: string, port: number): Promise<void> {

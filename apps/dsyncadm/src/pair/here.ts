@@ -44,6 +44,10 @@ export function placeOf(options: PairOptions, configFile: string, group: string)
       dropIn: join(root, '/etc/dovecot/conf.d/99-dsyncd.conf'),
       tmpfiles: join(root, '/etc/tmpfiles.d/dsyncd-dovecot.conf'),
       lua: join(root, '/etc/dovecot/dsyncd-notify.lua'),
+      loginKey: join(folder, 'id_ed25519'),
+      knownHosts: join(folder, 'known_hosts'),
+      authorizedKeys: join(folder, 'authorized_keys'),
+      sshdDropIn: join(root, '/etc/ssh/sshd_config.d/50-dsyncd.conf'),
     },
     journal: journalOf(configFile),
   };

@@ -20,6 +20,8 @@ export interface PairOptions extends PlaceOptions {
   readonly mailHome?: string;
   readonly user: string;
   readonly services?: ServicesMode;
+  readonly ssh?: boolean;
+  readonly sshPort: number;
   readonly probe?: string;
   readonly wait: number;
   readonly yes?: boolean;
@@ -56,6 +58,8 @@ export function addPairOptions(command: Command): Command {
         'who starts the programs: systemd, this command ("start"), or you ("none"); otherwise systemd where it runs',
       ).choices(['systemd', 'start', 'none']),
     )
+    .option('--ssh', 'engine builtin: replicate over SSH instead of a port of its own; on both hosts')
+    .option('--ssh-port <port>', 'port of the sshd of this host', parseWholeNumber, 22)
     .option('--probe <user>', 'in the end, send a canary there and back in the mail of this user')
     .option('--wait <seconds>', 'how long to wait for the programs of both hosts', parseWholeNumber, 60)
     .option('-y, --yes', 'agree to the plan, and ask nothing')

@@ -36,6 +36,7 @@ import {
 } from './here.ts';
 import { type PairOptions, type PlaceOptions, pairPort } from './options.ts';
 import { realMachine } from './services.ts';
+import { sshHere } from './ssh.ts';
 
 /** What both sides have before they speak with each other. */
 interface Prepared {
@@ -130,8 +131,10 @@ async function prepare(
   const configFile = configFileOf(given.root, config);
   const { owner, group } = await mailOwnerOf(given.user);
   await clearLeftovers(context, dialog, given.root, journalOf(configFile), given.dryRun === true);
-  const { facts, options } = await factsOf(dialog, given);
+  const { facts: basic, options } = await factsOf(dialog, given);
   const place = placeOf(options, configFile, group);
+  const ssh = options.ssh === true ? await sshHere(place, options.root, options.sshPort) : undefined;
+  const facts: HostFacts = { ...basic, ssh: ssh?.facts };
   const series = seriesOf(facts.dovecot);
   const hands = new HostHands({
     facts,
@@ -140,6 +143,7 @@ async function prepare(
     root: options.root,
     templates: facts.engine === 'dovecot' && series !== undefined ? await templatesFor(series) : undefined,
     hasSample: await isShippedSample(configFile),
+    ssh: ssh?.input,
     dialog,
     machine: realMachine(options.root, context.clock),
     now: context.clock.now,
@@ -202,6 +206,11 @@ async function factsOf(
     );
   if (!isHostName(hostname))
     throw usageError(`${JSON.stringify(hostname)} is no host name`, 'give one with --hostname');
+  if (engine === 'dovecot' && options.ssh === true)
+    throw usageError(
+      '--ssh is for mail in the built-in engine: a Dovecot starts ssh by itself',
+      'pair over TLS, without --ssh',
+    );
   if (engine === 'dovecot' && seriesOf(dovecot) === undefined)
     throw notPossible(
       dovecot === undefined

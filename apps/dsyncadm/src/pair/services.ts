@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, DsyncdError, systemCode } from '@dsyncd/core';
 import type { Machine, Owner, Place } from '@dsyncd/pairing';
+import { command } from './command.ts';
 import { dovecotConfOf } from './here.ts';
+import { reloadSshd } from './ssh.ts';
 
 const run = promisify(execFile);
-const commandMsMax = 120_000;
 /** A program that was asked to end is left after this. */
 const endMsMax = 20_000;
 const lookEveryMs = 50;
@@ -74,6 +75,7 @@ export const realMachine = (root: string, clock: Clock): Machine => ({
     // One that does not run reads its configuration when it starts.
     await reloadDovecot(root).catch(() => undefined);
   },
+  reloadSshd: () => reloadSshd(root),
 });
 
 /** Lets Dovecot read its configuration again. @throws when it does not run */
@@ -83,20 +85,6 @@ export async function reloadDovecot(root: string): Promise<void> {
 
 export async function makeTmpfiles(file: string): Promise<void> {
   await command('systemd-tmpfiles', ['--create', file]);
-}
-
-/** Answers what it prints. */
-async function command(program: string, args: readonly string[]): Promise<string> {
-  try {
-    return (await run(program, args, { timeout: commandMsMax })).stdout;
-  } catch (error) {
-    const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-    const reason = stderr === '' ? String(error) : stderr;
-    throw new DsyncdError('DSYNCD_SYSTEM', `${[program, ...args].join(' ')}: ${reason}`, {
-      outcome: 'transient',
-      cause: error,
-    });
-  }
 }
 
 async function endPrograms(name: string, config: string, clock: Clock): Promise<boolean> {
