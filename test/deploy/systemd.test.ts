@@ -33,7 +33,7 @@ const programs = [
   'usr/local/bin/dsync-server',
   'usr/local/bin/dsync-lmtp',
   'bin/kill',
-  'bin/rm',
+  'bin/chown',
 ];
 const verify = (root: string): { readonly status: number | null; readonly text: string } => {
   const args = ['verify', '--man=no', `--root=${root}`, ...files];

@@ -155,9 +155,9 @@ export class GuideHost {
   }
 }
 
-/** Warnings of doctor are no failure. */
+/** Warnings of doctor are no failure, nor is a status that shows who is behind. */
 const prelude = `dsyncadm() {
-  command dsyncadm "$@" || { local status=$?; [ "$1 $status" = 'doctor 1' ] || return $status; }
+  command dsyncadm "$@" || { local code=$?; case "$1 $code" in 'doctor 1' | 'status 1') ;; *) return $code ;; esac; }
 }
 `;
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { GuideHost } from './guide-host.ts';
+import { notRun } from './not-run.ts';
 
 /** A fenced block of a guide. */
 export interface GuideBlock {
@@ -42,6 +43,14 @@ export function parseBlocks(markdown: string): readonly GuideBlock[] {
   return blocks;
 }
 
+/** What a reader puts into a file: the block of that language under a heading that has some text. */
+export function fileText(guide: string, language: string, part: string): string {
+  const blocks = parseBlocks(readFileSync(guidePath(guide), 'utf8'));
+  const block = blocks.find((each) => each.language === language && each.text.includes(part));
+  if (block === undefined) throw new Error(`${guide} has no ${language} block with "${part}"`);
+  return `${block.text}\n`;
+}
+
 /** A document whose `sh` blocks a test runs as they are written. */
 export class Guide {
   readonly #path: string;
@@ -56,18 +65,22 @@ export class Guide {
   }
 
   /**
-   * Runs the blocks under a heading, in order, each on its hosts.
+   * Runs the blocks under a heading, in order, each on its hosts; not those in {@link notRun}.
    * @param hosts - those that a block without names is for
-   * @param step - something that the guide has a person do, before the block that has some text
+   * @param steps - what the guide has a person do, each before the block that has some text
    * @returns what each block printed, by its place in the section and the host
    * @throws when there is no such heading, or a command fails
    */
-  async run(heading: string, hosts: readonly GuideHost[], step?: GuideStep): Promise<readonly string[]> {
+  async run(
+    heading: string,
+    hosts: readonly GuideHost[],
+    ...steps: readonly GuideStep[]
+  ): Promise<readonly string[]> {
     const blocks = this.#blocks.filter((block) => block.heading === heading);
     if (blocks.length === 0) throw new Error(`${this.#path} has no sh block under "${heading}"`);
     const outputs: string[] = [];
-    for (const block of blocks) {
-      if (step !== undefined && block.text.includes(step.before)) await step.action();
+    for (const block of blocks.filter((each) => !this.#isNotRun(each))) {
+      for (const step of steps) if (block.text.includes(step.before)) await step.action();
       outputs.push(...(await this.runBlock(block, hosts)));
     }
     return outputs;
@@ -96,8 +109,19 @@ export class Guide {
     return outputs;
   }
 
-  /** Blocks that no test has run yet. */
-  get left(): readonly GuideBlock[] {
-    return this.#blocks.filter((block) => !this.#done.has(block));
+  #isNotRun({ text }: GuideBlock): boolean {
+    return Object.keys(notRun[this.#path] ?? {}).some((start) => text.startsWith(start));
+  }
+
+  /** How blocks begin that were neither run nor are in {@link notRun}; and entries there that are not needed. */
+  get left(): readonly string[] {
+    const reasons = Object.keys(notRun[this.#path] ?? {});
+    const open = this.#blocks.filter((block) => !this.#done.has(block));
+    return [
+      ...open
+        .filter((block) => !this.#isNotRun(block))
+        .map(({ line, text }) => `${line}: ${text.split('\n')[0]}`),
+      ...reasons.filter((start) => !open.some(({ text }) => text.startsWith(start))),
+    ];
   }
 }

@@ -1,6 +1,8 @@
 import { LmtpClient, until } from '@dsyncd/testkit';
 import type { GuideHost } from './guide-host.ts';
 
+let sendersCount = 0;
+
 /** Mail comes all the time, but each host has time for something else, too. */
 const pauseMs = 200;
 const pause = async (ms: number): Promise<void> => {
@@ -23,7 +25,7 @@ export class Sender {
   constructor(host: GuideHost, users: readonly string[]) {
     this.#host = host;
     this.#users = users;
-    this.#prefix = `${host.name}.${users.length}`;
+    this.#prefix = `${host.name}.${++sendersCount}`;
     this.#running = this.#send();
   }
 
