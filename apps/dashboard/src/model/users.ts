@@ -1,5 +1,6 @@
 import { relativeText } from './ages.ts';
 import type { Channel, User } from './answers.ts';
+import { channelStates, userStates } from './states.ts';
 
 export interface Why {
   readonly text: string;
@@ -14,33 +15,33 @@ export interface Why {
  * @param now - Unix ms of the server's clock
  */
 export function whyBehind(user: User, channel: Channel | undefined, now: number): Why {
+  const { meaning, next: nextStep } = userStates[user.state];
   const hint = user.failure?.hint;
-  const withHint = hint === undefined ? {} : { hint };
-  const failed = user.failure?.reason ?? 'The last sync failed.';
+  const reason = user.failure?.reason ?? meaning;
   const next = nextText(user.nextSyncAt, now);
-  if (user.quarantined) return { text: failed, ...withHint, next: 'held until you act' };
+  if (user.quarantined) return { text: reason, hint: hint ?? nextStep, next: 'held until you act' };
   if (user.running) return { text: 'A sync runs now.', next: 'now' };
-  if (user.paused) return { text: 'A person has paused this user.', next: 'when resumed' };
+  if (user.paused) return { text: meaning, hint: nextStep, next: 'when resumed' };
   if (channel?.paused === true)
-    return { text: `Channel ${channel.channel} is paused.`, next: 'when resumed' };
+    return {
+      text: `Channel ${channel.channel} is paused.`,
+      hint: channelStates.paused.next,
+      next: 'when resumed',
+    };
   const breaker = channel?.breaker;
   if (breaker !== undefined && breaker.state !== 'closed')
     return {
-      text: breaker.lastReason ?? failed,
-      ...withHint,
+      text: breaker.lastReason ?? reason,
+      hint: hint ?? channelStates[breaker.state].next,
       next: nextText(breaker.retryAt, now),
     };
-  if (user.failed) return { text: failed, ...withHint, next };
-  if (user.state === 'never synced') return { text: 'Waits for its first sync.', next };
-  if (user.state === 'not known')
-    return { text: 'Mail may have changed while dsyncd was not listening; a sync will find out.', next };
-  if (user.state === 'unproven')
-    return {
-      text: 'Changes came so close to the last sync that flags may differ; a full sync will prove.',
-      next,
-    };
-  if (user.state === 'changing') return { text: 'The mail changes during every sync.', next };
-  return { text: `Waits for its turn, priority ${user.priority}.`, next };
+  if (user.failed) return { text: reason, hint: hint ?? nextStep, next };
+  const isQueued = user.state === 'behind';
+  return {
+    text: isQueued ? `Waits for its turn, priority ${user.priority}.` : meaning,
+    hint: nextStep,
+    next,
+  };
 }
 
 function nextText(instant: string | undefined, now: number): string {

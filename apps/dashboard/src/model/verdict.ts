@@ -66,7 +66,7 @@ function findingsOf(channel: Channel, isOneOfMany: boolean): Finding[] {
     });
   if (breaker.state !== 'closed') {
     const why = breaker.lastReason === undefined ? '' : `: ${breaker.lastReason}`;
-    findings.push({ level: 'bad', text: `The replica ${channel.replica} does not answer${why}` });
+    findings.push({ level: 'bad', text: `The replica ${channel.replica} does not answer${why}.` });
   }
   if (paused) findings.push({ level: 'late', text: `Channel ${channel.channel} is paused.` });
   if (queued.paused > 0)

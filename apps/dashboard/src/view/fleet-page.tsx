@@ -1,7 +1,15 @@
 import { counted } from '../model/ages.ts';
 import type { Backend, FleetChannel, Replicator } from '../model/answers.ts';
+import {
+  channelStateOf,
+  channelStates,
+  replicatorStateOf,
+  replicatorStates,
+  type StateText,
+  userStates,
+} from '../model/states.ts';
 import { fleet } from '../state/live.ts';
-import { Ago, ChannelPill, DataTable, Since } from './pieces.tsx';
+import { Ago, ChannelPill, DataTable, Pill, Since } from './pieces.tsx';
 
 /** Every backend on the Redis: who serves it, and what waits in its queues. */
 export function FleetPage() {
@@ -20,25 +28,24 @@ export function FleetPage() {
 }
 
 function BackendSection({ backend }: { readonly backend: Backend }) {
-  const { backend: name, replicators, channels, usersBehind } = backend;
-  const isServed = replicators.some(({ alive }) => alive);
+  const { backend: name, replicators, channels } = backend;
   return (
     <section class="card" aria-labelledby={`backend-${name}`}>
       <div class="head">
         <h2 id={`backend-${name}`}>
           <bdi>{name}</bdi>
         </h2>
-        <span class={`pill is-${isServed ? (usersBehind === 0 ? 'good' : 'busy') : 'bad'}`}>
-          {isServed ? (usersBehind === 0 ? 'replicated' : `${usersBehind} behind`) : 'no replicator'}
-        </span>
+        <Pill state={backendState(backend)} />
       </div>
       {replicators.length === 0 ? (
         <p>
-          Nobody serves it; the last replicator was heard of <Ago at={backend.seenAt} />.
+          {replicatorStates.none.meaning} The last replicator was heard of <Ago at={backend.seenAt} />.
+          <span class="hint">{replicatorStates.none.next}</span>
         </p>
       ) : (
         <DataTable
           caption={`Replicators of ${name}`}
+          isCaptionShown
           keyOf={({ hostname, pid, startedAt }) => `${hostname} ${pid} ${startedAt}`}
           rows={replicators}
           columns={replicatorColumns}
@@ -46,12 +53,29 @@ function BackendSection({ backend }: { readonly backend: Backend }) {
       )}
       <DataTable
         caption={`Channels of ${name}`}
+        isCaptionShown
         keyOf={({ channel }) => channel}
         rows={channels}
         columns={channelColumns}
       />
     </section>
   );
+}
+
+/** Of the backend as a whole: is all its mail on the replica? */
+function backendState({ replicators, channels, usersBehind }: Backend): StateText {
+  if (!replicators.some(({ alive }) => alive)) return replicatorStates.none;
+  if (channels.length > 0 && channels.every(({ replicated }) => replicated))
+    return { ...userStates.replicated, meaning: 'All mail of this backend is on the replica.' };
+  const hampered = channels.map(channelStateOf).find((state) => state !== 'closed');
+  if (hampered !== undefined) return channelStates[hampered];
+  const short = usersBehind > 0 ? `${usersBehind} behind` : 'not all proven';
+  return {
+    short,
+    level: 'busy',
+    meaning: 'Not all mail of this backend is known to be on the replica.',
+    next: 'See its channels below.',
+  };
 }
 
 const replicatorColumns = [
@@ -62,9 +86,15 @@ const replicatorColumns = [
   { title: 'Syncing now', cell: ({ running }: Replicator) => running },
   {
     title: 'State',
-    cell: ({ alive }: Replicator) => (
-      <span class={`pill is-${alive ? 'good' : 'bad'}`}>{alive ? 'alive' : 'silent'}</span>
-    ),
+    cell: (replicator: Replicator) => {
+      const state = replicatorStates[replicatorStateOf(replicator)];
+      return (
+        <>
+          <Pill state={state} />
+          {state.level !== 'good' && <span class="hint">{state.next}</span>}
+        </>
+      );
+    },
   },
 ];
 

@@ -1,4 +1,4 @@
-import { counted, relativeText } from '../model/ages.ts';
+import { counted, durationText, relativeText } from '../model/ages.ts';
 import type { Channel, Status, User } from '../model/answers.ts';
 import { byOldestChange, whyBehind } from '../model/users.ts';
 import { type Level, verdictOf } from '../model/verdict.ts';
@@ -202,10 +202,29 @@ function ChannelTile({ channel }: { readonly channel: Channel }) {
         <Fact term="Not known" value={channel.standings['not known']} />
         <Fact term="Unproven" value={channel.standings.unproven} />
       </dl>
+      <FirstSyncs channel={channel} />
       <p class="breaker">
         <span class="muted">Breaker:</span> <BreakerText breaker={breaker} />
       </p>
     </li>
+  );
+}
+
+/** How far the first syncs are, for as long as there are any to do. */
+function FirstSyncs({ channel }: { readonly channel: Channel }) {
+  const { users, standings, firstSyncsLeftSeconds: left } = channel;
+  const missing = standings['never synced'];
+  if (missing === 0) return null;
+  const done = users - missing;
+  const text = `${done} of ${counted(users, 'user')} have had their first sync`;
+  return (
+    <p class="first-syncs">
+      <progress max={users} value={done} aria-label="First syncs" />
+      <span>
+        {text}
+        {left === undefined ? '.' : `; the rest takes about ${durationText(left)}.`}
+      </span>
+    </p>
   );
 }
 

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { hashOf } from '../model/address.ts';
 import { durationText, relativeText, secondsSince } from '../model/ages.ts';
 import type { Channel, User } from '../model/answers.ts';
+import { channelStateOf, channelStates, type StateText, userStates } from '../model/states.ts';
 import { now } from '../state/clock.ts';
 
 /** A name may be written from right to left: it must not turn what stands around it. */
@@ -31,38 +32,18 @@ export const Since = ({ at }: { readonly at: string | undefined }) =>
     </time>
   );
 
-const stateTexts: Readonly<Record<User['state'], string>> = {
-  replicated: 'replicated',
-  behind: 'behind',
-  changing: 'changing',
-  'not known': 'not known',
-  'never synced': 'never synced',
-  failing: 'failing',
-  paused: 'paused',
-  quarantined: 'held',
-  unproven: 'unproven',
-};
-const stateLevels: Readonly<Record<User['state'], string>> = {
-  replicated: 'good',
-  behind: 'busy',
-  changing: 'late',
-  'not known': 'busy',
-  'never synced': 'busy',
-  failing: 'late',
-  paused: 'late',
-  quarantined: 'bad',
-  unproven: 'busy',
-};
-
-export const ChannelPill = ({ paused, breaker }: Pick<Channel, 'paused' | 'breaker'>) => (
-  <span class={`pill is-${paused ? 'late' : breaker.state === 'closed' ? 'good' : 'bad'}`}>
-    {paused ? 'paused' : breaker.state === 'closed' ? 'replicating' : 'replica not reachable'}
+/** A state in words and colour; what to do about it is in the title. */
+export const Pill = ({ state: { short, level, meaning, next } }: { readonly state: StateText }) => (
+  <span class={`pill is-${level}`} title={`${meaning} ${next}`}>
+    {short}
   </span>
 );
 
-export const StatePill = ({ state }: Pick<User, 'state'>) => (
-  <span class={`pill is-${stateLevels[state]}`}>{stateTexts[state]}</span>
+export const ChannelPill = (channel: Pick<Channel, 'paused' | 'breaker'>) => (
+  <Pill state={channelStates[channelStateOf(channel)]} />
 );
+
+export const StatePill = ({ state }: Pick<User, 'state'>) => <Pill state={userStates[state]} />;
 
 export interface Column<Row> {
   readonly title: string;
@@ -78,13 +59,14 @@ export interface DataTableProps<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
+  readonly isCaptionShown?: boolean;
 }
 
 /** On a narrow screen each row becomes a card; the titles then stand before the values. */
-export function DataTable<Row>({ caption, columns, rows, keyOf }: DataTableProps<Row>) {
+export function DataTable<Row>({ caption, columns, rows, keyOf, isCaptionShown }: DataTableProps<Row>) {
   return (
     <table>
-      <caption class="hidden">{caption}</caption>
+      <caption class={isCaptionShown === true ? '' : 'hidden'}>{caption}</caption>
       <thead>
         <tr>
           {columns.map(({ title, hasHiddenTitle }) => (

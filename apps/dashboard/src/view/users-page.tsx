@@ -3,10 +3,11 @@ import { useEffect } from 'preact/hooks';
 import { ApiError, call } from '../api/client.ts';
 import { type UserFilter, userFilters } from '../model/address.ts';
 import type { User, UserList } from '../model/answers.ts';
+import { userStates } from '../model/states.ts';
 import { replaceRoute, token } from '../state/address.ts';
 import { repeat } from '../state/live.ts';
 import { ReasonCell, RetryButton } from './overview.tsx';
-import { Ago, DataTable, Since, StatePill, UserLink } from './pieces.tsx';
+import { Ago, DataTable, Pill, Since, StatePill, UserLink } from './pieces.tsx';
 
 const perPage = 50;
 const everyMs = 3_000;
@@ -116,6 +117,7 @@ export function UsersPage({ search, filter }: UsersPageProps) {
           columns={columns}
         />
       )}
+      <StatesHelp />
       <nav class="pager" aria-label="Pages of users">
         <button
           type="button"
@@ -139,6 +141,25 @@ export function UsersPage({ search, filter }: UsersPageProps) {
     </section>
   );
 }
+
+/** What the states mean, and what to do. */
+const StatesHelp = () => (
+  <details>
+    <summary>What the states mean</summary>
+    <dl class="states">
+      {Object.entries(userStates).map(([name, state]) => (
+        <div key={name}>
+          <dt>
+            <Pill state={state} />
+          </dt>
+          <dd>
+            {state.meaning} <span class="muted">{state.next}</span>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  </details>
+);
 
 const columns = [
   { title: 'User', isHead: true, cell: ({ user }: User) => <UserLink user={user} /> },
