@@ -52,6 +52,14 @@ describe.skipIf(guideHostProblem() !== undefined)('README.md and deploy/failover
     await untilMail(mx2, 'first');
 
     const failover = new Guide('deploy/failover.md');
+    // What dsyncd found wrong while mx2 was not there yet.
+    await until(
+      'both have found each other',
+      async () => (await mx1.tryRun('dsyncadm failover check')).status === 0,
+      {
+        timeoutMs: 60_000,
+      },
+    );
     await failover.run('Planned: `mx1` must go down', hosts);
     mx2.write('/opt/dsyncd/mail.eml', mailOf('second'));
     await mx2.run(`dsyncadm mail save -u ${user} < mail.eml`);
@@ -64,7 +72,7 @@ describe.skipIf(guideHostProblem() !== undefined)('README.md and deploy/failover
     expect(failover.left).toEqual([]);
 
     await mx2.run('systemctl start ssh');
-    await readme.run('Two hosts over SSH', hosts);
+    await readme.run('SSH by hand', hosts);
     const ssh = fileText('README.md', 'toml', 'known_hosts_file');
     mx1.write(config, `${settings.replace(/\[channels.default\]\n.*\n/, '')}${ssh}`);
     const key = mx1.read('/etc/dsyncd/id_ed25519.pub').trim();

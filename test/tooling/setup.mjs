@@ -94,6 +94,10 @@ export const testPackages = {
   rpm2cpio: '/usr/bin/rpm2cpio',
   cpio: '/usr/bin/cpio',
   iproute2: '/usr/sbin/ip',
+  mandoc: '/usr/bin/mandoc',
+  checkpolicy: '/usr/bin/checkmodule',
+  'semodule-utils': '/usr/bin/semodule_package',
+  apparmor: '/usr/sbin/apparmor_parser',
 };
 
 export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;

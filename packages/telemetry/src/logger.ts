@@ -1,5 +1,6 @@
 import { DsyncdError, type LogFields, type Logger } from '@dsyncd/core';
 import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { isJournal, journalLines } from './journal.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 const severity: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -21,19 +22,21 @@ export interface LoggerOptions {
  * A log of JSON lines: `{"level":"info","time":"2026-01-02T03:04:05.678Z","program":"dsyncd","pid":1,...,"msg":"ready"}`.
  *
  * Lines are written at once, not buffered, so that the last ones before a crash are there. A reader
- * that goes away does not end the program.
+ * that goes away does not end the program. In the journal of systemd they have their priority instead of time, program and process, which
+ * journald notes by itself.
  */
 export function createLogger({ program, level, destination: given }: LoggerOptions): ProgramLogger {
   const threshold = { least: severity[level] };
-  const stream = given ?? destination({ fd: 2, sync: true });
+  const isJournaled = given === undefined && isJournal(2);
+  const file = given ?? destination({ fd: 2, sync: true });
   const root = pino(
     {
       level: 'debug',
-      base: { program, pid: process.pid },
-      timestamp: stdTimeFunctions.isoTime,
+      base: isJournaled ? {} : { program, pid: process.pid },
+      timestamp: isJournaled ? false : stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    isJournaled ? journalLines(file) : file,
   );
   return Object.assign(adapt(root, threshold), {
     setLevel: (next: LogLevel) => {

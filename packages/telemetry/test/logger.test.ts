@@ -14,6 +14,30 @@ beforeEach(() => {
   });
 });
 
+test('in the journal of systemd a line has its priority, and not what journald notes by itself', () => {
+  const script = `
+    import { openSync, fstatSync } from 'node:fs';
+    const { dev, ino } = fstatSync(2, { bigint: true });
+    process.env.JOURNAL_STREAM = process.argv[1] === 'other' ? '1:2' : dev + ':' + ino;
+    const { createLogger } = await import(${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)});
+    const logger = createLogger({ program: 'dsyncd', level: 'debug' });
+    logger.debug({}, 'd'); logger.info({ user: 'u' }, 'i'); logger.warn({}, 'w'); logger.error({}, 'e');`;
+  const run = (...args: readonly string[]): readonly string[] =>
+    spawnSync(process.execPath, ['--input-type=module', '-e', script, ...args], { encoding: 'utf8' })
+      .stderr.trim()
+      .split('\n');
+  expect(run()).toEqual([
+    '<7>{"level":"debug","msg":"d"}',
+    '<6>{"level":"info","user":"u","msg":"i"}',
+    '<4>{"level":"warn","msg":"w"}',
+    '<3>{"level":"error","msg":"e"}',
+  ]);
+  // Standard error was redirected: another program reads it.
+  expect(run('other')[0]).toMatch(
+    /^\{"level":"debug","time":"[^"]+","program":"dsyncd","pid":\d+,"msg":"d"\}$/,
+  );
+});
+
 describe('a log line', () => {
   test('has level, ISO time, program, process and fields', () => {
     logReady(logger, { user: 'u', channel: 'default', port: 1 });
