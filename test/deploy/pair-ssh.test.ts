@@ -34,6 +34,12 @@ describe.skipIf(bootProblem() !== undefined)('a pair over SSH', () => {
     for (const { host } of [one, two])
       await host.shell('rm /etc/ssh/ssh_host_*; ssh-keygen -q -A; systemctl restart ssh');
 
+    const plan = await two.host.output('dsyncadm', 'pair', 'init', '--dry-run', '--engine', 'builtin');
+    expect(plan).toMatch(
+      /^ {2}enable {2}dsyncd\.service {2}\(\S+\/dsyncd\.service; with dsyncd\S*\.socket, dsyncd\S*\.socket\)$/m,
+    );
+    expect(plan).toMatch(/^ {2}enable {2}dsync-server\.service {2}\(\S+\/dsync-server\.service\)$/m);
+
     const refused = one.pair(['init', ...options]);
     expect(await refused.ended).toBe(65);
     expect(refused.stderr).toContain('usermod --shell /bin/sh vmail');

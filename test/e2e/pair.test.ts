@@ -1,74 +1,13 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
-import { freePort, LmtpClient, runProgram, until } from '@dsyncd/testkit';
+import { LmtpClient, runProgram, until } from '@dsyncd/testkit';
 import { expect, it } from 'vitest';
-import { cleanUpAfterTests, mailOf, onCleanup } from './support.ts';
-import { PairCommand, type PairEvent } from './support-pair.ts';
+import { cleanUpAfterTests, mailOf } from './support.ts';
+import { makePairHosts, PairHost } from './support-pair-host.ts';
 
 cleanUpAfterTests();
 
-const user = userInfo().username;
 const ann = 'ann@example.com';
-
-class PairHost {
-  readonly root = mkdtempSync(join(tmpdir(), 'dsyncd-pair-'));
-  readonly hostname: string;
-  readonly port: number;
-
-  private constructor(hostname: string, port: number) {
-    this.hostname = hostname;
-    this.port = port;
-    onCleanup(async () => {
-      await this.undo();
-      rmSync(this.root, { recursive: true, force: true });
-    });
-  }
-
-  static make = async (hostname: string): Promise<PairHost> => new PairHost(hostname, await freePort());
-
-  path(...parts: readonly string[]): string {
-    return join(this.root, ...parts);
-  }
-
-  #options(services: 'start' | 'none'): readonly string[] {
-    return [
-      ...['--root', this.root, '--hostname', this.hostname, '--address', '127.0.0.1', '--user', user],
-      ...['--port', String(this.port), '--engine', 'builtin', '--services', services],
-      ...(services === 'none' ? ['--wait', '0'] : []),
-    ];
-  }
-
-  init(services: 'start' | 'none', more: readonly string[] = []): PairCommand {
-    return new PairCommand(
-      ['init', '--pair-port', '0', '--pair-address', '127.0.0.1', ...this.#options(services), ...more],
-      '',
-    );
-  }
-
-  join(services: 'start' | 'none', { code, port }: PairEvent, more: readonly string[] = []): PairCommand {
-    return new PairCommand(
-      ['join', `127.0.0.1:${String(port)}`, ...this.#options(services), ...more],
-      `${String(code)}\n`,
-    );
-  }
-
-  undo = () => runProgram('dsyncadm', ['pair', 'undo', '--yes', '--root', this.root]);
-
-  admin = (...args: readonly string[]) =>
-    runProgram('dsyncadm', ['-c', this.path('etc/dsyncd/dsyncd.toml'), ...args]);
-
-  /** What is in /etc. */
-  async etc(): Promise<readonly string[]> {
-    return existsSync(this.path('etc')) ? (await readdir(this.path('etc'), { recursive: true })).sort() : [];
-  }
-}
-
-const makeHosts = async (): Promise<readonly [PairHost, PairHost]> => [
-  await PairHost.make('mx1.example.test'),
-  await PairHost.make('mx2.example.test'),
-];
 
 const etcOfPair = [
   'dsyncd',
@@ -76,7 +15,7 @@ const etcOfPair = [
 ];
 
 it('makes two hosts a pair that replicates, and takes it back', async () => {
-  const [mx1, mx2] = await makeHosts();
+  const [mx1, mx2] = await makePairHosts();
   const first = mx1.init('start');
   const second = mx2.join('start', await first.event('code'));
   expect([await first.ended, await second.ended], first.stderr + second.stderr).toEqual([0, 0]);
@@ -112,27 +51,8 @@ it('makes two hosts a pair that replicates, and takes it back', async () => {
 }, 120_000);
 
 it('syncs the mail that one host had before, to its end', async () => {
-  const [mx1, mx2] = await makeHosts();
-  // The mail of before, made by a host alone.
-  await mkdir(mx1.path('srv/mail'), { recursive: true });
-  await mkdir(mx1.path('old'), { recursive: true });
-  const config = [
-    'hostname = "mx1.example.test"',
-    `base_dir = "${mx1.path('old')}"`,
-    `state_dir = "${mx1.path('old')}"`,
-    `mail_home = "${mx1.path('srv/mail')}/%{user}"`,
-    '[channels.default]',
-    'mail_replica = "remote:vmail@mx2.example.test"',
-  ];
-  await writeFile(mx1.path('old/dsyncd.toml'), `${config.join('\n')}\n`);
-  for (const name of ['ann', 'bob', 'cyd'])
-    expect(
-      await runProgram(
-        'dsyncadm',
-        ['-c', mx1.path('old/dsyncd.toml'), 'mail', 'save', '--create-user', '-u', `${name}@example.com`],
-        mailOf('old'),
-      ),
-    ).toMatchObject({ code: 0 });
+  const [mx1, mx2] = await makePairHosts();
+  await mx1.saveBefore(['ann', 'bob', 'cyd']);
   const first = mx1.init('start', ['--probe', ann]);
   const second = mx2.join('start', await first.event('code'));
   expect([await first.ended, await second.ended], first.stderr + second.stderr).toEqual([0, 0]);
@@ -146,7 +66,7 @@ it('syncs the mail that one host had before, to its end', async () => {
 }, 120_000);
 
 it('fills a new host after the old one was lost, though the queue remembers its syncs', async () => {
-  const [mx1, mx2] = await makeHosts();
+  const [mx1, mx2] = await makePairHosts();
   const pairWith = async (other: PairHost): Promise<void> => {
     const first = mx1.init('start');
     const second = other.join('start', await first.event('code'));
@@ -174,7 +94,7 @@ const moments: readonly (readonly [string, 'event' | 'file'])[] = [
 for (const side of ['init', 'join'] as const)
   for (const [moment, kind] of moments)
     it(`begins again after a kill of ${side} at ${kind} ${moment}`, async () => {
-      const [mx1, mx2] = await makeHosts();
+      const [mx1, mx2] = await makePairHosts();
       const first = mx1.init('none');
       const second = mx2.join('none', await first.event('code'));
       const [victim, host] = side === 'init' ? [first, mx1] : [second, mx2];
@@ -200,7 +120,7 @@ for (const side of ['init', 'join'] as const)
     }, 60_000);
 
 it('stops before anything is written where a configuration is there', async () => {
-  const [mx1] = await makeHosts();
+  const [mx1] = await makePairHosts();
   await mkdir(mx1.path('etc/dsyncd'), { recursive: true });
   await writeFile(mx1.path('etc/dsyncd/dsyncd.toml'), '# mine\n');
   const command = mx1.init('none');
@@ -211,7 +131,7 @@ it('stops before anything is written where a configuration is there', async () =
 });
 
 it('shows the plan and writes nothing with --dry-run, on both sides', async () => {
-  const [mx1, mx2] = await makeHosts();
+  const [mx1, mx2] = await makePairHosts();
   const first = mx1.init('none', ['--dry-run']);
   const second = mx2.join('none', { event: 'code', code: '', port: 1 }, ['--dry-run']);
   expect([await first.ended, await second.ended], first.stderr + second.stderr).toEqual([0, 0]);

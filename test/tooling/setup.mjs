@@ -98,6 +98,7 @@ export const testPackages = {
   checkpolicy: '/usr/bin/checkmodule',
   'semodule-utils': '/usr/bin/semodule_package',
   apparmor: '/usr/sbin/apparmor_parser',
+  bsdutils: '/usr/bin/script',
 };
 
 export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;

@@ -22,8 +22,10 @@ import {
   undoJournal,
   writeJournal,
 } from '@dsyncd/pairing';
-import { type Dialog, planJson, planText } from './dialog.ts';
+import { type Dialog, filesText, planJson, planText } from './dialog.ts';
 import { dovecotConfOf } from './here.ts';
+import type { ServicesMode } from './options.ts';
+import { serviceLines } from './services.ts';
 import { checkSshd, reloadSshd } from './ssh.ts';
 
 export interface HandsOptions {
@@ -34,6 +36,7 @@ export interface HandsOptions {
   readonly templates: DovecotTemplates | undefined;
   readonly hasSample: boolean;
   readonly ssh: SshInput | undefined;
+  readonly mode: ServicesMode;
   readonly dialog: Dialog;
   readonly machine: Machine;
   readonly now: () => number;
@@ -65,11 +68,16 @@ export class HostHands implements Hands {
     return plan;
   }
 
-  async agree(peer: HostFacts): Promise<void> {
-    const { dialog } = this.#options;
+  async showPlan(peer: HostFacts): Promise<Plan> {
+    const { dialog, mode } = this.#options;
     const plan = await this.check(peer);
-    await dialog.show('plan', planText(plan), planJson(plan));
-    await dialog.agree('Do this?');
+    await dialog.show('plan', planText(plan, await serviceLines(plan, mode)), planJson(plan));
+    return plan;
+  }
+
+  async agree(peer: HostFacts): Promise<void> {
+    const plan = await this.showPlan(peer);
+    await this.#options.dialog.agree('Do this?', () => filesText(plan));
   }
 
   async write(material: Material, peer: HostFacts): Promise<void> {

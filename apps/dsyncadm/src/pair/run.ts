@@ -21,7 +21,7 @@ import {
 import { type CommandContext, programVersion } from '../context.ts';
 import { notPossible, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { checkCanAsk, Dialog, planJson, planText } from './dialog.ts';
+import { checkCanAsk, Dialog } from './dialog.ts';
 import { type FinishResult, finishPair } from './finish.ts';
 import { HostHands } from './hands.ts';
 import {
@@ -61,7 +61,7 @@ export async function runInit(
   const { clock } = context;
   const prepared = await prepare(context, config, options);
   const { dialog, hands, facts } = prepared;
-  if (options.dryRun) return showPlan(prepared, unknownPeer(facts));
+  if (options.dryRun) return void (await hands.showPlan(unknownPeer(facts)));
   await hands.check(unknownPeer(facts));
   const key = await newHostKey();
   const code = newCode(publicKeyOf(key.privatePem));
@@ -105,7 +105,7 @@ export async function runJoin(
   const prepared = await prepare(context, config, options);
   const { dialog, hands, facts } = prepared;
   const placeholder = { ...unknownPeer(facts), hostname: host, address: host };
-  if (options.dryRun) return showPlan(prepared, placeholder);
+  if (options.dryRun) return void (await hands.showPlan(placeholder));
   await hands.check(placeholder);
   const code = parseCode(options.code ?? (await dialog.secret('Code: ')));
   const joined = await joinHost({ host, port, code, facts });
@@ -144,6 +144,7 @@ async function prepare(
     templates: facts.engine === 'dovecot' && series !== undefined ? await templatesFor(series) : undefined,
     hasSample: await isShippedSample(configFile),
     ssh: ssh?.input,
+    mode: servicesModeOf(options),
     dialog,
     machine: realMachine(options.root, context.clock),
     now: context.clock.now,
@@ -252,11 +253,6 @@ const unknownPeer = (own: HostFacts): HostFacts => ({
   hostname: 'the other host',
   address: 'the other host',
 });
-
-async function showPlan({ dialog, hands }: Prepared, peer: HostFacts): Promise<void> {
-  const plan = await hands.check(peer);
-  await dialog.show('plan', planText(plan), planJson(plan));
-}
 
 async function conclude(
   context: CommandContext,

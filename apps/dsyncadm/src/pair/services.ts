@@ -4,9 +4,10 @@ import { chown, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, DsyncdError, systemCode } from '@dsyncd/core';
-import type { Machine, Owner, Place } from '@dsyncd/pairing';
+import type { Machine, Owner, Place, Plan } from '@dsyncd/pairing';
 import { command } from './command.ts';
 import { dovecotConfOf } from './here.ts';
+import type { ServicesMode } from './options.ts';
 import { reloadSshd } from './ssh.ts';
 
 const run = promisify(execFile);
@@ -27,6 +28,24 @@ export const startLines = (services: readonly string[], place: Place): readonly 
     (name) =>
       `setpriv --reuid ${place.user} --regid ${place.group} --init-groups ${name} -c ${place.configFile}`,
   );
+
+/** What the plan says of the programs, one line each. */
+export async function serviceLines({ services, user }: Plan, mode: ServicesMode): Promise<readonly string[]> {
+  if (mode === 'systemd') return Promise.all(services.map(unitLine));
+  const how =
+    mode === 'start' ? `in the background, as ${user}` : 'by you: the command lines come in the end';
+  return [`start   ${services.join(', ')}  (${how})`];
+}
+
+/** The file of a unit, and the sockets that go with it. */
+async function unitLine(name: string): Promise<string> {
+  const shown = await command('systemctl', ['show', '--property=FragmentPath,TriggeredBy', name]);
+  const shownAs = (property: string): string =>
+    new RegExp(`^${property}=(.*)$`, 'm').exec(shown)?.[1]?.trim() ?? '';
+  const sockets = shownAs('TriggeredBy').split(' ').filter(Boolean);
+  const more = sockets.length === 0 ? '' : `; with ${sockets.join(', ')}`;
+  return `enable  ${name}.service  (${shownAs('FragmentPath')}${more})`;
+}
 
 /** Enables a unit and starts it. */
 export async function enableUnit(name: string): Promise<void> {
