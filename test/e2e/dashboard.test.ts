@@ -140,6 +140,10 @@ describe.skipIf(chromiumFile === undefined)('the dashboard', { timeout: 90_000 }
     await until('it is read again', async () => (await synced()) >= before);
     const view = await openDashboard(a);
     const { page } = view;
+    await page
+      .getByText(/was started; it had not been stopped in order/)
+      .first()
+      .waitFor();
     await page.getByText(/^[\d,]+ syncs? succeeded, [\d,]+ failed/).waitFor();
     for (const range of ['Last 30 days', 'Last day', 'Last hour']) {
       await page.getByLabel('Show', { exact: true }).selectOption(range);

@@ -9,7 +9,9 @@ import { Access } from './access.ts';
 import { Activity } from './activity.ts';
 import { buildApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
+import { conditionsOf } from './history/conditions.ts';
 import { type CountedSync, History } from './history/history.ts';
+import { Timeline } from './history/timeline.ts';
 import type { HttpApi, HttpApiOptions, HttpPlace } from './parts.ts';
 import { type App, OpenRequests, type RouteContext } from './routes/context.ts';
 import { consumerReading } from './views/consumers.ts';
@@ -30,8 +32,20 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   const access = new Access(options.tokens, 'path' in options);
   const overview = new Overview(options);
   const history = new SyncHistory();
+  const { historyFolder: folder, version } = options;
+  const timeline = new Timeline({ folder, version, clock, logger });
+  const look = async (): Promise<void> => {
+    try {
+      const [channels, consumers] = await Promise.all([overview.channels(), options.consumers?.() ?? []]);
+      await timeline.look(conditionsOf({ channels, consumers, problems: options.problems() }));
+    } catch (error) {
+      logger.debug({ error }, 'timeline without this look: the queue does not answer');
+    }
+  };
   const charts = new History({
-    folder: options.historyFolder,
+    onLoaded: () => timeline.start(),
+    onSample: look,
+    folder,
     read: () => overview.gauges(),
     clock,
     logger,
@@ -63,6 +77,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     overview,
     history,
     charts,
+    timeline,
     hub,
     activity,
     notified,
@@ -96,6 +111,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     async close() {
       activity.close();
       await charts.stop();
+      await timeline.stop();
       hub.close();
       closing.abort(new Error('dsyncd is being stopped'));
       await requests.none(clock, closeGraceMs);

@@ -12,6 +12,7 @@ export type {
   ProblemBody as Problem,
   ReplicatorView as Replicator,
   StatusView as Status,
+  TimelineView as HostTimeline,
   UserDetailView as UserDetail,
   UserListView as UserList,
   UserView as User,

@@ -7,6 +7,7 @@ import { behindUsers, heldUsers, status, usersShownMax } from '../state/live.ts'
 import { pause, resume, retry, retryAll } from '../state/operations.ts';
 import { ChartSection } from './chart-section.tsx';
 import { ConsumerSection } from './consumer-section.tsx';
+import { HappenedSection } from './happened-section.tsx';
 import { Ago, ChannelPill, DataTable, Since, StatePill, UserLink } from './pieces.tsx';
 import { SyncSection } from './sync-section.tsx';
 
@@ -21,6 +22,7 @@ export function Overview() {
       <ConsumerSection consumers={status.value.consumers} />
       <ChartSection />
       <SyncSection />
+      <HappenedSection />
     </>
   );
 }

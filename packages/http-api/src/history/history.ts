@@ -10,6 +10,9 @@ export interface HistoryOptions {
   readonly folder: string | undefined;
   /** The channels as they are now. May reject. */
   readonly read: () => Promise<ReadonlyMap<string, Gauges>>;
+  /** Called when what was kept has been read, and after each sample. They never reject. */
+  readonly onLoaded?: () => Promise<void>;
+  readonly onSample?: () => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -53,7 +56,7 @@ export class History {
 
   /** Reads what there is in the background, and begins to take samples. */
   start(): void {
-    this.#work = this.load();
+    this.#work = this.load().then(this.#options.onLoaded);
     this.#plan();
   }
 
@@ -123,10 +126,10 @@ export class History {
   }
 
   #plan(): void {
-    const { clock } = this.#options;
+    const { clock, onSample } = this.#options;
     const stepMs = (tierSizes[0]?.seconds ?? 1) * 1000;
     this.#cancelTimer = clock.after(stepMs - (clock.now() % stepMs), () => {
-      this.#work = this.#work.then(() => this.sample());
+      this.#work = this.#work.then(() => this.sample()).then(onSample);
       void this.#work.then(() => {
         if (!this.#isStopped) this.#plan();
       });

@@ -6,6 +6,7 @@ import type { Role } from '../access.ts';
 import type { Activity } from '../activity.ts';
 import type { EventHub } from '../event-hub.ts';
 import type { History } from '../history/history.ts';
+import type { Timeline } from '../history/timeline.ts';
 import type { HttpApiParts } from '../parts.ts';
 import { problemSchema } from '../problem.ts';
 import type { TypeBoxTypes } from '../validation.ts';
@@ -34,6 +35,7 @@ export interface RouteContext {
   readonly history: SyncHistory;
   /** What the channels did in the last 30 days. */
   readonly charts: History;
+  readonly timeline: Timeline;
   readonly hub: EventHub;
   readonly activity: Activity;
   /** Notifications that came by the API. */

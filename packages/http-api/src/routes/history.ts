@@ -1,9 +1,10 @@
 import Type from 'typebox';
 import { historySchema, historySecondsMax, historyView } from '../views/history-view.ts';
+import { timelineSchema, timelineView } from '../views/timeline-view.ts';
 import { type App, channelParameter, problems, type RouteContext, strict } from './context.ts';
 
 /** What the charts show. */
-export function historyRoutes(app: App, { parts, charts }: RouteContext): void {
+export function historyRoutes(app: App, { parts, charts, timeline }: RouteContext): void {
   app.get(
     '/v1/history',
     {
@@ -29,5 +30,18 @@ export function historyRoutes(app: App, { parts, charts }: RouteContext): void {
     },
     async ({ query: { seconds, channel } }) =>
       historyView(charts, { seconds, channel, now: parts.clock.now() }),
+  );
+
+  app.get(
+    '/v1/timeline',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'What happened on this host, over restarts',
+        description: 'Starts of dsyncd, and the beginning and the end of what was not as it should be.',
+        response: { 200: timelineSchema, ...problems },
+      },
+    },
+    async () => timelineView(timeline),
   );
 }

@@ -16,6 +16,7 @@ export {
 } from './fleet-view.ts';
 export type { HistoryView } from './history-view.ts';
 export type { EndedSyncView } from './sync-history.ts';
+export type { TimelineView } from './timeline-view.ts';
 export type { ChannelView, FleetChannelView, UserView, WorkerView } from './views.ts';
 
 const closed = { additionalProperties: false } as const;
