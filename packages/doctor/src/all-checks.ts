@@ -2,6 +2,7 @@ import type { ChannelConfig, Config } from '@dsyncd/config';
 import { type ChannelCheck, type HostCheck, type Result, runChannelCheck, runHostCheck } from './check.ts';
 import { clocks, hostNames, versions } from './checks/both-ends.ts';
 import { ownCertificate, ownCertificateFile, peerCertificate } from './checks/certificates.ts';
+import { confinement } from './checks/confinement.ts';
 import { feedConsumers } from './checks/consumers.ts';
 import { deliveries } from './checks/deliveries.ts';
 import { notifyProtocols, sshOption } from './checks/dovecot-settings.ts';
@@ -22,6 +23,7 @@ export const hostChecks: readonly HostCheck[] = [
   deliveries,
   notifyProtocols,
   notifyPlaces,
+  confinement,
   fifoHeld,
   userList,
   scanSees,

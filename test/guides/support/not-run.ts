@@ -14,6 +14,12 @@ export const notRun: Readonly<Record<string, Readonly<Record<string, string>>>> 
     'openssl rand': 'only the curl below needs it',
     'curl ': 'the hosts have no curl; test/e2e/http-api.test.ts makes these requests',
   },
+  'deploy/confine/README.md': {
+    'cd deploy/confine': 'test/deploy/confine.test.ts runs it on this machine',
+    'semodule -i': 'no kernel with SELinux is here',
+    'for program in': 'no host has the profiles; test/deploy/confine.test.ts parses the rules',
+    'systemctl reload apparmor': 'no kernel with AppArmor is here',
+  },
   'deploy/failover.md': {
     'dsyncadm failover rehearse':
       'it needs keepalived and an address that moves; test/e2e/rehearsal.test.ts rehearses',
