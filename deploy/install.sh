@@ -1,23 +1,11 @@
 #!/bin/sh
-# Builds this checkout and puts its programs into PREFIX/bin (default /usr/local). Run it again after an update. Where Node is
-# older than 24, Node 24 is fetched into the checkout, and the programs run on it.
+# Builds this checkout and installs it as the archive of `npm run package:tar` does: `install.sh [PREFIX]`, see deploy/package/tar. Run it
+# again after an update. It needs npm and any Node from 18 on; the Node 24 that the programs run on is fetched.
 set -eu
-prefix=${1:-/usr/local}
-here=$(cd "$(dirname "$0")/.." && pwd)
-cd "$here"
-npm run --silent build
-node=$(node test/tooling/start.mjs -p process.execPath)
-install -d "$prefix/bin"
-for program in dsyncd dsync-server dsync-lmtp dsyncadm; do
-  # Batches of mails are written with many fsyncs at once, which run in this many threads.
-  # Large buffers go back to the system when they are freed.
-  cat > "$prefix/bin/$program" <<END
-#!/bin/sh
-export UV_THREADPOOL_SIZE=\${UV_THREADPOOL_SIZE:-16} MALLOC_MMAP_THRESHOLD_=\${MALLOC_MMAP_THRESHOLD_:-262144}
-exec $node $here/build/$program.js "\$@"
-END
-  chmod 755 "$prefix/bin/$program"
-done
-install -m 755 deploy/fifo-keeper.sh "$prefix/bin/dsyncd-fifo-keeper"
-echo "Installed dsyncd, dsync-server, dsync-lmtp and dsyncadm into $prefix/bin."
-echo "Units for systemd are in $here/deploy/systemd; a configuration to start from is $here/deploy/dsyncd.toml."
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# Only of use where packages are compared.
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(date +%s)}"
+node test/tooling/start.mjs deploy/package/build.mjs folder "$scratch" > /dev/null
+"$scratch"/dsyncd-*/install.sh "$@"

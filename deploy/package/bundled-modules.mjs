@@ -19,14 +19,17 @@ export function bundledModules() {
   };
   const { devDependencies } = packages['apps/dashboard'];
   visit(Object.keys(devDependencies).filter(isInBrowser), 'apps/dashboard');
-  return [...folders]
-    .filter((folder) => packages[folder].link !== true)
-    .map((folder) => {
-      const { version, license, integrity } = packages[folder];
-      const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
-      return { name, version, license, integrity, folder: join(root, folder) };
-    })
-    .sort((one, other) => compare(`${one.name}@${one.version}`, `${other.name}@${other.version}`));
+  // The same version may lie in two folders.
+  const byName = new Map();
+  for (const folder of folders) {
+    const { version, license, integrity, link } = packages[folder];
+    const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
+    if (link !== true)
+      byName.set(`${name}@${version}`, { name, version, license, integrity, folder: join(root, folder) });
+  }
+  return [...byName.values()].sort((one, other) =>
+    compare(`${one.name}@${one.version}`, `${other.name}@${other.version}`),
+  );
 }
 
 /** Of what the dashboard depends on, what the browser gets; the rest only builds it. */

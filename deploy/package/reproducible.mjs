@@ -40,7 +40,7 @@ export function settle(folder) {
 
 /** Writes SHA256SUMS, as `sha256sum --check` reads it, over all packages in the folder. */
 export function writeChecksums(folder) {
-  const names = readdirSync(folder).filter((name) => /\.(deb|rpm|tar\.xz|tar|json)$/.test(name));
+  const names = readdirSync(folder).filter((name) => /\.(deb|rpm|tar\.xz|tar\.gz|tar|json)$/.test(name));
   const lines = names.sort().map(
     (name) =>
       `${createHash('sha256')

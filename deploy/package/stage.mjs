@@ -96,13 +96,16 @@ export function stageDocuments(folder, { node }) {
   put(folder, 'copyright.node', readFileSync(join(node, '../../LICENSE'), 'utf8'));
 }
 
-/** Puts manual pages and the scripts that complete command lines into `folder`, which stands for `/usr/share`. */
-export function stageManual(folder) {
+/**
+ * Puts manual pages and the scripts that complete command lines into `folder`, which stands for `/usr/share`.
+ * @param zsh - where its completions are there; Debian has a place of its own for packages
+ */
+export function stageManual(folder, { zsh = 'zsh/site-functions' } = {}) {
   for (const name of readdirSync(join(root, 'deploy/man')))
     put(folder, `man/man${name.at(-1)}/${name}`, sourceText(`deploy/man/${name}`));
   const places = {
     bash: 'bash-completion/completions/dsyncadm',
-    zsh: 'zsh/vendor-completions/_dsyncadm',
+    zsh: `${zsh}/_dsyncadm`,
     fish: 'fish/vendor_completions.d/dsyncadm.fish',
   };
   for (const [shell, path] of Object.entries(places)) {

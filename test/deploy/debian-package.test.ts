@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -92,11 +93,17 @@ describe.skipIf(!isDebian)('the Debian package', () => {
     rmSync(again);
   });
 
-  it('comes with checksums and a list of what is in it', () => {
+  it('comes with checksums and a list of what is in it', async () => {
     run('sh', '-c', `cd ${folder} && sha256sum --check --ignore-missing SHA256SUMS`);
-    const { components } = JSON.parse(
-      readFileSync(join(folder, `dsyncd-99.1-${run('dpkg', '--print-architecture')}.cdx.json`), 'utf8'),
-    ) as { readonly components: readonly { readonly name: string; readonly hashes?: unknown }[] };
+    const list = readFileSync(
+      join(folder, `dsyncd-99.1-${run('dpkg', '--print-architecture')}.cdx.json`),
+      'utf8',
+    );
+    const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+    expect(await validator.validate(list)).toBeNull();
+    const { components } = JSON.parse(list) as {
+      readonly components: readonly { readonly name: string; readonly hashes?: unknown }[];
+    };
     const names = components.map(({ name }) => name);
     for (const name of [
       'node',

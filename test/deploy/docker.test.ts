@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { runProgram } from '@dsyncd/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { buildAndStart, imageBases } from './built-image.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const folder = join(root, 'deploy/docker');
@@ -82,7 +83,7 @@ describe('the Dockerfile', () => {
     expect(names).toContain('HEALTHCHECK');
     expect(dsyncd.at(-1)).toEqual({ name: 'CMD', text: '["dsyncd"]' });
     expect(dsyncd.map(({ text }) => text)).toContain('--from=bundle /installed/usr/ /usr/');
-    expect(textsOf('ADD')[0]).toMatch(/^dist\/dsyncd-\*-\S+\.tar\.xz \/archive\/$/);
+    expect(textsOf('ADD')[0]).toMatch(/^dist\/dsyncd-\*-\S+\.tar\.\* \/archive\/$/);
   });
 });
 
@@ -126,6 +127,22 @@ describe('compose.yml', () => {
     expect(stdout).toContain('dsyncd-doveadm');
   });
 });
+
+it.each(imageBases)(
+  'the image, built on %s, answers a status request as its user',
+  { timeout: 600_000 },
+  (on) => {
+    const { config, answer } = buildAndStart(on);
+    expect(config).toMatchObject({
+      User: 'vmail',
+      Entrypoint: ['/usr/bin/tini', '--'],
+      Cmd: ['dsyncd'],
+      Healthcheck: { Test: ['CMD', '/usr/lib/dsyncd/bin/node', '/usr/lib/dsyncd/healthcheck.mjs'] },
+    });
+    expect(answer).toMatch(/^user vmail, threads 16, version \d+\.\d+\.\d+$/m);
+    expect(answer).toMatch(/Queued 'sync' requests +0/);
+  },
+);
 
 it('the health check says what /readyz says', () => {
   const check = (url: string): number | null =>

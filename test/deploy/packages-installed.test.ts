@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dovecot24Folder } from '@dsyncd/testkit';
@@ -30,7 +39,8 @@ const debian = (suite: string): string => {
 
 /**
  * Debian systems to try each kind on, by their root folders: this one, and the Debian 13 that tests with Dovecot 2.4 have;
- * with DSYNCD_PACKAGE_MATRIX=1 all kinds, and bare Debians 12, 13 and 14 where they are.
+ * with DSYNCD_PACKAGE_MATRIX=1 all kinds, and bare Debians 12, 13 and 14 where they are. With DSYNCD_OLDER_PACKAGE=FILE the upgrade from
+ * that release's .deb, and the way back, on this system with its own Node.
  */
 const systems = {
   deb: ['/', dovecot24Folder(), ...(isWhole ? ['bookworm', 'trixie', 'forky'].map(debian) : [])],
@@ -44,32 +54,62 @@ function run(...args: readonly string[]): string {
   return stdout.trim();
 }
 
-/** Builds the version of the repository as first.KIND and a newer one as second.KIND, once. */
-function build(kind: string): void {
-  if (existsSync(join(folder, `second.${kind}`))) return;
-  for (const [name, ...version] of [['first'], ['second', '--version', '99.1']] as const)
+const { version: ours } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const newer = '99.1';
+
+/** A minimal Debian has no xz, so the archive is packed with gzip there. */
+const optionsOf = (kind: string): readonly string[] => (kind === 'tar' ? ['--compression', 'gzip'] : []);
+
+/** Puts this version as first.KIND and a newer one as second.KIND into a folder, once. */
+function build(kind: string): string {
+  const packages = join(folder, kind);
+  if (existsSync(packages)) return packages;
+  mkdirSync(packages);
+  for (const [name, version] of [
+    ['first', ours],
+    ['second', newer],
+  ] as const)
     renameSync(
-      run('deploy/package/build.mjs', kind, '--no-build', folder, ...version),
-      join(folder, `${name}.${kind}`),
+      run('deploy/package/build.mjs', kind, '--no-build', packages, '--version', version, ...optionsOf(kind)),
+      join(packages, `${name}.${kind}`),
     );
+  writeFileSync(join(packages, 'versions'), `${ours} ${newer}\n`);
+  return packages;
 }
 
-const tried = Object.entries(systems).flatMap(([kind, places]) =>
-  places
-    .filter((place) => existsSync(join(place, 'etc/debian_version')))
-    .map((place) => [kind, place] as const),
-);
+/** Puts an older release as first.deb and this version as second.deb into a folder. */
+function buildAfter(older: string): string {
+  const packages = join(folder, 'after-older');
+  mkdirSync(packages);
+  copyFileSync(older, join(packages, 'first.deb'));
+  const ask = (field: string): string =>
+    spawnSync('dpkg-deb', ['-f', older, field], { encoding: 'utf8' }).stdout.trim();
+  renameSync(run('deploy/package/build.mjs', 'deb', '--no-build', packages), join(packages, 'second.deb'));
+  writeFileSync(join(packages, 'versions'), `${ask('Version')} ${ours}\n`);
+  if (/\bnodejs\b/.test(ask('Depends'))) writeFileSync(join(packages, 'needs-node'), '');
+  return packages;
+}
+
+const older = process.env.DSYNCD_OLDER_PACKAGE;
+const tried = [
+  ...Object.entries(systems).flatMap(([kind, places]) =>
+    places
+      .filter((place) => existsSync(join(place, 'etc/debian_version')))
+      .map((place) => [kind, place, undefined] as const),
+  ),
+  ...(older === undefined ? [] : [['deb', '/', older] as const]),
+];
 
 describe('a package', () => {
   it.each(tried)(
-    '%s, on two hosts with the Debian of %s, replicates, is upgraded and downgraded with changes waiting, and goes without mail or state',
+    '%s, on two hosts with the Debian of %s (before: %s), replicates, is upgraded and downgraded with changes waiting, and goes without mail or state',
     { timeout: 240_000, skip: !canMount },
-    (kind, system) => {
-      build(kind);
+    (kind, system, before) => {
+      const packages = before === undefined ? build(kind) : buildAfter(before);
       const place = mkdtempSync(join(folder, 'hosts-'));
       const { status, stdout, stderr } = spawnSync(
         'unshare',
-        ['--mount', '--pid', '--net', '--fork', '--kill-child', 'sh', script, place, folder, system, kind],
+        ['--mount', '--pid', '--net', '--fork', '--kill-child', 'sh', script, place, packages, system, kind],
         { encoding: 'utf8', timeout: 200_000 },
       );
       const steps = stdout.split('\n').flatMap((line) => /^STEP (.*)/.exec(line)?.[1] ?? []);

@@ -51,6 +51,8 @@ describe.skipIf(!existsSync('/usr/bin/rpmbuild'))('the RPM', { timeout: 120_000 
       );
     for (const unit of ['dsyncd.service', 'dsync-server.service', 'dsyncd.socket'])
       expect(existsSync(join(place, 'usr/lib/systemd/system', unit))).toBe(true);
+    for (const page of ['man/man8/dsyncadm.8', 'man/man5/dsyncd.toml.5'])
+      expect(existsSync(join(place, 'usr/share', page))).toBe(true);
   });
 
   it('is the same, byte by byte, when it is built again', () => {

@@ -99,6 +99,9 @@ export const testPackages = {
   'semodule-utils': '/usr/bin/semodule_package',
   apparmor: '/usr/sbin/apparmor_parser',
   bsdutils: '/usr/bin/script',
+  'qemu-user-static': '/usr/bin/qemu-aarch64-static',
+  'libc6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libc.so.6',
+  'libstdc++6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libstdc++.so.6',
 };
 
 export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;

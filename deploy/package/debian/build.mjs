@@ -21,7 +21,7 @@ export function buildDeb({ scratch, target, version, architecture, processor, no
     documentation: '/usr/share/doc/dsyncd',
   });
   stageDocuments(join(stage, 'usr/share/doc/dsyncd'), { node });
-  stageManual(join(stage, 'usr/share'));
+  stageManual(join(stage, 'usr/share'), { zsh: 'zsh/vendor-completions' });
   put(stage, 'etc/dsyncd/dsyncd.toml', sourceText('deploy/dsyncd.toml'));
   stageControl(stage, version, architecture);
   settle(stage);

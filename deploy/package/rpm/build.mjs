@@ -2,7 +2,15 @@
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, settle, sourceDateEpoch } from '../reproducible.mjs';
-import { put, sourceText, stageCommands, stageDocuments, stageLibrary, stageUnits } from '../stage.mjs';
+import {
+  put,
+  sourceText,
+  stageCommands,
+  stageDocuments,
+  stageLibrary,
+  stageManual,
+  stageUnits,
+} from '../stage.mjs';
 
 /** Debian's name of an architecture to rpm's. */
 const machines = { amd64: 'x86_64', arm64: 'aarch64' };
@@ -18,6 +26,7 @@ export function buildRpm({ scratch, target, version, architecture, processor, no
     documentation: '/usr/share/doc/dsyncd',
   });
   stageDocuments(join(stage, 'usr/share/doc/dsyncd'), { node });
+  stageManual(join(stage, 'usr/share'));
   put(stage, 'etc/dsyncd/dsyncd.toml', sourceText('deploy/dsyncd.toml'));
   settle(stage);
   put(scratch, 'dsyncd.spec', sourceText('deploy/package/rpm/dsyncd.spec').replace('@VERSION@', version));

@@ -36,6 +36,13 @@ install -d "$destination$prefix/lib" "$destination$prefix/bin" "$destination$pre
 rm -rf "$library.new" "$library.old"
 cp -R "$here/lib" "$library.new"
 cp "$here/uninstall.sh" "$library.new/uninstall.sh"
+# Manual pages and completions lie among those of others.
+(cd "$here/share" && find . -type f) > "$library.new/shared-files"
+remove_shared() { # LIST
+  if [ -e "$1" ]; then while read -r file; do rm -f "$destination$prefix/share/$file"; done < "$1"; fi
+}
+remove_shared "$library/shared-files"
+while read -r file; do install -D -m 644 "$here/share/$file" "$destination$prefix/share/$file"; done < "$library.new/shared-files"
 if [ -e "$library" ]; then mv "$library" "$library.old"; fi
 mv "$library.new" "$library"
 rm -rf "$library.old" "$destination$prefix/share/doc/dsyncd"

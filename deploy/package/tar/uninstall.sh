@@ -14,6 +14,7 @@ for name in dsyncd dsync-server dsync-lmtp dsyncadm dsyncd-fifo-keeper; do rm -f
 for name in dsyncd.service dsync-server.service dsync-lmtp.service dsyncd.socket dsyncd-notify.socket; do
   rm -f "$destination/etc/systemd/system/$name"
 done
+while read -r file; do rm -f "$prefix/share/$file"; done < "$library/shared-files"
 rm -rf "$prefix/share/doc/dsyncd" "$library"
 if [ -z "$destination" ] && [ -d /run/systemd/system ] && command -v systemctl > /dev/null; then systemctl daemon-reload; fi
 echo "dsyncd is removed. Left in place: /etc/dsyncd, /var/lib/dsyncd, /srv/mail and the user vmail."

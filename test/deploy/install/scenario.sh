@@ -13,6 +13,7 @@ await() { # WHAT, then a command that succeeds at last
 # Runs a function of this file, or a command, on the other host.
 other() { chroot /other-host /bin/sh -c "set -eu; . /scripts/$kind.sh; . /scripts/services.sh; $*"; }
 kind=$1
+read -r first_version second_version < /packages/versions
 . /scripts/services.sh
 
 install_first
@@ -74,7 +75,7 @@ other "stop_units"
 deliver second-mail
 install_second
 grep -q 'written by the administrator' /etc/dsyncd/dsyncd.toml && say "configuration survives the upgrade"
-[ "$(version)" = 99.1 ] && say "upgraded"
+[ "$(version)" = "$second_version" ] && say "upgraded"
 stop_units
 start_here
 dsyncadm replicator status '*' | grep -q ann@example.com && say "new version knows the queue"
@@ -84,7 +85,7 @@ arrives second-mail && say "what waited arrives after the upgrade, from the new 
 other "stop_units"
 deliver third-mail
 install_first_again
-[ "$(version)" != 99.1 ] && say "downgraded"
+[ "$(version)" = "$first_version" ] && say "downgraded"
 stop_units
 start_here
 dsyncadm replicator status '*' | grep -q ann@example.com && say "old version, back again, knows the queue"

@@ -20,7 +20,7 @@ start_unit() { # NAME
 # The process of a program, of this host: another one has another root.
 process_of() { # NAME
   for process in /proc/[0-9]*; do
-    if [ "$process/root" -ef / ] && tr '\0' ' ' < "$process/cmdline" 2> /dev/null | grep -q "^[^ ]*/dsyncd/bin/node [^ ]*/build/$1.js"; then
+    if [ "$process/root" -ef / ] && tr '\0' ' ' < "$process/cmdline" 2> /dev/null | grep -q "^[^ ]*node [^ ]*/dsyncd/build/$1.js"; then
       echo "${process#/proc/}"
     fi
   done

@@ -17,8 +17,8 @@ for host in one two; do
   mkdir -p "$root/packages" "$root/scripts"
   mount --bind "$packages" "$root/packages"
   mount --bind "$here" "$root/scripts"
-  # The Node that the package brings is to be used.
-  rm -f "$root/usr/bin/node" "$root/usr/bin/nodejs"
+  # The Node that the package brings is to be used; 0.1.0 brings none.
+  if [ ! -e "$packages/needs-node" ]; then rm -f "$root/usr/bin/node" "$root/usr/bin/nodejs"; fi
   rm -rf "$root/srv/mail" "$root/var/lib/dsyncd" "$root/etc/dsyncd" "$root/run/dsyncd" "$root"/etc/dpkg/dpkg.cfg.d/*
 done
 mkdir -p "$place/one/other-host"
