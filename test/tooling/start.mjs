@@ -20,7 +20,8 @@ const hasNode = () => isNewEnough() || existsSync(fetchedNode() ?? '');
 
 /** npx and npm run look here first, so they find the new Node. */
 const link = join(modules, '.bin/node');
-const hasLink = () => isNewEnough() || existsSync(link);
+/** One that was started by the link needs it again: npm ci has removed it. */
+const hasLink = () => existsSync(link) || (isNewEnough() && process.execPath !== fetchedNode());
 
 async function prepare() {
   const missing = [hasNode() ? [] : ['Node 24'], hasModules() ? [] : ['npm packages']].flat();
