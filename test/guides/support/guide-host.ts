@@ -172,7 +172,12 @@ function firstProcess(unsharePid: number): number {
   const children = `/proc/${unsharePid}/task/${unsharePid}/children`;
   const [pid = ''] = existsSync(children) ? readFileSync(children, 'utf8').trim().split(' ') : [];
   if (pid === '') return 0;
-  return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'systemd' ? Number(pid) : 0;
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'systemd' ? Number(pid) : 0;
+  } catch {
+    // A command before it has ended since.
+    return 0;
+  }
 }
 
 /** The first one has the switch that all are connected to; nothing is made in the network of this machine. */
