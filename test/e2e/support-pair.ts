@@ -42,7 +42,7 @@ export class PairCommand {
   async event(name: string): Promise<PairEvent> {
     const find = (): PairEvent | undefined => this.events.find(({ event }) => event === name);
     try {
-      await until(`event ${name}`, () => find() !== undefined);
+      await until(`event ${name}`, () => find() !== undefined, { timeoutMs: 60_000 });
     } catch (error) {
       throw new Error(`${JSON.stringify(this.events)} ${this.stderr}`, { cause: error });
     }

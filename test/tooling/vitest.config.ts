@@ -8,6 +8,7 @@ const slowFiles = [
   'test/e2e/breakages.test.ts',
   'test/interop/doctor.test.ts',
   'test/bench/bench.test.ts',
+  'test/deploy/pair-installed.test.ts',
   'test/interop/dovecot-storm.test.ts',
   'test/interop/dovecot-breakages.test.ts',
   'test/e2e/dashboard.test.ts',
