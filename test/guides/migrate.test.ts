@@ -90,5 +90,5 @@ describe.skipIf(guideHostProblem() !== undefined)('deploy/migrate.md', () => {
     for (const host of [mx1, mx3])
       expect(await host.run('find /etc /usr/local /var/lib -name "*dsync*"')).toBe('');
     expect(guide.left).toEqual([]);
-  }, 300_000);
+  }, 600_000);
 });
