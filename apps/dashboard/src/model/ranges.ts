@@ -32,16 +32,30 @@ export const parseRange = (text: string | null): Range => ranges.find((range) =>
 
 export type HistoryColumn = Exclude<keyof History, 'resolutionSeconds' | 'times' | 'total'>;
 
-/** @param factorOf - what a value is multiplied with; missing: 1 */
+/**
+ * @param seconds - how far back the chart reaches: it begins there, even when nothing was recorded that long ago
+ * @param factorOf - what a value is multiplied with; missing: 1
+ */
 export function historyColumns(
   history: History,
   names: readonly HistoryColumn[],
+  seconds: number,
   factorOf: (name: HistoryColumn) => number = () => 1,
 ): Columns {
   const columns = names.map((name) =>
     history[name].map((value) => (value === null ? null : value * factorOf(name))),
   );
-  return withGaps([history.times, ...columns], 2.5 * history.resolutionSeconds);
+  return fromStart(withGaps([history.times, ...columns], 2.5 * history.resolutionSeconds), seconds);
+}
+
+/** With an empty place where the range begins: a chart of one value alone has no time axis. */
+function fromStart([times, ...columns]: Columns, seconds: number): Columns {
+  const end = times.at(-1) ?? Date.now() / 1000;
+  const start = end - seconds;
+  if ((times[0] ?? end) <= start) return [times, ...columns];
+  const rest = times.length === 0 ? [end] : times;
+  const values = (column: Columns[1]): Columns[1] => [null, ...(times.length === 0 ? [null] : column)];
+  return [[start, ...rest], ...columns.map(values)];
 }
 
 const digits = new Intl.NumberFormat('en-GB');

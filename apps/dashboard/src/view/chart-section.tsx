@@ -66,26 +66,20 @@ function RecordedCharts() {
   return (
     <>
       <p class="muted">{totalText(history)}</p>
-      <HistoryCharts history={history} seconds={rangeSeconds[range.value]} />
+      <HistoryCharts history={history} seconds={rangeSeconds[range.value] ?? 3600} />
     </>
   );
 }
 
-function HistoryCharts({
-  history,
-  seconds,
-}: {
-  readonly history: History;
-  readonly seconds: number | undefined;
-}) {
+function HistoryCharts({ history, seconds }: { readonly history: History; readonly seconds: number }) {
   const columns = useMemo(
     () => ({
-      rates: historyColumns(history, ['synced', 'failures'], () => 60 / history.resolutionSeconds),
-      behind: historyColumns(history, ['behind', 'running']),
-      queues: historyColumns(history, ['sync', 'high', 'low', 'failed', 'held']),
-      delays: historyColumns(history, ['delayP50', 'delayP95', 'lagSeconds']),
+      rates: historyColumns(history, ['synced', 'failures'], seconds, () => 60 / history.resolutionSeconds),
+      behind: historyColumns(history, ['behind', 'running'], seconds),
+      queues: historyColumns(history, ['sync', 'high', 'low', 'failed', 'held'], seconds),
+      delays: historyColumns(history, ['delayP50', 'delayP95', 'lagSeconds'], seconds),
     }),
-    [history],
+    [history, seconds],
   );
   return (
     <div class="charts">

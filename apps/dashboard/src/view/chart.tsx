@@ -140,7 +140,8 @@ function optionsOf(element: HTMLElement, { lines, show, isWhole, seconds, point 
           stroke: color(line.color),
           fill: `${color(line.color)}1f`,
           width: 2,
-          points: { show: false },
+          // Drawn where they are far apart: one value alone has no line.
+          points: { size: 4 },
         }),
       ),
     ],

@@ -32,9 +32,19 @@ const columns = [
       return <span class={`pill is-${level}`}>{state}</span>;
     },
   },
-  { title: 'Does not have', cell: (consumer: Consumer) => textOf(consumer).backlog },
+  {
+    title: 'Does not have',
+    cell: (consumer: Consumer) => <span class="nowrap">{textOf(consumer).backlog}</span>,
+  },
   { title: 'Last success', cell: ({ lastSuccessAt }: Consumer) => <Ago at={lastSuccessAt} /> },
-  { title: 'Next', cell: (consumer: Consumer) => textOf(consumer).next },
+  {
+    title: 'Next',
+    cell: (consumer: Consumer) => {
+      const { next } = textOf(consumer);
+      // An empty cell is left out on a narrow screen.
+      return next === '' ? null : <span class="nowrap">{next}</span>;
+    },
+  },
   {
     title: 'Failure',
     cell: ({ code, reason, hint, failuresInRow }: Consumer) =>
