@@ -19,6 +19,7 @@ const mayImport = {
   'http-api': ['core', 'process', 'protocol', 'queue', 'changes', 'replicator', 'notify', 'telemetry'],
   'queue-redis': ['core', 'queue'],
   pairing: ['core'],
+  verify: ['core', 'mailstore'],
   testkit: ['core', 'protocol', 'mailstore', 'notify', 'queue', 'transport'],
 };
 

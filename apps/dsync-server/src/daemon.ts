@@ -1,5 +1,5 @@
 import { type Config, loadConfig, readSecret, storeSettings } from '@dsyncd/config';
-import { DsyncdError, type Logger, systemClock, systemRandom } from '@dsyncd/core';
+import { DsyncdError, type Logger, parseUserName, systemClock, systemRandom } from '@dsyncd/core';
 import { BuiltinAnswerer } from '@dsyncd/engine';
 import { type MailStore, openMaildirStore } from '@dsyncd/mailstore';
 import { createNotifier, type Notifier } from '@dsyncd/notify';
@@ -7,6 +7,7 @@ import { type Daemon, programVersion } from '@dsyncd/process';
 import type { PeerAbout } from '@dsyncd/protocol';
 import { createLogger, exitOnCrash, logReady } from '@dsyncd/telemetry';
 import { type DoveadmServerSettings, type SyncAnswerer, startDoveadmServer } from '@dsyncd/transport';
+import { answerQuery, StoreSide } from '@dsyncd/verify';
 
 /** Running syncs have so long to end by themselves. */
 const stopGraceMs = 8_000;
@@ -127,7 +128,13 @@ export const withPeerQuestions = (
   prepare: (user) => answerer.prepare(user),
   answer: (user, link, signal) => answerer.answer(user, link, signal),
   async answerQuestion(question) {
-    if (question === 'about') return aboutOf(config());
+    if (question.kind === 'about') return aboutOf(config());
+    if (question.kind === 'verify')
+      return answerQuery(
+        new StoreSide(config().hostname, store),
+        parseUserName(question.user),
+        question.query,
+      );
     const userList: string[] = [];
     for await (const user of store.users()) userList.push(user);
     return { userList };

@@ -39,6 +39,7 @@ import {
   registerStoreRebuild,
 } from './commands/store.ts';
 import { registerSync } from './commands/sync.ts';
+import { registerVerify } from './commands/verify.ts';
 import type { CommandContext } from './context.ts';
 
 type Register = (parent: Command, context: CommandContext) => void;
@@ -127,6 +128,7 @@ export function registerCommands(program: Command, context: CommandContext): voi
   registerDrain(program, context);
   registerFleet(program, context);
   registerSync(program, context);
+  registerVerify(program, context);
   registerCompletion(program, context);
   for (const [name, summary, commands] of groups) {
     const group = program

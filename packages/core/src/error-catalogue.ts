@@ -128,6 +128,7 @@ DSYNCD_DOVEADM_GREETING | transient | - | What answers at that port is not a dsy
 DSYNCD_DOVEADM_ANSWER | transient | - | The answer is not one of the doveadm protocol. | Check doveadm_socket_path or the port.
 DSYNCD_DOVEADM_CLIENT | operator | - | A client does not log in as doveadm does. | Use a dsyncd or a Dovecot as client.
 DSYNCD_DOVEADM_COMMAND | operator | - | A command is not served here, or not by that Dovecot. | The message names it.
+DSYNCD_VERIFY_QUERY | operator | - | The hosts do not understand each other about what verify compares. | Install the same version of dsyncd on both hosts.
 DSYNCD_DOVEADM_REFUSED | operator | - | A Dovecot refuses a command of doctor. | See the log of that Dovecot; doveadm_allowed_commands must be empty.
 DSYNCD_SYNC_PREPARE | transient | - | The dsync server could not prepare the sync. | See its log.
 DSYNCD_SYNC_ANSWER | transient | - | The dsync server failed during the sync. | See its log.

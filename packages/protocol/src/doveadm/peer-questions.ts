@@ -1,25 +1,35 @@
 /**
- * What a logged-in client may ask a doveadm server beside a sync: whom it has, and who it is. The first is a
- * command of Dovecot as well; the second only a dsyncd answers. One line of JSON each.
+ * What a logged-in client may ask a doveadm server beside a sync: whom it has, who it is, and what mail a user has. The
+ * first is a command of Dovecot as well; the others only a dsyncd answers. One line of JSON each.
  */
 
 import { splitTabs } from '../lines.ts';
 
-export type PeerQuestion = 'users' | 'about';
+export type PeerQuestion =
+  | { readonly kind: 'users' | 'about' }
+  /** `query` is a text of packages/verify. */
+  | { readonly kind: 'verify'; readonly user: string; readonly query: string };
 
 /** The words of each as a command. */
-export const peerQuestionWords: Readonly<Record<PeerQuestion, readonly string[]>> = {
+export const peerQuestionWords: Readonly<Record<'users' | 'about', readonly string[]>> = {
   users: ['user', '*'],
   about: ['dsyncd-about'],
 };
+/** Followed by the query; the user stands before it, as in any command. */
+export const verifyWord = 'dsyncd-verify';
 
 /** Undefined for any other command. */
 export function parsePeerQuestion(line: string): PeerQuestion | undefined {
   const [flags, user, ...words] = splitTabs(line);
-  if (flags !== '' || user !== '') return undefined;
-  const isAsked = (question: PeerQuestion): boolean =>
-    words.join('\t') === peerQuestionWords[question].join('\t');
-  return (['users', 'about'] as const).find(isAsked);
+  if (flags !== '') return undefined;
+  const [word, query] = words;
+  if (word === verifyWord && user !== undefined && query !== undefined)
+    return { kind: 'verify', user, query };
+  if (user !== '') return undefined;
+  const kind = (['users', 'about'] as const).find(
+    (each) => words.join('\t') === peerQuestionWords[each].join('\t'),
+  );
+  return kind === undefined ? undefined : { kind };
 }
 
 /** Every Dovecot answers it and a dsyncd refuses it: so a client learns which of the two it speaks with. */
