@@ -1,7 +1,7 @@
 import { parseUserName, systemClock, systemRandom } from '@dsyncd/core';
 import { flagBits, openMemoryStore } from '@dsyncd/mailstore';
 import { describe, expect, test } from 'vitest';
-import { answerQuery, RemoteSide, StoreSide } from '../src/index.ts';
+import { answerQuery, RemoteSide, StoreSide, type UidRange } from '../src/index.ts';
 
 const user = parseUserName('ann@example.com');
 
@@ -30,7 +30,7 @@ test('a remote side answers what the side there does', async () => {
   expect(await remote.mailboxes(user)).toEqual(expected);
   const guid = (await inbox?.status())?.guid;
   if (guid === undefined) throw new Error('no INBOX');
-  const [one, two] = [1, 2].map((from) => ({ from, to: 2 })) as never;
+  const [one, two] = [1, 2].map((from) => ({ from, to: 2 })) as never as [UidRange, UidRange];
   const ranges = Array.from({ length: 450 }, (_, index) => (index % 2 === 0 ? one : two));
   expect(await remote.digests(user, guid, ranges)).toEqual(await there.digests(user, guid, ranges));
   const mails = await there.mails(user, guid, one);
