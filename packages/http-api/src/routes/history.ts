@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { historySchema, historySecondsMax, historyView } from '../views/history-view.ts';
 import { timelineSchema, timelineView } from '../views/timeline-view.ts';
 import { type App, channelParameter, problems, type RouteContext, strict } from './context.ts';

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import type { History } from '../history/history.ts';
 import { addChannel, addSpan, emptySpan, quantile, type Span, sums } from '../history/span.ts';
 

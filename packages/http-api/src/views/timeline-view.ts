@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { eventsMax, type Timeline } from '../history/timeline.ts';
 import { isoInstant } from './views.ts';
 
