@@ -87,7 +87,7 @@ describe('when Redis is started anew', () => {
   it('the queue is still there, with the users of Redis that the guide recommends', async () => {
     const guide = readFileSync(new URL('../../../deploy/redis.md', import.meta.url), 'utf8');
     const acl = join(scratchFolder(), 'users.acl');
-    const users = [...guide.matchAll(/^ +(user (?:default|dsyncd) .*)$/gm)].map(([, line]) => line);
+    const users = [...guide.matchAll(/^(user (?:default|dsyncd) .*)$/gm)].map(([, line]) => line);
     expect(users).toHaveLength(2);
     // For whoever starts and stops it here.
     const admin = 'user admin on nopass ~* &* +@all';
