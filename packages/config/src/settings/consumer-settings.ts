@@ -48,6 +48,6 @@ export const consumerSettings = Type.Object(
   },
   {
     description:
-      'A program that is to know whose mail changed, here or by a sync: a search index, a backup, an archive. It gets all users first, then those who changed, at least once each, one run at a time. After a failure the same users come again, with longer and longer waits, up to five minutes. Not with `queue = "redis"` yet.',
+      'A program that is to know whose mail changed, here or by a sync: a search index, a backup, an archive. It gets all users first, then those who changed, at least once each, one run at a time. After a failure the same users come again, with longer and longer waits, up to five minutes. With `mail_engine = "dovecot"` a user whom a sync of the other host changed comes with the next sync that this host leads, at the latest after `replication_full_sync_interval`: Dovecot notifies nobody of what a sync brought in. Not with `queue = "redis"` yet.',
   },
 );

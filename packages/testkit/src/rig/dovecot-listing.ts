@@ -11,12 +11,28 @@ export interface ListingOptions {
   readonly attributesOf?: readonly string[];
 }
 
-/** What a user has on a real Dovecot, in the same form as {@link listStore}. */
+/**
+ * What a user has on a real Dovecot, in the same form as {@link listStore}. What fails for now is tried again, as any client does: a
+ * Dovecot whose mailboxes were just renamed and deleted may say so once.
+ */
 export async function listDovecot(
   dovecot: Dovecot,
   user: string,
   options: ListingOptions = {},
 ): Promise<MailSnapshot> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await listOnce(dovecot, user, options);
+    } catch (error) {
+      if (tries === triesMax || !(error instanceof Error) || !error.message.includes(temporaryFailure))
+        throw error;
+    }
+}
+
+const triesMax = 3;
+const temporaryFailure = '"exitCode":75';
+
+async function listOnce(dovecot: Dovecot, user: string, options: ListingOptions): Promise<MailSnapshot> {
   const field = ['guid', 'uidvalidity', 'uidnext'];
   const statuses = await dovecot.api('mailboxStatus', { user, field, mailboxMask: ['*'] });
   const mails = await mailsOf(dovecot, user, options);
