@@ -57,6 +57,18 @@ export interface ProcessContext extends CommandContext {
   close(): Promise<void>;
 }
 
+/** Runs `task` with a signal that SIGINT and SIGTERM abort. */
+export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort(new Error('interrupted'));
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    return await task(interrupt.signal);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
 export function createContext(options: ContextOptions): ProcessContext {
   return new RealContext(options);
 }
@@ -121,19 +133,14 @@ class RealContext implements ProcessContext {
   }
 
   async syncOnce(sync: Omit<OneOffSync, 'signal'>): Promise<SyncResult> {
-    const abort = new AbortController();
-    const onSignal = (): void => abort.abort(new Error('interrupted'));
-    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-    try {
+    return interruptible(async (signal) => {
       const { hasImported, runOneOffSync } = await import('./one-off-sync.ts');
       const parts = { config: await this.config(), store: await this.store(), logger: this.#logger };
-      const result = await runOneOffSync(parts, { ...sync, signal: abort.signal });
+      const result = await runOneOffSync(parts, { ...sync, signal });
       if (hasImported(result) && !sync.isDryRun)
         await notify(parts.config, this.#logger, { user: sync.user, priority: 'low', origin: result.peer });
       return result;
-    } finally {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    }
+    });
   }
 
   exitWith(code: number): void {

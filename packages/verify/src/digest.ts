@@ -52,9 +52,11 @@ export function digestOf(mails: Iterable<MailSummary>): Digest {
 export const isEqualDigest = (one: Digest, other: Digest): boolean =>
   one.count === other.count && one.sum === other.sum;
 
-/** Keywords differ by case only for a person: IMAP takes them as one. */
-function hashOf({ uid, guid, flags, keywords }: MailSummary): bigint {
-  const sorted = keywords.map((keyword) => keyword.toLowerCase()).sort();
-  const text = JSON.stringify([uid, guid, flags, sorted]);
+/** In the form in which two sets are compared. Keywords differ by case only for a person: IMAP takes them as one. */
+export const comparableKeywords = ({ keywords }: Pick<MailSummary, 'keywords'>): readonly string[] =>
+  keywords.map((keyword) => keyword.toLowerCase()).sort();
+
+function hashOf(mail: MailSummary): bigint {
+  const text = JSON.stringify([mail.uid, mail.guid, mail.flags, comparableKeywords(mail)]);
   return BigInt(`0x${createHash('sha256').update(text).digest('hex').slice(0, 32)}`);
 }

@@ -6,7 +6,7 @@ import {
   type Uid,
   type UserName,
 } from '@dsyncd/core';
-import { isEqualDigest, type MailSummary } from './digest.ts';
+import { comparableKeywords, isEqualDigest, type MailSummary } from './digest.ts';
 import type { MailboxSummary, UidRange, VerifySide } from './side.ts';
 
 export type Where = 'here' | 'there';
@@ -189,7 +189,7 @@ async function* mailDifferences(
   unequal: AsyncIterable<MailsOfBoth>,
 ): AsyncGenerator<Difference> {
   const onlyHere: MailSummary[] = [];
-  const onlyThere = new Map<MailGuid, MailSummary[]>();
+  const onlyThere: MailSummary[] = [];
   for await (const { here, there } of unequal) {
     const theirs = new Map(there.map((mail) => [mail.uid, mail]));
     for (const mail of here) {
@@ -209,24 +209,19 @@ async function* mailDifferences(
           there: flagSet(other),
         };
     }
-    for (const mail of theirs.values()) onlyThere.set(mail.guid, [...(onlyThere.get(mail.guid) ?? []), mail]);
+    onlyThere.push(...theirs.values());
   }
+  const byGuid = Map.groupBy(onlyThere, ({ guid }) => guid);
   for (const { uid, guid } of onlyHere) {
-    const other = onlyThere.get(guid)?.shift();
+    const other = byGuid.get(guid)?.shift();
     if (other === undefined) yield { kind: 'mail-missing', path, missing: 'there', uid, guid };
     else yield { kind: 'mail-uid', path, guid, here: uid, there: other.uid };
   }
-  for (const { uid, guid } of [...onlyThere.values()].flat())
+  for (const { uid, guid } of [...byGuid.values()].flat())
     yield { kind: 'mail-missing', path, missing: 'here', uid, guid };
 }
 
 const flagSet = ({ flags, keywords }: MailSummary): FlagSet => ({ flags, keywords });
 
 const hasSameFlags = (one: MailSummary, other: MailSummary): boolean =>
-  one.flags === other.flags && keywordsOf(one) === keywordsOf(other);
-
-const keywordsOf = ({ keywords }: MailSummary): string =>
-  keywords
-    .map((keyword) => keyword.toLowerCase())
-    .sort()
-    .join(' ');
+  one.flags === other.flags && comparableKeywords(one).join(' ') === comparableKeywords(other).join(' ');

@@ -1,4 +1,4 @@
-import { asUid, type MailboxGuid, type UserName } from '@dsyncd/core';
+import { asUid, DsyncdError, type MailboxGuid, type UserName } from '@dsyncd/core';
 import type { MailboxMail, MailRecord, MailStore, UserMail } from '@dsyncd/mailstore';
 import { type Digest, DigestSum, type MailSummary } from './digest.ts';
 import type { MailboxSummary, UidRange, VerifySide } from './side.ts';
@@ -73,8 +73,7 @@ const summaryOf = ({ uid, guid, flags, keywords }: MailRecord): MailSummary => (
 });
 
 const isGone = (error: unknown): boolean =>
-  error instanceof Error &&
-  'code' in error &&
+  error instanceof DsyncdError &&
   (error.code === 'DSYNCD_STORE_NO_USER' || error.code === 'DSYNCD_STORE_NO_MAILBOX');
 
 async function digestIn(mailbox: MailboxMail, range: UidRange): Promise<Digest> {

@@ -2,8 +2,7 @@ import type { ChannelConfig, Config } from '@dsyncd/config';
 import { countOf, parseUserName } from '@dsyncd/core';
 import type { Result, Severity } from '@dsyncd/doctor';
 import type { Command } from 'commander';
-import type { CommandContext } from '../context.ts';
-import { programVersion } from '../context.ts';
+import { type CommandContext, interruptible, programVersion } from '../context.ts';
 import { notPossible, usageError } from '../errors.ts';
 import { addHelpParts, addJsonOption } from '../exit-codes.ts';
 import { parseWholeNumber } from '../input/arguments.ts';
@@ -60,36 +59,35 @@ async function examineHost(context: CommandContext, options: DoctorOptions): Pro
   const { openScene } = await import('@dsyncd/doctor');
   const { examine } = await import('../probe/examine.ts');
   const { doveconf } = options;
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort(new Error('interrupted'));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  const scene = openScene({
-    config,
-    clock,
-    signal: interrupt.signal,
-    version: programVersion(),
-    doveconfText:
-      doveconf === undefined
-        ? undefined
-        : () => readTextFile(doveconf, terminal.stdin, doveconfLimits.textBytesMax),
-  });
   const results: Result[] = [];
-  try {
-    for await (const result of examine(scene, context, { channels, probe })) {
-      results.push(result);
-      if (!options.json) await terminal.print(resultText(result));
+  await interruptible(async (signal) => {
+    const scene = openScene({
+      config,
+      clock,
+      signal,
+      version: programVersion(),
+      doveconfText:
+        doveconf === undefined
+          ? undefined
+          : () => readTextFile(doveconf, terminal.stdin, doveconfLimits.textBytesMax),
+    });
+    try {
+      for await (const result of examine(scene, context, { channels, probe })) {
+        results.push(result);
+        if (!options.json) await terminal.print(resultText(result));
+      }
+    } finally {
+      scene.close();
     }
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    scene.close();
-  }
+  });
   const exitCode = worstOf(results) === 'problem' ? 2 : worstOf(results) === 'warning' ? 1 : 0;
   if (options.json) await terminal.printJson({ good: exitCode === 0, checks: results });
   else await terminal.print(summary(results));
   context.exitWith(exitCode);
 }
 
-function channelsOf({ channels }: Config, name: string | undefined): readonly ChannelConfig[] {
+/** The channel of that name, or all of them. @throws a usage error when there is no such channel */
+export function channelsOf({ channels }: Config, name: string | undefined): readonly ChannelConfig[] {
   if (name === undefined) return channels;
   const found = channels.filter((channel) => channel.name === name);
   if (found.length > 0) return found;

@@ -4,12 +4,13 @@ import type { Scene } from '@dsyncd/doctor';
 import { verifyWord } from '@dsyncd/protocol';
 import type { Verification, VerifySide } from '@dsyncd/verify';
 import type { Command } from 'commander';
-import { type CommandContext, programVersion } from '../context.ts';
+import { type CommandContext, interruptible, programVersion } from '../context.ts';
 import { notPossible, usageError } from '../errors.ts';
 import { addHelpParts, addJsonOption, exitCodes } from '../exit-codes.ts';
 import { parseWholeNumber } from '../input/arguments.ts';
 import { differenceText } from '../output/differences.ts';
 import { printable } from '../output/table.ts';
+import { channelsOf } from './doctor.ts';
 
 interface VerifyOptions {
   readonly user: string;
@@ -47,33 +48,22 @@ async function verify(context: CommandContext, options: VerifyOptions): Promise<
   const config = await context.config();
   if (config.mailEngine !== 'builtin')
     throw notPossible('verify knows the built-in store only', 'compare a Dovecot with `doveadm fetch`');
-  const channels = config.channels.filter(
-    ({ name }) => options.channel === undefined || name === options.channel,
-  );
+  const channels = channelsOf(config, options.channel);
   if (channels.length === 0)
-    throw usageError(
-      'there is no such channel',
-      `configured are ${config.channels.map(({ name }) => name).join(', ') || 'none'}`,
-    );
+    throw usageError('no channel is configured', 'add [channels.default] with mail_replica');
   const { openScene } = await import('@dsyncd/doctor');
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort(new Error('interrupted'));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  const scene = openScene({ config, clock, signal: interrupt.signal, version: programVersion() });
-  const reports: object[] = [];
-  let isEqual = true;
-  let hasFailed = false;
-  try {
-    for (const channel of channels) {
-      const report = await verifyChannel(context, scene, channel, options);
-      reports.push({ channel: channel.name, ...report });
-      isEqual &&= report.different.length === 0;
-      hasFailed ||= report.failed.length > 0;
+  const reports: (ChannelReport & { readonly channel: string })[] = [];
+  await interruptible(async (signal) => {
+    const scene = openScene({ config, clock, signal, version: programVersion() });
+    try {
+      for (const channel of channels)
+        reports.push({ channel: channel.name, ...(await verifyChannel(context, scene, channel, options)) });
+    } finally {
+      scene.close();
     }
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    scene.close();
-  }
+  });
+  const isEqual = reports.every(({ different }) => different.length === 0);
+  const hasFailed = reports.some(({ failed }) => failed.length > 0);
   if (options.json) await terminal.printJson({ equal: isEqual && !hasFailed, channels: reports });
   context.exitWith(isEqual ? (hasFailed ? exitCodes.temporary : exitCodes.ok) : exitCodes.behind);
 }

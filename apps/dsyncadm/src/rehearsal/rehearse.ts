@@ -1,5 +1,5 @@
 import type { ChannelConfig } from '@dsyncd/config';
-import { DsyncdError, formatSpan, systemRandom, type UserName } from '@dsyncd/core';
+import { DsyncdError, formatSpan, messageOf, systemRandom, type UserName } from '@dsyncd/core';
 import type { Scene } from '@dsyncd/doctor';
 import { judgeFailover } from '../commands/failover.ts';
 import type { CommandContext } from '../context.ts';
@@ -69,7 +69,7 @@ export class Rehearsal {
       await this.#goThere();
     } catch (error) {
       result = error instanceof Refusal ? 'refused' : 'aborted';
-      reasons.push(...(error instanceof Refusal ? error.reasons : [textOf(error)]));
+      reasons.push(...(error instanceof Refusal ? error.reasons : [messageOf(error)]));
     }
     // On success this is the way back, as on failure.
     const failures = await this.#putBack();
@@ -204,7 +204,7 @@ export class Rehearsal {
           return 'put back';
         });
       } catch (error) {
-        failures.push(`NOT put back (${name}): ${textOf(error)}`);
+        failures.push(`NOT put back (${name}): ${messageOf(error)}`);
       }
     return failures;
   }
@@ -220,13 +220,11 @@ export class Rehearsal {
     try {
       await note(true, await work());
     } catch (error) {
-      await note(false, error instanceof Refusal ? error.reasons.join('; ') : textOf(error));
+      await note(false, error instanceof Refusal ? error.reasons.join('; ') : messageOf(error));
       throw error;
     }
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const canaryMail = (name: string): string =>
   [
