@@ -113,3 +113,17 @@ export function stageManual(folder, { zsh = 'zsh/site-functions' } = {}) {
     put(folder, path, execFileSync(process.execPath, [program, 'completion', shell], { encoding: 'utf8' }));
   }
 }
+
+/**
+ * The whole root folder of a package for a system's package manager, which differ in little.
+ * @param units - folder of the units
+ * @param manual - options of {@link stageManual}
+ */
+export function stageRoot(stage, { version, processor, node }, { units, manual }) {
+  stageLibrary(join(stage, 'usr/lib/dsyncd'), { version, processor, node });
+  stageCommands(join(stage, 'usr/bin'), '/usr/lib/dsyncd');
+  stageUnits(join(stage, units), { commands: '/usr/bin', documentation: '/usr/share/doc/dsyncd' });
+  stageDocuments(join(stage, 'usr/share/doc/dsyncd'), { node });
+  stageManual(join(stage, 'usr/share'), manual);
+  put(stage, 'etc/dsyncd/dsyncd.toml', sourceText('deploy/dsyncd.toml'));
+}

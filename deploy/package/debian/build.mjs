@@ -1,28 +1,16 @@
 // The Debian package: dsyncd_VERSION_ARCHITECTURE.deb.
 import { join } from 'node:path';
 import { run, settle } from '../reproducible.mjs';
-import {
-  put,
-  sourceText,
-  stageCommands,
-  stageDocuments,
-  stageLibrary,
-  stageManual,
-  stageUnits,
-} from '../stage.mjs';
+import { put, sourceText, stageRoot } from '../stage.mjs';
 
 /** @returns the file that it made */
 export function buildDeb({ scratch, target, version, architecture, processor, node }) {
   const stage = join(scratch, 'root');
-  stageLibrary(join(stage, 'usr/lib/dsyncd'), { version, processor, node });
-  stageCommands(join(stage, 'usr/bin'), '/usr/lib/dsyncd');
-  stageUnits(join(stage, 'lib/systemd/system'), {
-    commands: '/usr/bin',
-    documentation: '/usr/share/doc/dsyncd',
-  });
-  stageDocuments(join(stage, 'usr/share/doc/dsyncd'), { node });
-  stageManual(join(stage, 'usr/share'), { zsh: 'zsh/vendor-completions' });
-  put(stage, 'etc/dsyncd/dsyncd.toml', sourceText('deploy/dsyncd.toml'));
+  stageRoot(
+    stage,
+    { version, processor, node },
+    { units: 'lib/systemd/system', manual: { zsh: 'zsh/vendor-completions' } },
+  );
   stageControl(stage, version, architecture);
   settle(stage);
   const file = join(target, `dsyncd_${version}_${architecture}.deb`);

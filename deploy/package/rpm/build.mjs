@@ -2,15 +2,7 @@
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, settle, sourceDateEpoch } from '../reproducible.mjs';
-import {
-  put,
-  sourceText,
-  stageCommands,
-  stageDocuments,
-  stageLibrary,
-  stageManual,
-  stageUnits,
-} from '../stage.mjs';
+import { put, sourceText, stageRoot } from '../stage.mjs';
 
 /** Debian's name of an architecture to rpm's. */
 const machines = { amd64: 'x86_64', arm64: 'aarch64' };
@@ -19,15 +11,7 @@ const machines = { amd64: 'x86_64', arm64: 'aarch64' };
 export function buildRpm({ scratch, target, version, architecture, processor, node }) {
   const stage = join(scratch, 'root');
   const machine = machines[architecture];
-  stageLibrary(join(stage, 'usr/lib/dsyncd'), { version, processor, node });
-  stageCommands(join(stage, 'usr/bin'), '/usr/lib/dsyncd');
-  stageUnits(join(stage, 'usr/lib/systemd/system'), {
-    commands: '/usr/bin',
-    documentation: '/usr/share/doc/dsyncd',
-  });
-  stageDocuments(join(stage, 'usr/share/doc/dsyncd'), { node });
-  stageManual(join(stage, 'usr/share'));
-  put(stage, 'etc/dsyncd/dsyncd.toml', sourceText('deploy/dsyncd.toml'));
+  stageRoot(stage, { version, processor, node }, { units: 'usr/lib/systemd/system' });
   settle(stage);
   put(scratch, 'dsyncd.spec', sourceText('deploy/package/rpm/dsyncd.spec').replace('@VERSION@', version));
   const defines = {
